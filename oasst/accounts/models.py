@@ -1,0 +1,149 @@
+"""The account of one person. `User` is the only user table of the project."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django.utils.functional import cached_property
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from oasst.accounts.enums import Theme
+from oasst.accounts.roles import ADMINS, MODERATORS
+
+DISPLAY_NAME_MAX_LENGTH = 40
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes accounts. E-mail addresses are kept in lower case."""
+
+    def create_user(self, email: str, password: str | None = None, **extra: Any) -> User:
+        """Create an account; without a password (the rule here) only e-mail signs in."""
+        if not email:
+            raise ValueError("email: an address is required")
+        user = self.model(email=email.strip().lower(), **extra)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **extra: Any) -> User:
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **extra)
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email__iexact=username)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """One person. Rows are never removed: deletion anonymises and sets `deleted_at`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # unique=True besides the constraint below, because Django wants it of a USERNAME_FIELD.
+    email = models.EmailField(_("e-mail address"), max_length=254, unique=True)
+    display_name = models.CharField(
+        _("display name"), max_length=DISPLAY_NAME_MAX_LENGTH, blank=True
+    )
+    ui_language = models.CharField(_("language of the pages"), max_length=16, default="en")
+    contribution_languages = ArrayField(
+        models.CharField(max_length=16),
+        verbose_name=_("contribution languages"),
+        default=list,
+        blank=True,
+        help_text=_("BCP 47 codes, for example en, pt-BR"),
+    )
+    theme = models.CharField(_("theme"), max_length=8, choices=Theme.choices, default=Theme.SYSTEM)
+    shortcuts_enabled = models.BooleanField(_("keyboard shortcuts"), default=True)
+
+    is_active = models.BooleanField(
+        _("active"), default=True, help_text=_("Off: banned. Cannot sign in; open sessions end.")
+    )
+    is_staff = models.BooleanField(
+        _("staff"), default=False, help_text=_("May open the admin. Follows the groups.")
+    )
+    muted_until = models.DateTimeField(_("muted until"), null=True, blank=True)
+    notes = models.TextField(_("moderators' notes"), blank=True)
+
+    tos_version = models.CharField(_("accepted terms"), max_length=32, blank=True)
+    tos_accepted_at = models.DateTimeField(_("accepted terms at"), null=True, blank=True)
+    deleted_at = models.DateTimeField(_("deleted at"), null=True, blank=True)
+    date_joined = models.DateTimeField(_("joined"), default=timezone.now)
+    session_epoch = models.PositiveIntegerField(
+        default=0, editable=False, help_text=_("Counted up to sign out everywhere.")
+    )
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: list[str] = []
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                name="accounts_user_email_ci",
+                violation_error_message=_("Another account uses this e-mail address."),
+            ),
+            models.CheckConstraint(
+                condition=Q(deleted_at__isnull=True) | Q(is_active=False),
+                name="accounts_user_deleted_is_inactive",
+            ),
+            models.CheckConstraint(
+                condition=Q(theme__in=Theme.values), name="accounts_user_theme_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_name
+
+    @property
+    def public_name(self) -> str:
+        """What other people see; never the e-mail address."""
+        if self.deleted_at is not None:
+            return gettext("Deleted account")
+        return self.display_name or gettext("Contributor")
+
+    @property
+    def is_moderator(self) -> bool:
+        """May moderate: in either group, or a superuser."""
+        return self.is_superuser or bool(self._group_names & {MODERATORS, ADMINS})
+
+    @property
+    def is_admin(self) -> bool:
+        return self.is_superuser or ADMINS in self._group_names
+
+    def may_contribute(self, now: datetime) -> bool:
+        """Whether `now` this person may write, review, rank or react."""
+        muted = self.muted_until is not None and self.muted_until > now
+        return self.is_active and self.deleted_at is None and not muted
+
+    @cached_property
+    def _group_names(self) -> frozenset[str]:
+        if self._state.adding:
+            return frozenset()
+        return frozenset(self.groups.values_list("name", flat=True))
+
+    def forget_groups(self) -> None:
+        """Read the groups anew when next asked."""
+        self.__dict__.pop("_group_names", None)
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        super().refresh_from_db(*args, **kwargs)
+        self.forget_groups()
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        # The epoch in the hash is what ends every session at once; see sessions.py.
+        value = f"{self.password}:{self.session_epoch}"
+        salt = "oasst.accounts.models.User.session"
+        return salted_hmac(salt, value, secret=secret, algorithm="sha256").hexdigest()

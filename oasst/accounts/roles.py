@@ -1,0 +1,87 @@
+"""The two groups, what they may do in the admin, and how people get in and out of them.
+
+`is_staff` (may open /admin/) always follows the groups: `grant` and `revoke` set both, and whoever
+edits groups by other means calls `sync_staff` afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.apps import AppConfig, apps
+
+if TYPE_CHECKING:
+    from oasst.accounts.models import User
+
+MODERATORS = "moderators"
+ADMINS = "admins"
+ROLES = (MODERATORS, ADMINS)
+
+# Everything else a moderator does (halt, delete, restore, ban) goes through logged domain
+# functions; no permission to add or delete rows is ever needed for it.
+_MODERATOR_ACTIONS = {
+    "accounts": {"user": ("view", "change")},
+    "tasks_app": {
+        "message": ("view", "change"),
+        "messagetree": ("view", "change"),
+        "report": ("view", "change"),
+        "*": ("view",),
+    },
+}
+_ADMIN_APPS = {"accounts", "tasks_app"}
+
+
+def _codenames(role: str, app: AppConfig) -> set[str]:
+    if role == ADMINS:
+        if app.label not in _ADMIN_APPS:
+            return set()
+        every = ("add", "change", "delete", "view")
+        return {f"{a}_{m._meta.model_name}" for m in app.get_models() for a in every}
+    table = _MODERATOR_ACTIONS.get(app.label, {})
+    return {
+        f"{action}_{model._meta.model_name}"
+        for model in app.get_models()
+        for action in table.get(str(model._meta.model_name), table.get("*", ()))
+    }
+
+
+def give_permissions(sender: AppConfig, **_signal: Any) -> None:
+    """After an app's migrations: both groups exist and hold their permissions of that app."""
+    if not apps.is_installed("django.contrib.auth"):
+        return
+    from django.contrib.auth.models import Group, Permission  # needs the app registry
+
+    for role in ROLES:
+        group, _ = Group.objects.get_or_create(name=role)
+        wanted = _codenames(role, sender)
+        group.permissions.add(
+            *Permission.objects.filter(content_type__app_label=sender.label, codename__in=wanted)
+        )
+
+
+def grant(user: User, role: str) -> None:
+    """Put `user` into `role`."""
+    user.groups.add(_group(role))
+    sync_staff(user)
+
+
+def revoke(user: User, role: str) -> None:
+    """Take `user` out of `role`."""
+    user.groups.remove(_group(role))
+    sync_staff(user)
+
+
+def sync_staff(user: User) -> None:
+    """Make `is_staff` say what the groups say."""
+    user.forget_groups()
+    if user.is_staff != user.is_moderator:
+        user.is_staff = user.is_moderator
+        user.save(update_fields=["is_staff"])
+
+
+def _group(role: str) -> Any:
+    from django.contrib.auth.models import Group  # needs the app registry
+
+    if role not in ROLES:
+        raise ValueError(f"role {role!r}: expected one of {', '.join(ROLES)}")
+    return Group.objects.get(name=role)
