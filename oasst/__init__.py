@@ -1,0 +1,1 @@
+"""Open Assistant: the composition root and what several apps share."""

@@ -1,0 +1,42 @@
+#!/usr/bin/env python
+"""Django's command line; starts the embedded services first where a command needs them."""
+
+import os
+import sys
+
+NEEDS_NO_SERVICES = {
+    "check",
+    "collectstatic",
+    "compilemessages",
+    "fetch_model",
+    "help",
+    "makemessages",
+    "makemigrations",
+    "services",
+    "version",
+}
+
+
+def needs_services(argv: list[str]) -> bool:
+    """Tell whether the command in `argv` (as sys.argv) talks to PostgreSQL or Redis."""
+    if len(argv) < 2 or {"--help", "-h", "--version"} & set(argv):
+        return False
+    return argv[1] not in NEEDS_NO_SERVICES
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oasst.settings")
+    from django.core.management import execute_from_command_line
+
+    from oasst.lib import services
+
+    if needs_services(sys.argv):
+        try:
+            services.ensure()
+        except services.ServiceError as error:
+            sys.exit(f"manage.py: {error}")
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,9 @@
+"""The schedule of periodic jobs: what runs how often. `manage.py cron` puts them on the queue."""
+
+SCHEDULE_S = {
+    "tasks_app.jobs.release_expired_reservations": 30,
+    "tasks_app.jobs.settle_languages": 60,
+    "tasks_app.jobs.expire_tasks": 3600,
+    "tasks_app.jobs.halt_prompts_of_disabled_users": 3600,
+    "oasst.accounts.jobs.delete_expired_codes": 3600,
+}

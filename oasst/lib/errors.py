@@ -1,0 +1,18 @@
+"""The base of every error that a person may read. Subclasses live beside the rule that raises them."""
+
+from typing import ClassVar
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+class DomainError(Exception):
+    """A rule said no. `message` is safe to show: what happened, then what to do."""
+
+    code: ClassVar[str] = "domain_error"
+    status: ClassVar[int] = 400
+    default_message: ClassVar[str | Promise] = _("This did not work. Please try again.")
+
+    def __init__(self, message: str | Promise = "") -> None:
+        self.message = str(message or self.default_message)
+        super().__init__(self.message)

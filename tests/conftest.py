@@ -1,0 +1,23 @@
+"""Fixtures of every test, and the embedded services that the tests run on."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from oasst.lib import services
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.option.collectonly:
+        services.ensure()
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of real oasst files; tests that need it carry the marker `real_data`."""
+    default = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+    folder = Path(os.environ.get("OASST_TEST_DATA", str(default)))
+    if not folder.is_dir():
+        pytest.skip(f"no real data in {folder} (OASST_TEST_DATA)")
+    return folder
