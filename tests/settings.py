@@ -7,8 +7,8 @@ os.environ["OASST_ENV_FILE"] = ""
 os.environ.setdefault("OASST_VAR_DIR", str(Path(__file__).resolve().parent.parent / "var" / "test"))
 os.environ["DEBUG"] = "true"
 
-from oasst.settings import *  # noqa: E402, F403
-from oasst.settings import DATABASES, RQ_QUEUES, STORAGES  # noqa: E402
+from oasst.settings import *
+from oasst.settings import DATABASES, RQ_QUEUES, STORAGES
 
 DEBUG = False
 SECRET_KEY = "tests-only"

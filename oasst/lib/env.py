@@ -15,7 +15,7 @@ def text(name: str, default: str = "") -> str:
 
 
 def secret(name: str, default: str = "") -> str:
-    """Read `name`, or the file that `<name>_FILE` points to (as Docker and Kubernetes mount them)."""
+    """Read `name`, or the file that `<name>_FILE` points to (as Docker mounts secrets)."""
     path = text(f"{name}_FILE")
     if not path:
         return text(name, default)
@@ -78,8 +78,8 @@ def load_env_file() -> None:
     path = Path(os.environ.get("OASST_ENV_FILE", str(BASE_DIR / ".env")) or os.devnull)
     if not path.is_file():
         return
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        line = line.strip()
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(map(str.strip, lines), start=1):
         if not line or line.startswith("#"):
             continue
         name, equals, value = line.partition("=")

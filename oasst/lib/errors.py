@@ -1,4 +1,4 @@
-"""The base of every error that a person may read. Subclasses live beside the rule that raises them."""
+"""The base of every error a person may read. Subclasses live beside the rule that raises them."""
 
 from typing import ClassVar
 

@@ -261,7 +261,7 @@ def _start_postgres(places: Places) -> None:
 
 
 def _init_postgres(places: Places) -> None:
-    """Make the data folder under a temporary name first: a kill half way leaves no half database."""
+    """Make the data folder under a temporary name: a kill half way leaves no half database."""
     if (places.postgres_data / "PG_VERSION").exists():
         return
     fresh = places.postgres_data.with_name("postgres.new")
