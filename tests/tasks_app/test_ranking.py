@@ -1,6 +1,8 @@
 """Ranked pairs and rank correlation, against worked examples and a plain brute force."""
 
+from collections.abc import Sequence
 from itertools import permutations
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -8,21 +10,24 @@ from hypothesis import strategies as st
 
 from tasks_app.ranking import kendall_tau, ranked_pairs
 
+Ranking = list[list[str]]
+Pair = tuple[str, str]
+
 IDS = "abcde"
 
 
-def strict(order):
+def strict(order: Sequence[str]) -> Ranking:
     """The ranking without ties that `order`, a string of ids, spells."""
     return [[i] for i in order]
 
 
-def ballots(**counts):
+def ballots(**counts: int) -> list[Ranking]:
     """So many voters for each order: `ballots(abc=4, bca=3)`."""
     return [strict(order) for order, n in counts.items() for _ in range(n)]
 
 
 @st.composite
-def tied_rankings(draw, ids=IDS):
+def tied_rankings(draw: st.DrawFn, ids: str = IDS) -> Ranking:
     """A ranking of all `ids` with random ties."""
     places = {i: draw(st.integers(0, len(ids) - 1)) for i in ids}
     return [[i for i in ids if places[i] == n] for n in sorted(set(places.values()))]
@@ -31,25 +36,25 @@ def tied_rankings(draw, ids=IDS):
 strict_rankings = st.permutations(IDS).map(strict)
 
 
-def reference_order(rankings):
+def reference_order(rankings: list[Ranking]) -> list[str]:
     """Ranked pairs as the original states them: lock, look for a cycle, drop, read off sources."""
     ids = sorted(i for group in rankings[0] for i in group)
     place = [{i: n for n, group in enumerate(r) for i in group} for r in rankings]
 
-    def margin(a, b):
+    def margin(a: str, b: str) -> int:
         return sum((p[a] < p[b]) - (p[a] > p[b]) for p in place)
 
     pairs = sorted(
         (pair for pair in permutations(ids, 2) if margin(*pair) >= 0), key=lambda p: -margin(*p)
     )
-    locked = []
+    locked: list[Pair] = []
     for pair in pairs:
         if not has_cycle([*locked, pair]):
             locked.append(pair)
     return sources_first(ids, locked)
 
 
-def has_cycle(pairs):
+def has_cycle(pairs: list[Pair]) -> bool:
     while pairs:
         kept = [(a, b) for a, b in pairs if any(b == winner for winner, _ in pairs)]
         if kept == pairs:
@@ -58,15 +63,15 @@ def has_cycle(pairs):
     return False
 
 
-def sources_first(ids, locked):
-    order = []
+def sources_first(ids: list[str], locked: list[Pair]) -> list[str]:
+    order: list[str] = []
     while len(order) < len(ids):
         left = [i for i in ids if i not in order]
         order.append(next(i for i in left if not any((j, i) in locked for j in left)))
     return order
 
 
-def test_ranked_pairs_of_a_cycle_drops_its_weakest_pair():
+def test_ranked_pairs_of_a_cycle_drops_its_weakest_pair() -> None:
     result = ranked_pairs(ballots(abc=4, bca=3, cab=2))
 
     assert result.order == ["a", "b", "c"]
@@ -81,21 +86,21 @@ def test_ranked_pairs_of_a_cycle_drops_its_weakest_pair():
     assert result.voters == 9
 
 
-def test_ranked_pairs_of_two_opposed_voters_puts_the_lower_id_first():
+def test_ranked_pairs_of_two_opposed_voters_puts_the_lower_id_first() -> None:
     result = ranked_pairs(ballots(ab=1, ba=1))
 
     assert result.order == ["a", "b"]
     assert result.agreement == 0
 
 
-def test_ranked_pairs_of_one_voter_is_what_he_said():
+def test_ranked_pairs_of_one_voter_is_what_he_said() -> None:
     result = ranked_pairs(ballots(cab=1))
 
     assert result.order == ["c", "a", "b"]
     assert result.agreement is None
 
 
-def test_ranked_pairs_of_ties_give_no_margin():
+def test_ranked_pairs_of_ties_give_no_margin() -> None:
     result = ranked_pairs([[["a", "b"], ["c"]], strict("bca")])
 
     assert result.margins["a", "b"] == -1
@@ -104,7 +109,7 @@ def test_ranked_pairs_of_ties_give_no_margin():
     assert result.order == ["b", "a", "c"]
 
 
-def test_ranked_pairs_where_all_is_tied_breaks_on_the_id():
+def test_ranked_pairs_where_all_is_tied_breaks_on_the_id() -> None:
     result = ranked_pairs([[["c", "a", "b"]], [["b", "c", "a"]]])
 
     assert result.order == ["a", "b", "c"]
@@ -112,7 +117,7 @@ def test_ranked_pairs_where_all_is_tied_breaks_on_the_id():
     assert result.agreement is None
 
 
-def test_ranked_pairs_of_different_candidates_keeps_the_common_ones():
+def test_ranked_pairs_of_different_candidates_keeps_the_common_ones() -> None:
     result = ranked_pairs([strict("xbac"), strict("abyc"), strict("bcza")])
 
     assert result.order == ["b", "a", "c"]
@@ -130,18 +135,18 @@ def test_ranked_pairs_of_different_candidates_keeps_the_common_ones():
         [[["a", "b"], ["b"]]],
     ],
 )
-def test_ranked_pairs_of_unusable_rankings_are_refused(rankings):
-    with pytest.raises(ValueError):
+def test_ranked_pairs_of_unusable_rankings_are_refused(rankings: list[Ranking]) -> None:
+    with pytest.raises(ValueError, match=r"ids in common|names an id twice"):
         ranked_pairs(rankings)
 
 
 @pytest.mark.parametrize("weights", [[1], [1, -1], [1, float("nan")]])
-def test_ranked_pairs_with_bad_weights_are_refused(weights):
-    with pytest.raises(ValueError):
+def test_ranked_pairs_with_bad_weights_are_refused(weights: list[float]) -> None:
+    with pytest.raises(ValueError, match="weights"):
         ranked_pairs(ballots(ab=1, ba=1), weights)
 
 
-def test_ranked_pairs_with_weights_follow_the_heavier_voter():
+def test_ranked_pairs_with_weights_follow_the_heavier_voter() -> None:
     result = ranked_pairs(ballots(ab=1, ba=1), weights=[1, 2.5])
 
     assert result.order == ["b", "a"]
@@ -149,17 +154,19 @@ def test_ranked_pairs_with_weights_follow_the_heavier_voter():
 
 
 @given(st.lists(strict_rankings, min_size=1, max_size=6))
-def test_ranked_pairs_of_complete_rankings_equal_the_reference(rankings):
+def test_ranked_pairs_of_complete_rankings_equal_the_reference(rankings: list[Ranking]) -> None:
     assert ranked_pairs(rankings).order == reference_order(rankings)
 
 
 @given(st.lists(tied_rankings(), min_size=1, max_size=6))
-def test_ranked_pairs_of_rankings_with_ties_equal_the_reference(rankings):
+def test_ranked_pairs_of_rankings_with_ties_equal_the_reference(rankings: list[Ranking]) -> None:
     assert ranked_pairs(rankings).order == reference_order(rankings)
 
 
 @given(st.lists(tied_rankings(), min_size=1, max_size=6), st.randoms(use_true_random=False))
-def test_ranked_pairs_do_not_depend_on_the_order_of_voters_or_of_ties(rankings, rng):
+def test_ranked_pairs_do_not_depend_on_the_order_of_voters_or_of_ties(
+    rankings: list[Ranking], rng: Random
+) -> None:
     shuffled = [[rng.sample(group, len(group)) for group in ranking] for ranking in rankings]
     rng.shuffle(shuffled)
 
@@ -167,7 +174,7 @@ def test_ranked_pairs_do_not_depend_on_the_order_of_voters_or_of_ties(rankings, 
 
 
 @given(st.lists(strict_rankings, min_size=1, max_size=7))
-def test_ranked_pairs_put_a_condorcet_winner_first(rankings):
+def test_ranked_pairs_put_a_condorcet_winner_first(rankings: list[Ranking]) -> None:
     result = ranked_pairs(rankings)
 
     winners = [i for i in IDS if all(result.margins[i, j] > 0 for j in IDS if j != i)]
@@ -175,14 +182,14 @@ def test_ranked_pairs_put_a_condorcet_winner_first(rankings):
 
 
 @given(tied_rankings(), st.integers(2, 5))
-def test_ranked_pairs_of_agreeing_voters_agree_fully(ranking, voters):
+def test_ranked_pairs_of_agreeing_voters_agree_fully(ranking: Ranking, voters: int) -> None:
     result = ranked_pairs([ranking] * voters)
 
     assert result.agreement == (None if len(ranking) == 1 else pytest.approx(1))
     assert [i for group in ranking for i in sorted(group)] == result.order
 
 
-def test_agreement_of_a_textbook_example():
+def test_agreement_of_a_textbook_example() -> None:
     # Rank sums 5, 6, 11, 8 around 7.5: S = 21; W = 12·21 / (9·60).
     result = ranked_pairs(ballots(abcd=1, abdc=1, dbac=1))
 
@@ -202,5 +209,5 @@ def test_agreement_of_a_textbook_example():
         (strict("ab"), strict("cd"), None),
     ],
 )
-def test_kendall_tau_of_two_rankings(first, second, tau):
+def test_kendall_tau_of_two_rankings(first: Ranking, second: Ranking, tau: float | None) -> None:
     assert kendall_tau(first, second) == (None if tau is None else pytest.approx(tau))
