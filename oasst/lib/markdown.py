@@ -1,0 +1,134 @@
+"""The one way from a person's Markdown to HTML that may be shown. Text is never trusted:
+markdown-it-py parses with raw HTML off, nh3 then keeps only the tags listed here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import nh3
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
+from markdown_it.token import Token
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+from pygments.token import STANDARD_TYPES
+
+# Parsing is close to linear, but not for every hostile text. Above these sizes the text is shown
+# as it was typed: complete, and at once.
+MAX_MARKDOWN_CHARS = 20_000
+MAX_HIGHLIGHT_CHARS = 5_000
+MAX_NESTING = 20
+
+# Every block takes its direction from its own words, so one text may mix scripts.
+_BLOCKS_WITH_DIRECTION = {"paragraph_open", "heading_open", "list_item_open", "th_open", "td_open"}
+_SCHEMES = {"http", "https", "mailto"}
+_LANGUAGES = frozenset(
+    "bash c cpp csharp css diff go haskell html http ini java javascript json jsx julia kotlin latex"
+    " lua makefile matlab perl php powershell python r ruby rust scala sh sql swift toml tsx"
+    " typescript xml yaml".split()
+)
+_ALIASES = {"py": "python", "js": "javascript", "ts": "typescript", "yml": "yaml", "c++": "cpp",
+            "shell": "bash", "rs": "rust", "rb": "ruby", "cs": "csharp", "tex": "latex"}  # fmt: skip
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+# Left-to-right and right-to-left override: they make text read differently from what it is.
+_OVERRIDES = re.compile("[\u202d\u202e]")
+
+
+@lru_cache(maxsize=512)
+def render(text: str) -> SafeString:
+    """HTML of `text`, safe to put into a page."""
+    text = _OVERRIDES.sub("", _UNSTORABLE.sub("\ufffd", text))
+    if len(text) > MAX_MARKDOWN_CHARS:
+        return _as_typed(text)
+    env: dict[str, Any] = {}
+    tokens = _PARSER.parse(text, env)
+    # The parser drops what lies deeper; readers must see all of it.
+    if any(token.level >= MAX_NESTING - 1 for token in tokens):
+        return _as_typed(text)
+    # Safe: nh3 has kept only what the allow-list names.
+    return mark_safe(_CLEANER.clean(_PARSER.renderer.render(tokens, _PARSER.options, env)))
+
+
+def _as_typed(text: str) -> SafeString:
+    return format_html('<p class="as-typed" dir="auto">{}</p>', text)
+
+
+def _is_link_allowed(url: str) -> bool:
+    """Whole addresses only: a relative one could lead to an action on this site."""
+    try:
+        return urlsplit(url.strip()).scheme.lower() in _SCHEMES
+    except ValueError:
+        return False
+
+
+def _highlight(code: str, language: str, _attributes: str) -> str:
+    name = _ALIASES.get(language.lower(), language.lower())
+    if name not in _LANGUAGES or len(code) > MAX_HIGHLIGHT_CHARS:
+        return escape(code)
+    return highlight(code, get_lexer_by_name(name), HtmlFormatter(nowrap=True))
+
+
+def _prepare(state: StateCore) -> None:
+    """Give blocks a direction, and put headings below those of the page."""
+    for token in state.tokens:
+        if token.type in _BLOCKS_WITH_DIRECTION:
+            token.attrSet("dir", "auto")
+        if token.type in {"heading_open", "heading_close"}:
+            token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
+        if token.type in {"th_open", "td_open"} and (style := token.attrs.pop("style", None)):
+            token.attrSet("class", str(style).replace("text-align:", "align-"))
+
+
+def _render_image(tokens: Sequence[Token], index: int, *_: Any) -> str:
+    """A link in place of the image: pages must not call other servers by themselves."""
+    token = tokens[index]
+    address = str(token.attrs["src"])
+    return format_html('<a class="image-link" href="{}">{}</a>', address, token.content or address)
+
+
+def _make_parser() -> MarkdownIt:
+    options = {"html": False, "linkify": True, "typographer": False, "breaks": True,
+               "maxNesting": MAX_NESTING, "highlight": _highlight}  # fmt: skip
+    parser = MarkdownIt("js-default", options)
+    parser.linkify.set({"fuzzy_link": False, "fuzzy_email": False, "fuzzy_ip": False})
+    parser.validateLink = _is_link_allowed
+    parser.core.ruler.push("prepare", _prepare)
+    parser.renderer.rules["image"] = _render_image
+    parser.renderer.rules["table_open"] = lambda *_: '<div class="table-scroll"><table>\n'
+    parser.renderer.rules["table_close"] = lambda *_: "</table></div>\n"
+    return parser
+
+
+def _make_cleaner() -> nh3.Cleaner:
+    tags = set(
+        "p br hr strong em s code pre blockquote ul ol li h3 h4 h5 h6 a span div"
+        " table thead tbody tr th td".split()
+    )
+    with_direction = {tag: {"dir"} for tag in ("p", "li", "th", "td", "h3", "h4", "h5", "h6")}
+    scrolls = {"tabindex": "0"}
+    return nh3.Cleaner(
+        tags=tags,
+        attributes={"*": set(), **with_direction, "a": {"href"}, "ol": {"start"}},
+        allowed_classes={
+            "span": set(STANDARD_TYPES.values()) - {""},
+            "a": {"image-link"},
+            "div": {"table-scroll"},
+            "p": {"as-typed"},
+            **{cell: {"align-left", "align-center", "align-right"} for cell in ("th", "td")},
+        },
+        url_schemes=_SCHEMES,
+        link_rel="nofollow noopener noreferrer ugc",
+        set_tag_attribute_values={"a": {"target": "_blank"}, "pre": scrolls, "div": scrolls},
+    )
+
+
+_PARSER = _make_parser()
+_CLEANER = _make_cleaner()

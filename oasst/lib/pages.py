@@ -1,0 +1,42 @@
+"""Pages that belong to no app: guidelines, terms, privacy, and those for errors."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+
+from oasst.lib import request_id
+
+
+def guidelines(request: HttpRequest) -> HttpResponse:
+    return render(request, "pages/guidelines.html")
+
+
+def terms(request: HttpRequest) -> HttpResponse:
+    return render(request, "pages/terms.html")
+
+
+def privacy(request: HttpRequest) -> HttpResponse:
+    return render(request, "pages/privacy.html")
+
+
+def too_many_requests(request: HttpRequest, *, retry_after_s: int) -> HttpResponse:
+    """The page for somebody who is too fast; views return it when a rate limit says no."""
+    context = {"retry_after_s": retry_after_s}
+    headers = {"Retry-After": str(retry_after_s)}
+    return render(request, "429.html", context, status=429, headers=headers)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Without the request: no context processor runs, no user is read, no database is needed."""
+    return _plain_page("500.html", status=500)
+
+
+def unavailable(request: HttpRequest) -> HttpResponse:
+    return _plain_page("503.html", status=503)
+
+
+def _plain_page(template: str, *, status: int) -> HttpResponse:
+    page = render_to_string(template, {"request_id": request_id.current()})
+    return HttpResponse(page, status=status)

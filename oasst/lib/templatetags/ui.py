@@ -1,0 +1,99 @@
+"""Template tags of the design system (docs/design-system.md): `{% load ui %}`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.http import HttpRequest
+from django.template.context import Context
+from django.template.loader import get_template
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince, timeuntil
+from django.utils.translation import get_language_info, gettext
+
+from oasst.lib import icons
+from oasst.lib.markdown import render
+
+register = template.Library()
+
+
+@register.simple_block_tag(takes_context=True)
+def component(context: Context, content: str, name: str, **params: Any) -> SafeString:
+    """Render templates/components/<name>.html around what stands inside, as `content`."""
+    inherited = {key: context[key] for key in ("request", "csrf_token") if key in context}
+    return get_template(f"components/{name}.html").render(
+        {**inherited, **params, "content": content}
+    )
+
+
+@register.simple_tag
+def icon(name: str, label: str = "", css_class: str = "") -> SafeString:
+    return icons.icon(name, label=label, css_class=css_class)
+
+
+@register.simple_tag
+def drawing(name: str, label: str = "") -> SafeString:
+    return icons.drawing(name, label=label)
+
+
+@register.simple_tag(takes_context=True)
+def current_if(context: Context, url: str) -> SafeString | str:
+    """`aria-current` for a link of the main navigation: this page, or a page below it."""
+    request: HttpRequest | None = context.get("request")
+    if request is None or not request.path.startswith(url):
+        return ""
+    return format_html('aria-current="{}"', "page" if request.path == url else "true")
+
+
+@register.filter
+def markdown(text: str) -> SafeString:
+    return render(text)
+
+
+@register.simple_tag
+def ago(moment: datetime, css_class: str = "") -> SafeString:
+    """A relative time; hovering shows the absolute one."""
+    return format_html(
+        '<time{} datetime="{}" title="{}">{}</time>',
+        format_html(' class="{}"', css_class) if css_class else "",
+        moment.isoformat(timespec="seconds"),
+        absolute_time(moment),
+        relative_time(moment, now=timezone.now()),
+    )
+
+
+def absolute_time(moment: datetime) -> str:
+    local = timezone.localtime(moment)
+    return f"{date_format(local, 'DATETIME_FORMAT')} {local.tzname()}"
+
+
+def relative_time(moment: datetime, *, now: datetime) -> str:
+    """In one unit: "3 hours ago", "in 2 days". Less than a minute either way is "just now"."""
+    if abs((now - moment).total_seconds()) < 60:
+        return gettext("just now")
+    if moment < now:
+        return gettext("%(span)s ago") % {"span": timesince(moment, now, depth=1)}
+    return gettext("in %(span)s") % {"span": timeuntil(moment, now, depth=1)}
+
+
+@register.filter
+def language_name(lang: str) -> str:
+    """A language in its own words: "de" → "Deutsch". An unknown code stays as it is."""
+    for code in (lang, lang.split("-")[0]):
+        try:
+            name = get_language_info(code.lower())["name_local"]
+        except KeyError:
+            continue
+        return name[:1].upper() + name[1:]
+    return lang
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """Digits in groups of three with a thin space, the same in every language: 18 204."""
+    return f"{number:,}".replace(",", "\u202f")
