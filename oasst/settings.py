@@ -22,6 +22,7 @@ DEVELOPMENT_SECRET_KEY = "development-only-key-that-production-refuses"
 SECRET_KEY = env.secret("SECRET_KEY", DEVELOPMENT_SECRET_KEY)
 SITE_URL = env.text("SITE_URL", "http://localhost:8000").rstrip("/")
 SITE_NAME = "Open Assistant"
+ANNOUNCEMENT = env.text("ANNOUNCEMENT", "")
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", ["*"] if DEBUG else [])
 HTTPS = SITE_URL.startswith("https://")
 
@@ -58,6 +59,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "oasst.lib.request_id.request_id_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "oasst.middleware.ContentSecurityPolicy",
@@ -88,6 +90,7 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "oasst.lib.context_processors.site",
             ],
         },
     }
@@ -182,10 +185,9 @@ USE_TZ = True
 NODE_MODULES = BASE_DIR / "node_modules"
 VENDOR_FOLDERS = {
     "vendor/htmx": "htmx.org/dist",
-    "vendor/sortablejs": "sortablejs",
-    "vendor/inter": "@fontsource-variable/inter",
-    "vendor/jetbrains-mono": "@fontsource-variable/jetbrains-mono",
-    "vendor/lucide": "lucide-static/icons",
+    "vendor/sortablejs": "sortablejs/modular",
+    "vendor/inter": "@fontsource-variable/inter/files",
+    "vendor/jetbrains-mono": "@fontsource-variable/jetbrains-mono/files",
 }
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -202,7 +204,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        else "oasst.lib.storage.HashedStaticFiles"
     },
 }
 WHITENOISE_USE_FINDERS = DEBUG
@@ -255,8 +257,9 @@ UNFOLD = {"SITE_TITLE": SITE_NAME, "SITE_HEADER": SITE_NAME, "SITE_URL": "/"}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"request_id": {"()": "oasst.lib.request_id.AddRequestId"}},
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(request_id)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     "root": {
         "handlers": ["console"],
         "level": env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),

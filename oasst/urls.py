@@ -13,8 +13,9 @@ urlpatterns = [
     path("", include("oasst.accounts.urls")),
     path("accounts/", include("allauth.urls")),
     path("", include("tasks_app.urls")),
+    path("", include("oasst.lib.urls")),
 ]
 
 handler403 = "django.views.defaults.permission_denied"
 handler404 = "django.views.defaults.page_not_found"
-handler500 = "django.views.defaults.server_error"
+handler500 = "oasst.lib.pages.server_error"
