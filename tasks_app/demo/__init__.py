@@ -1,0 +1,1 @@
+"""Demonstration data: conversations written for this project, and how they are played in."""
