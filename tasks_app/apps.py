@@ -1,0 +1,9 @@
+"""Django app of the data collection."""
+
+from django.apps import AppConfig
+
+
+class TasksAppConfig(AppConfig):
+    name = "tasks_app"
+    verbose_name = "Data collection"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,135 @@
+"""Why there is no task, and what would help: what an empty task page says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db.models import Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from tasks_app import lottery, selection
+from tasks_app.config import TreeConfig
+from tasks_app.enums import RANDOM, RANK_TASKS, TaskType
+from tasks_app.models import Message, Offer
+
+if TYPE_CHECKING:
+    from oasst.accounts.models import User
+
+
+@dataclass(frozen=True)
+class Blocker:
+    """One reason in words; `kind` and `lang` name work that would help, if there is some."""
+
+    text: str
+    kind: TaskType | None = None
+    lang: str | None = None
+    count: int = 0
+
+
+def explain(user: "User", kind: str, langs: Sequence[str], *, now: datetime) -> list[Blocker]:
+    """Why `user` gets no task of `kind` in `langs`, most helpful first. Never empty."""
+    others = selection.available_tasks(user, langs, now=now)
+    found = [_own_share(user, kind, langs), _waiting_on(kind, langs)]
+    found += [
+        Blocker(other.label, kind=other, count=count)
+        for other, count in sorted(others.items(), key=lambda item: -item[1])
+        if other != kind
+    ]
+    found.append(_other_languages(user, kind, langs))
+    blockers = [blocker for blocker in found if blocker]
+    return blockers or [Blocker(_("Everything is done for now. New work appears as others reply."))]
+
+
+def _own_share(user: "User", kind: str, langs: Sequence[str]) -> Blocker | None:
+    """Work that exists, but not for this person."""
+    offers = Offer.objects.filter(lang__in=langs, slots__gt=0)
+    if kind != RANDOM:
+        offers = offers.filter(kind=kind)
+    count = offers.count()
+    if not count:
+        return None
+    return Blocker(
+        ngettext(
+            "%(count)d open task of this kind is about your own message, or you have done or "
+            "skipped it. It waits for somebody else.",
+            "%(count)d open tasks of this kind are about your own messages, or you have done or "
+            "skipped them. They wait for somebody else.",
+            count,
+        )
+        % {"count": count},
+        count=count,
+    )
+
+
+def _waiting_on(kind: str, langs: Sequence[str]) -> Blocker | None:
+    """The step before: what must happen so that such a task comes up."""
+    if kind == TaskType.INITIAL_PROMPT:
+        return _prompts_full(langs)
+    before = {
+        TaskType.LABEL_ASSISTANT_REPLY: TaskType.ASSISTANT_REPLY,
+        TaskType.LABEL_PROMPTER_REPLY: TaskType.PROMPTER_REPLY,
+        TaskType.ASSISTANT_REPLY: TaskType.LABEL_INITIAL_PROMPT,
+        TaskType.PROMPTER_REPLY: TaskType.LABEL_ASSISTANT_REPLY,
+        TaskType.LABEL_INITIAL_PROMPT: TaskType.INITIAL_PROMPT,
+    }
+    if kind in RANK_TASKS:
+        return _reviews_before_ranking(langs)
+    step = before.get(kind)
+    if step is None:
+        return None
+    count = Offer.objects.filter(kind=step, lang__in=langs).aggregate(n=Sum("slots"))["n"] or 0
+    if not count:
+        return None
+    text = ngettext(
+        "%(count)d task must be done first: %(step)s.",
+        "%(count)d tasks must be done first: %(step)s.",
+        count,
+    )
+    return Blocker(text % {"count": count, "step": step.label}, kind=step, count=count)
+
+
+def _prompts_full(langs: Sequence[str]) -> Blocker | None:
+    config = TreeConfig.current()
+    full = [lang for lang in langs if lottery.prompts_wanted(lang, config) == 0]
+    if not full:
+        return None
+    return Blocker(
+        _(
+            "There are enough prompts in %(langs)s for now. When prompts are reviewed and "
+            "conversations grow, new ones are wanted again."
+        )
+        % {"langs": ", ".join(full)},
+        kind=TaskType.LABEL_INITIAL_PROMPT,
+    )
+
+
+def _reviews_before_ranking(langs: Sequence[str]) -> Blocker | None:
+    waiting = Message.objects.filter(
+        offer__kind__in=[TaskType.LABEL_ASSISTANT_REPLY, TaskType.LABEL_PROMPTER_REPLY],
+        offer__lang__in=langs,
+    )
+    count = waiting.count()
+    if not count:
+        return None
+    text = ngettext(
+        "%(count)d reply must be reviewed before its conversation is ranked.",
+        "%(count)d replies must be reviewed before their conversations are ranked.",
+        count,
+    )
+    return Blocker(text % {"count": count}, kind=TaskType.LABEL_ASSISTANT_REPLY, count=count)
+
+
+def _other_languages(user: "User", kind: str, langs: Sequence[str]) -> Blocker | None:
+    more = [lang for lang in user.contribution_languages if lang not in langs]
+    offers = Offer.objects.filter(lang__in=more, slots__gt=0)
+    if kind != RANDOM:
+        offers = offers.filter(kind=kind)
+    lang = offers.values_list("lang", flat=True).first()
+    if lang is None:
+        return None
+    text = _("There is work of this kind in another of your languages: %(lang)s.")
+    return Blocker(
+        text % {"lang": lang}, kind=None if kind == RANDOM else TaskType(kind), lang=lang
+    )

@@ -1,0 +1,174 @@
+"""The vocabulary of the data collection: roles, tree states, task types and small closed lists."""
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class Role(TextChoices):
+    """Who speaks in a message. The training side calls a prompter `user`."""
+
+    PROMPTER = "prompter", _("Prompter")
+    ASSISTANT = "assistant", _("Assistant")
+
+    @property
+    def other(self) -> "Role":
+        """The role that answers this one."""
+        return Role.ASSISTANT if self == Role.PROMPTER else Role.PROMPTER
+
+
+class TreeState(TextChoices):
+    """Where a message tree stands. Terminal states keep `active=False`: no work is handed out."""
+
+    # Only the root exists; people check it for spam and quality.
+    INITIAL_PROMPT_REVIEW = "initial_prompt_review", _("Prompt in review")
+    # The prompt was accepted and waits to be drawn.
+    PROMPT_LOTTERY_WAITING = "prompt_lottery_waiting", _("Waiting in the lottery")
+    # Replies are written and reviewed side by side.
+    GROWING = "growing", _("Growing")
+    # The tree is complete; siblings are put in order.
+    RANKING = "ranking", _("Being ranked")
+    # Enough rankings; left again within the same transaction.
+    READY_FOR_SCORING = "ready_for_scoring", _("Ready for scoring")
+    # Ranks are computed.
+    READY_FOR_EXPORT = "ready_for_export", _("Ready for export")
+    # Computing the ranks raised an error; may be tried again.
+    SCORING_FAILED = "scoring_failed", _("Scoring failed")
+    # The prompt was rejected or flagged by many.
+    ABORTED_LOW_GRADE = "aborted_low_grade", _("Not accepted")
+    # Stopped by a moderator or by auto-moderation.
+    HALTED_BY_MODERATOR = "halted_by_moderator", _("Halted by a moderator")
+    # Imported; waits until it is activated for ranking.
+    BACKLOG_RANKING = "backlog_ranking", _("In the ranking backlog")
+
+    @property
+    def is_terminal(self) -> bool:
+        """True if the tree hands out no work in this state."""
+        return self in TERMINAL_STATES
+
+
+TERMINAL_STATES = frozenset(
+    {
+        TreeState.PROMPT_LOTTERY_WAITING,
+        TreeState.READY_FOR_EXPORT,
+        TreeState.SCORING_FAILED,
+        TreeState.ABORTED_LOW_GRADE,
+        TreeState.HALTED_BY_MODERATOR,
+        TreeState.BACKLOG_RANKING,
+    }
+)
+
+
+class TaskType(TextChoices):
+    """A kind of task, as it stands in URLs."""
+
+    INITIAL_PROMPT = "initial_prompt", _("Write an initial prompt")
+    PROMPTER_REPLY = "prompter_reply", _("Reply as prompter")
+    ASSISTANT_REPLY = "assistant_reply", _("Reply as assistant")
+    LABEL_INITIAL_PROMPT = "label_initial_prompt", _("Review an initial prompt")
+    LABEL_PROMPTER_REPLY = "label_prompter_reply", _("Review a prompter reply")
+    LABEL_ASSISTANT_REPLY = "label_assistant_reply", _("Review an assistant reply")
+    RANK_ASSISTANT_REPLIES = "rank_assistant_replies", _("Rank assistant replies")
+    RANK_PROMPTER_REPLIES = "rank_prompter_replies", _("Rank prompter replies")
+    RANK_INITIAL_PROMPTS = "rank_initial_prompts", _("Rank initial prompts")
+
+    @property
+    def is_writing(self) -> bool:
+        """True if the answer is a new message."""
+        return self in WRITING_TASKS
+
+    @property
+    def is_reply(self) -> bool:
+        """True if the answer is a message below another one."""
+        return self in REPLY_TASKS
+
+    @property
+    def is_labeling(self) -> bool:
+        """True if the answer is a set of labels on one message."""
+        return self in LABEL_TASKS
+
+    @property
+    def is_ranking(self) -> bool:
+        """True if the answer is an order of sibling messages."""
+        return self in RANK_TASKS
+
+
+# What a request may name beside a TaskType: any task, drawn by weight.
+RANDOM = "random"
+
+REPLY_TASKS = frozenset({TaskType.PROMPTER_REPLY, TaskType.ASSISTANT_REPLY})
+WRITING_TASKS = REPLY_TASKS | {TaskType.INITIAL_PROMPT}
+LABEL_TASKS = frozenset(
+    {
+        TaskType.LABEL_INITIAL_PROMPT,
+        TaskType.LABEL_PROMPTER_REPLY,
+        TaskType.LABEL_ASSISTANT_REPLY,
+    }
+)
+RANK_TASKS = frozenset(
+    {
+        TaskType.RANK_ASSISTANT_REPLIES,
+        TaskType.RANK_PROMPTER_REPLIES,
+        TaskType.RANK_INITIAL_PROMPTS,
+    }
+)
+
+
+class LabelKind(TextChoices):
+    """Where a set of labels came from. Only `task` counts as a review."""
+
+    TASK = "task", _("Review task")
+    FREE = "free", _("Free labels")
+    REPORT = "report", _("Report")
+
+
+class FormMode(TextChoices):
+    """How much a label form asks."""
+
+    FULL = "full", _("Full")
+    SIMPLE = "simple", _("Simple")
+
+
+class Emoji(TextChoices):
+    """Reactions people can give. Codes are those of the oasst export format."""
+
+    THUMBS_UP = "+1", _("Thumbs up")
+    THUMBS_DOWN = "-1", _("Thumbs down")
+    RED_FLAG = "red_flag", _("Red flag")
+    HUNDRED = "100", _("Hundred points")
+    ROFL = "rofl", _("Laughing")
+    CLAP = "clap", _("Clapping")
+    DIAMOND = "diamond", _("Diamond")
+    HEART_EYES = "heart_eyes", _("Heart eyes")
+    DISAPPOINTED = "disappointed", _("Disappointed")
+    POOP = "poop", _("Poop")
+    SKULL = "skull", _("Skull")
+
+
+class SkipMark(TextChoices):
+    """Internal reactions: this person skipped this item, so do not offer it to them again."""
+
+    REPLY = "_skip_reply", _("Skipped replying")
+    RANKING = "_skip_ranking", _("Skipped ranking")
+    LABELING = "_skip_labeling", _("Skipped reviewing")
+
+
+class ReportState(TextChoices):
+    """Life of a report in the moderators' queue."""
+
+    OPEN = "open", _("Open")
+    RESOLVED = "resolved", _("Acted upon")
+    DISMISSED = "dismissed", _("Dismissed")
+    INCONCLUSIVE = "inconclusive", _("Inconclusive")
+
+
+class ContributionKind(TextChoices):
+    """What the journal records."""
+
+    PROMPT = "prompt", _("Wrote a prompt")
+    REPLY = "reply", _("Wrote a reply")
+    LABELS = "labels", _("Reviewed a message")
+    RANKING = "ranking", _("Ranked replies")
+    SKIP = "skip", _("Skipped a task")
+    REACTION = "reaction", _("Reacted to a message")
+    REPORT = "report", _("Reported a message")
+    FREE_LABELS = "free_labels", _("Labelled a message")

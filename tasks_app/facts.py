@@ -1,0 +1,130 @@
+"""What the rules need to know about one tree, as plain values read in one query."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.db.models import OuterRef
+
+from tasks_app.config import TreeConfig
+from tasks_app.enums import Role, TreeState
+from tasks_app.models import Message, MessageTree, Ranking, Task
+from tasks_app.querysets import count_of
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A message as the rules see it, with the offer it has now."""
+
+    id: uuid.UUID
+    parent_id: uuid.UUID | None
+    role: str
+    depth: int
+    lang: str
+    deleted: bool
+    review_count: int
+    review_result: bool | None
+    children_count: int
+    offer_kind: str | None = None
+    offer_slots: int | None = None
+    offer_lonely: bool | None = None
+    reserved: int = 0
+    rankings: int = 0
+
+    @property
+    def is_root(self) -> bool:
+        """True for the initial prompt."""
+        return self.parent_id is None
+
+    @property
+    def is_accepted(self) -> bool:
+        """Accepted and not deleted."""
+        return self.review_result is True and not self.deleted
+
+    def in_review(self, config: TreeConfig) -> bool:
+        """Not deleted, not accepted, and fewer reviews than needed."""
+        needed = config.reviews_needed(is_root=self.is_root)
+        return not self.deleted and self.review_result is not True and self.review_count < needed
+
+    def takes_place(self, config: TreeConfig) -> bool:
+        """Counts towards limits: accepted, or may still be."""
+        return self.is_accepted or self.in_review(config)
+
+
+@dataclass(frozen=True)
+class TreeFacts:
+    """One tree: its limits, state and messages (root first, then by depth)."""
+
+    state: TreeState
+    goal_tree_size: int
+    max_depth: int
+    max_children_count: int
+    num_prompter_replies: int
+    nodes: tuple[Node, ...]
+
+    @cached_property
+    def children(self) -> dict[uuid.UUID | None, list[Node]]:
+        """Replies by the id of their parent."""
+        children: dict[uuid.UUID | None, list[Node]] = {}
+        for node in self.nodes:
+            children.setdefault(node.parent_id, []).append(node)
+        return children
+
+    @property
+    def root(self) -> Node:
+        """The initial prompt."""
+        return self.nodes[0]
+
+    def replies(self, node: Node) -> list[Node]:
+        """Direct replies to `node`."""
+        return self.children.get(node.id, [])
+
+    def reply_limit(self, node: Node) -> int:
+        """How many replies `node` may have."""
+        if node.depth >= self.max_depth:
+            return 0
+        if node.role == Role.ASSISTANT:
+            return min(self.num_prompter_replies, self.max_children_count)
+        return self.max_children_count
+
+    def to_rank(self, config: TreeConfig) -> Iterator[Node]:
+        """Parents with at least two accepted replies of a role that gets ranked."""
+        for node in self.nodes:
+            reply_role = Role(node.role).other
+            if node.deleted or (reply_role == Role.PROMPTER and not config.rank_prompter_replies):
+                continue
+            if sum(reply.is_accepted for reply in self.replies(node)) > 1:
+                yield node
+
+
+_COLUMNS = (
+    "id",
+    "parent_id",
+    "role",
+    "depth",
+    "lang",
+    "deleted",
+    "review_count",
+    "review_result",
+    "children_count",
+    "offer__kind",
+    "offer__slots",
+    "offer__lonely",
+)
+
+
+def load(tree: MessageTree) -> TreeFacts:
+    """Read the facts of `tree`. The caller holds its row lock if it acts on them."""
+    messages = Message.objects.filter(tree=tree).order_by("depth", "created_at", "id")
+    reserved = count_of(Task.objects.filter(message=OuterRef("pk"), holds_slot=True), "message")
+    rankings = count_of(Ranking.objects.filter(parent=OuterRef("pk")), "parent")
+    rows = messages.values_list(*_COLUMNS, reserved, rankings)
+    return TreeFacts(
+        state=TreeState(tree.state),
+        goal_tree_size=tree.goal_tree_size,
+        max_depth=tree.max_depth,
+        max_children_count=tree.max_children_count,
+        num_prompter_replies=tree.num_prompter_replies,
+        nodes=tuple(Node(*row) for row in rows),
+    )

@@ -1,0 +1,442 @@
+"""What people do with a task: reply, label, rank, skip, keep a draft. One transaction each.
+
+Every function first locks the person, then the tree's row, and ends in `trees.advance()`. The same
+submit twice gives the same answer and has one effect.
+"""
+
+import hashlib
+import json
+import random
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db import transaction
+
+from tasks_app import journal, labels, languages, moderation, offers, reactions, scoring, trees
+from tasks_app import facts as tree_facts
+from tasks_app.config import TreeConfig
+from tasks_app.enums import ContributionKind, LabelKind, Role, SkipMark, TaskType, TreeState
+from tasks_app.errors import (
+    AlreadyReviewed,
+    AlreadySubmitted,
+    DuplicateReply,
+    DuplicateText,
+    InvalidRanking,
+    NoLongerNeeded,
+    SelfReview,
+    SlotTaken,
+    TaskExpired,
+    TaskNotFound,
+    TaskSkipped,
+    TextEmpty,
+    TextInvalid,
+    TextTooLong,
+    WrongTaskKind,
+)
+from tasks_app.models import Draft, Message, MessageTree, Ranking, Task, TextLabels
+from tasks_app.reviewing import record_verdict
+from tasks_app.selection import lock_user, require_contributor, reservation
+
+if TYPE_CHECKING:
+    from oasst.accounts.models import User
+
+T = TypeVar("T")
+
+# Trees that rankings and labels may still reach after the task was handed out.
+_OPEN_TO_VOTES = frozenset(TreeState) - {
+    TreeState.HALTED_BY_MODERATOR,
+    TreeState.ABORTED_LOW_GRADE,
+}
+
+
+def submit_reply(
+    task_id: uuid.UUID,
+    user: "User",
+    text: str,
+    *,
+    now: datetime,
+    lang: str | None = None,
+    provenance: str = "",
+) -> Message:
+    """Store the text of a writing task as a new message, in the task's language by default.
+
+    Whatever stops it, the text is kept as a draft. Raises the errors of `tasks_app.errors` about
+    tasks, texts and duplicates.
+    """
+    try:
+        return _submit_reply(task_id, user, text, lang, provenance, now)
+    except (SlotTaken, TaskExpired, TaskSkipped, DuplicateText, DuplicateReply) as error:
+        _keep(task_id, user, {"text": text}, because=error.code, now=now)
+        raise
+
+
+@transaction.atomic
+def _submit_reply(
+    task_id: uuid.UUID,
+    user: "User",
+    text: str,
+    lang: str | None,
+    provenance: str,
+    now: datetime,
+) -> Message:
+    config = TreeConfig.current()
+    task, tree = _begin(task_id, user, now)
+    if not task.type.is_writing:
+        raise WrongTaskKind
+    text = text.strip()
+    submission = _digest({"text": text})
+    if task.done_at:
+        return _same_or_raise(task, submission, task.result)
+    _check_open(task, now)
+    _check_text(user, text, config, now)
+    lang = lang or task.lang
+    tree = tree or _new_tree(task, lang, config, now)
+    _claim_place(task, tree, user, config)
+    message = _store_message(task, tree, user, text, lang, provenance, now)
+    _finish(task, now, submission=submission, result=message)
+    kind = ContributionKind.PROMPT if message.is_root else ContributionKind.REPLY
+    data = {"length": len(text), "role": message.role}
+    journal.record(kind, user=user, now=now, message=message, task=task, data=data)
+    trees.advance(tree, config=config, now=now)
+    return message
+
+
+def submit_labels(
+    task_id: uuid.UUID, user: "User", values: Mapping[str, float], *, now: datetime
+) -> TextLabels:
+    """Store a review. Labels that were not answered are absent from `values`.
+
+    A review that comes after the message had enough still counts. Raises InvalidLabels,
+    SelfReview, AlreadyReviewed, NoLongerNeeded and the errors about tasks.
+    """
+    return _submit_labels(task_id, user, dict(values), now)
+
+
+@transaction.atomic
+def _submit_labels(
+    task_id: uuid.UUID, user: "User", values: dict[str, float], now: datetime
+) -> TextLabels:
+    config = TreeConfig.current()
+    task, tree = _begin(task_id, user, now)
+    if not task.type.is_labeling:
+        raise WrongTaskKind
+    submission = _digest(values)
+    if task.done_at:
+        return _same_or_raise(task, submission, getattr(task, "label_set", None))
+    _check_open(task, now)
+    form = labels.form_for(task.kind, task.form_mode)
+    values = labels.validate(values, valid=form.valid, mandatory=form.mandatory)
+    message = _votable(task, tree)
+    if message.user_id == user.pk:
+        raise SelfReview
+    if TextLabels.objects.filter(message=message, user=user, kind=LabelKind.TASK).exists():
+        raise AlreadyReviewed
+    label_set = TextLabels.objects.create(
+        message=message, user=user, kind=LabelKind.TASK, task=task, values=values, created_at=now
+    )
+    record_verdict(message, config=config)
+    _finish(task, now, submission=submission)
+    data = {"form": task.form_mode}
+    journal.record(
+        ContributionKind.LABELS, user=user, now=now, message=message, task=task, data=data
+    )
+    trees.advance(tree, config=config, now=now)
+    return label_set
+
+
+def submit_ranking(
+    task_id: uuid.UUID,
+    user: "User",
+    groups: Sequence[Sequence[uuid.UUID | str]],
+    *,
+    now: datetime,
+    not_rankable: bool = False,
+    reason: str = "",
+) -> Ranking:
+    """Store an order of the replies shown: groups of ties, best first.
+
+    A ranking that comes after the tree was scored updates the ranks. Raises InvalidRanking,
+    SelfReview, AlreadyReviewed, NoLongerNeeded and the errors about tasks.
+    """
+    ids = [[str(pk) for pk in group] for group in groups if group]
+    return _submit_ranking(task_id, user, ids, not_rankable, reason[:500], now)
+
+
+@transaction.atomic
+def _submit_ranking(
+    task_id: uuid.UUID,
+    user: "User",
+    groups: list[list[str]],
+    not_rankable: bool,
+    reason: str,
+    now: datetime,
+) -> Ranking:
+    config = TreeConfig.current()
+    task, tree = _begin(task_id, user, now)
+    if not task.type.is_ranking:
+        raise WrongTaskKind
+    submission = _digest({"groups": groups, "not_rankable": not_rankable, "reason": reason})
+    if task.done_at:
+        return _same_or_raise(task, submission, getattr(task, "ranking", None))
+    _check_open(task, now)
+    _check_ranking(task, groups, not_rankable)
+    parent = _votable(task, tree)
+    _check_ranker(task, parent, user)
+    ranking = Ranking.objects.create(
+        parent=parent,
+        user=user,
+        task=task,
+        groups=groups or [task.shown_ids],
+        not_rankable=not_rankable,
+        reason=reason,
+        created_at=now,
+    )
+    scoring.count_ranking(task.shown_ids)
+    _finish(task, now, submission=submission)
+    journal.record(ContributionKind.RANKING, user=user, now=now, message=parent, task=task)
+    if tree.state == TreeState.READY_FOR_EXPORT:
+        scoring.update_parent(parent.pk, now=now)
+    trees.advance(tree, config=config, now=now)
+    return ranking
+
+
+@transaction.atomic
+def skip(task_id: uuid.UUID, user: "User", *, now: datetime, reason: str = "") -> Task:
+    """Give a task back. Its item is not offered to this person again. Skipping twice is fine."""
+    config = TreeConfig.current()
+    task, tree = _begin(task_id, user, now)
+    if task.done_at:
+        raise AlreadySubmitted
+    if task.skipped_at:
+        return task
+    task.skipped_at, task.skip_reason, task.holds_slot = now, reason.strip()[:512], False
+    task.save(update_fields=["skipped_at", "skip_reason", "holds_slot"])
+    journal.record(ContributionKind.SKIP, user=user, now=now, message=task.message, task=task)
+    if tree and task.message:
+        reactions.add_mark(task.message, user, _skip_mark(task.type), now=now)
+        moderation.auto_moderate(tree, task.message, config=config, now=now)
+        trees.advance(tree, config=config, now=now)
+    return task
+
+
+@transaction.atomic
+def extend(task_id: uuid.UUID, user: "User", *, now: datetime) -> datetime:
+    """Hold the task's slot for longer, as the open page asks. Returns until when.
+
+    Raises SlotTaken if the reservation ended and somebody else got the place.
+    """
+    config = TreeConfig.current()
+    task, tree = _begin(task_id, user, now)
+    _check_open(task, now)
+    until = min(now + reservation(task.type, config), task.expires_at)
+    task.reserved_until = until
+    if tree and not task.holds_slot:
+        if not _is_free(task, tree, config):
+            raise SlotTaken
+        task.holds_slot = True
+    task.save(update_fields=["reserved_until", "holds_slot"])
+    if tree:
+        trees.advance(tree, config=config, now=now)
+    return until
+
+
+def save_draft(
+    task_id: uuid.UUID, user: "User", body: Mapping[str, Any], *, now: datetime
+) -> Draft:
+    """Keep what somebody has entered so far; `body` is the form's content."""
+    with transaction.atomic():
+        task, _ = _begin(task_id, user, now, lock_tree=False)
+        if task.done_at:
+            raise AlreadySubmitted
+        return _put_draft(task, body, "", now)
+
+
+def release_expired(*, now: datetime, limit: int = 500) -> int:
+    """Free slots whose reservation ran out. The tasks stay open: a late submit may still fit."""
+    overdue = Task.objects.with_overdue_reservation(now).values_list("tree", flat=True)
+    released = 0
+    for tree_id in dict.fromkeys(overdue[:limit]):
+        with transaction.atomic():
+            tree = MessageTree.objects.locked().get(pk=tree_id)
+            tasks = Task.objects.with_overdue_reservation(now).filter(tree=tree).order_by()
+            released += tasks.update(holds_slot=False)
+            trees.advance(tree, config=TreeConfig.current(), now=now)
+    return released
+
+
+def delete_expired(*, now: datetime) -> int:
+    """Remove tasks nobody submitted in time; those with a draft stay, for their authors."""
+    release_expired(now=now, limit=10_000)
+    expired = Task.objects.expired(now).filter(draft=None, holds_slot=False)
+    return expired.delete()[0]
+
+
+def _begin(
+    task_id: uuid.UUID, user: "User", now: datetime, *, lock_tree: bool = True
+) -> tuple[Task, MessageTree | None]:
+    """Lock the person and the tree, then read the task as it is now. Raises TaskNotFound."""
+    require_contributor(user, now)
+    lock_user(user.pk)
+    tree = None
+    if lock_tree:
+        tree = MessageTree.objects.locked().filter(tasks=task_id, tasks__user=user).first()
+    tasks = Task.objects.select_related("message", "draft")
+    task = tasks.filter(pk=task_id, user=user).first()
+    if task is None:
+        raise TaskNotFound
+    return task, tree
+
+
+def _check_open(task: Task, now: datetime) -> None:
+    if task.skipped_at:
+        raise TaskSkipped
+    if task.is_expired(now):
+        raise TaskExpired
+
+
+def _digest(body: Any) -> dict[str, str]:
+    """A fingerprint of a submission, to recognise the same one again."""
+    text = json.dumps(body, sort_keys=True, default=str)
+    return {"sha256": hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()}
+
+
+def _same_or_raise(task: Task, submission: dict[str, str], stored: T | None) -> T:
+    if task.submission != submission or stored is None:
+        raise AlreadySubmitted
+    return stored
+
+
+def _finish(
+    task: Task, now: datetime, *, submission: dict[str, str], result: Message | None = None
+) -> None:
+    task.done_at, task.holds_slot = now, False
+    task.submission, task.result = submission, result
+    task.save(update_fields=["done_at", "holds_slot", "submission", "result"])
+    if hasattr(task, "draft"):
+        task.draft.delete()
+
+
+def _check_text(user: "User", text: str, config: TreeConfig, now: datetime) -> None:
+    if not text:
+        raise TextEmpty
+    if len(text) > config.message_size_limit:
+        raise TextTooLong(len(text), config.message_size_limit)
+    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+        raise TextInvalid
+    since = now - timedelta(minutes=config.duplicate_message_window_minutes)
+    if Message.objects.same_text_since(user, text, since).exists():
+        raise DuplicateText
+
+
+def _new_tree(task: Task, lang: str, config: TreeConfig, now: datetime) -> MessageTree:
+    """A tree for a new prompt. Its goal is drawn from the task's id, which was drawn at random."""
+    tree = MessageTree(
+        id=_message_id(task),
+        lang=lang,
+        state=TreeState.INITIAL_PROMPT_REVIEW,
+        goal_tree_size=config.goal_for_new_tree(random.Random(task.pk.int)),
+        max_depth=config.max_tree_depth,
+        max_children_count=config.max_children_count,
+        num_prompter_replies=config.num_prompter_replies,
+        state_since=now,
+        created_at=now,
+    )
+    trees.start(tree, now=now, reason="prompt written", actor=task.user)
+    return tree
+
+
+def _message_id(task: Task) -> uuid.UUID:
+    """One task makes one message, so its id follows from the task's."""
+    return uuid.uuid5(task.pk, "message")
+
+
+def _claim_place(task: Task, tree: MessageTree, user: "User", config: TreeConfig) -> None:
+    """Make sure the reply still fits. Raises DuplicateReply, SlotTaken."""
+    if task.message is None:
+        return
+    own = Message.objects.filter(parent=task.message, user=user, deleted=False)
+    if own.exists():
+        raise DuplicateReply
+    if not task.holds_slot and not _is_free(task, tree, config):
+        raise SlotTaken
+
+
+def _is_free(task: Task, tree: MessageTree, config: TreeConfig) -> bool:
+    """True if the task's message invites this kind of work and has a slot left."""
+    offer = offers.plan(tree_facts.load(tree), config).offers.get(task.message_id)
+    return offer is not None and offer.kind == task.kind
+
+
+def _store_message(
+    task: Task,
+    tree: MessageTree,
+    user: "User",
+    text: str,
+    lang: str,
+    provenance: str,
+    now: datetime,
+) -> Message:
+    detected = languages.detect(text)
+    parent = task.message
+    return Message.objects.create(
+        id=_message_id(task),
+        tree=tree,
+        parent=parent,
+        user=user,
+        role=Role(parent.role).other if parent else Role.PROMPTER,
+        text=text,
+        lang=lang,
+        detected_lang=detected.lang if detected else "",
+        depth=parent.depth + 1 if parent else 0,
+        provenance=provenance[:500],
+        created_at=now,
+    )
+
+
+def _votable(task: Task, tree: MessageTree | None) -> Message:
+    """The task's message if votes on it still mean something. Raises NoLongerNeeded."""
+    if task.message is None or tree is None or task.message.deleted:
+        raise NoLongerNeeded
+    if TreeState(tree.state) not in _OPEN_TO_VOTES:
+        raise NoLongerNeeded
+    return task.message
+
+
+def _check_ranking(task: Task, groups: list[list[str]], not_rankable: bool) -> None:
+    placed = [pk for group in groups for pk in group]
+    if not_rankable and not placed:
+        return
+    if sorted(placed) != sorted(task.shown_ids):
+        raise InvalidRanking
+
+
+def _check_ranker(task: Task, parent: Message, user: "User") -> None:
+    replies = Message.objects.filter(pk__in=task.shown_ids)
+    if replies.filter(user=user).exists():
+        raise SelfReview
+    if Ranking.objects.filter(parent=parent, user=user).exists():
+        raise AlreadyReviewed
+
+
+def _skip_mark(kind: TaskType) -> SkipMark:
+    if kind.is_labeling:
+        return SkipMark.LABELING
+    return SkipMark.RANKING if kind.is_ranking else SkipMark.REPLY
+
+
+def _put_draft(task: Task, body: Mapping[str, Any], because: str, now: datetime) -> Draft:
+    draft, _ = Draft.objects.update_or_create(
+        task=task, defaults={"body": dict(body), "saved_at": now, "kept_because": because}
+    )
+    return draft
+
+
+def _keep(
+    task_id: uuid.UUID, user: "User", body: Mapping[str, Any], *, because: str, now: datetime
+) -> None:
+    """Store a draft after the submit was rolled back."""
+    task = Task.objects.filter(pk=task_id, user=user, done_at=None).first()
+    if task:
+        _put_draft(task, body, because, now)

@@ -1,0 +1,551 @@
+"""Tables of the data collection. Rules live in the domain modules, invariants here too."""
+
+import uuid
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Mod
+from django.db.models.lookups import Exact
+from django.utils.translation import gettext_lazy as _
+
+from tasks_app.config import ConfigChange
+from tasks_app.enums import (
+    ContributionKind,
+    FormMode,
+    LabelKind,
+    ReportState,
+    Role,
+    TaskType,
+    TreeState,
+)
+from tasks_app.querysets import (
+    MessageQuerySet,
+    MessageTreeQuerySet,
+    OfferQuerySet,
+    ReportQuerySet,
+    TaskQuerySet,
+    TextLabelsQuerySet,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = [
+    "ConfigChange",
+    "Contribution",
+    "Draft",
+    "ImportedLabelAggregate",
+    "Message",
+    "MessageRevision",
+    "MessageTree",
+    "ModerationAction",
+    "Offer",
+    "Ranking",
+    "RankingConsensus",
+    "Reaction",
+    "Report",
+    "Task",
+    "TextLabels",
+    "TreeTransition",
+]
+
+LANG_LENGTH = 32
+
+
+class MessageTree(models.Model):
+    """One conversation tree. Its row is the lock of everything that changes the tree."""
+
+    id = models.UUIDField(primary_key=True, help_text=_("The same as the root message's id."))
+    lang = models.CharField(_("language"), max_length=LANG_LENGTH)
+    state = models.CharField(_("state"), max_length=32, choices=TreeState)
+    active = models.BooleanField(_("active"), default=True)
+    # Limits are frozen when the tree starts, so a change of configuration spares running trees.
+    goal_tree_size = models.PositiveIntegerField(_("goal size"))
+    max_depth = models.PositiveIntegerField(_("maximum depth"))
+    max_children_count = models.PositiveIntegerField(_("replies per message"))
+    num_prompter_replies = models.PositiveIntegerField(_("prompter replies"), default=1)
+    # Places left for new replies, reservations taken off. Kept by trees.advance() and hand-out.
+    open_places = models.IntegerField(_("open places"), default=0)
+    origin = models.CharField(_("origin"), max_length=1024, blank=True)
+    won_prompt_lottery_at = models.DateTimeField(_("drawn in the lottery"), null=True, blank=True)
+    state_since = models.DateTimeField(_("in this state since"))
+    created_at = models.DateTimeField(_("created"))
+
+    objects = MessageTreeQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("message tree")
+        indexes = [
+            models.Index(fields=["lang", "state"], name="messagetree_lang_state"),
+            models.Index(fields=["-created_at", "id"], name="messagetree_newest"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="messagetree_active_iff_not_terminal",
+                condition=Q(
+                    active=True, state__in=sorted(s for s in TreeState if not s.is_terminal)
+                )
+                | Q(active=False, state__in=sorted(s for s in TreeState if s.is_terminal)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id} ({self.state})"
+
+
+class Message(models.Model):
+    """One node of a tree: an initial prompt or a reply."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    tree = models.ForeignKey(MessageTree, models.CASCADE, related_name="messages")
+    parent = models.ForeignKey(
+        "self", models.CASCADE, null=True, blank=True, related_name="children"
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="messages"
+    )
+    imported_author = models.CharField(_("author in the imported file"), max_length=200, blank=True)
+    role = models.CharField(_("role"), max_length=16, choices=Role)
+    text = models.TextField(_("text"))
+    lang = models.CharField(_("language"), max_length=LANG_LENGTH)
+    detected_lang = models.CharField(_("detected language"), max_length=LANG_LENGTH, blank=True)
+    depth = models.PositiveSmallIntegerField(_("depth"))
+    # Replies that take a place: not deleted, accepted or still in review.
+    children_count = models.PositiveIntegerField(_("replies"), default=0)
+    deleted = models.BooleanField(_("deleted"), default=False)
+    review_count = models.PositiveIntegerField(_("reviews"), default=0)
+    review_result = models.BooleanField(
+        _("review result"), null=True, blank=True, help_text=_("Empty: undecided.")
+    )
+    ranking_count = models.PositiveIntegerField(_("rankings"), default=0)
+    rank = models.PositiveIntegerField(
+        _("rank"), null=True, blank=True, help_text=_("0 is best among the siblings.")
+    )
+    synthetic = models.BooleanField(_("synthetic"), default=False)
+    model_name = models.CharField(_("model"), max_length=1024, blank=True)
+    edited = models.BooleanField(_("edited"), default=False)
+    provenance = models.CharField(_("where the text is from"), max_length=500, blank=True)
+    # Counters per emoji code, skip marks included.
+    emojis = models.JSONField(_("reactions"), default=dict, blank=True)
+    detoxify = models.JSONField(_("toxicity scores"), null=True, blank=True)
+    search_vector = models.GeneratedField(
+        expression=SearchVector("text", config="simple"),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
+    created_at = models.DateTimeField(_("created"))
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("message")
+        indexes = [
+            models.Index(fields=["user", "-created_at"], name="message_user_newest"),
+            models.Index(fields=["lang", "-created_at", "id"], name="message_lang_newest"),
+            models.Index(fields=["-created_at", "id"], name="message_newest"),
+            GinIndex(fields=["search_vector"], name="message_search"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tree"], condition=Q(parent=None), name="message_one_root_per_tree"
+            ),
+            models.CheckConstraint(
+                name="message_root_is_first",
+                condition=Q(parent=None, depth=0, role=Role.PROMPTER, id=F("tree_id"))
+                | Q(parent__isnull=False, depth__gt=0),
+            ),
+            models.CheckConstraint(
+                name="message_role_alternates_by_depth",
+                condition=Q(Exact(Mod("depth", 2), 0), role=Role.PROMPTER)
+                | Q(Exact(Mod("depth", 2), 1), role=Role.ASSISTANT),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.id}"
+
+    @property
+    def is_root(self) -> bool:
+        """True for an initial prompt."""
+        return self.parent_id is None
+
+    @property
+    def is_accepted(self) -> bool:
+        """True if reviews accepted it and nobody deleted it."""
+        return self.review_result is True and not self.deleted
+
+
+class MessageRevision(models.Model):
+    """A text a message had. The first edit stores the original too."""
+
+    message = models.ForeignKey(Message, models.CASCADE, related_name="revisions")
+    text = models.TextField(_("text"))
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    created_at = models.DateTimeField(_("when"))
+
+    class Meta:
+        verbose_name = _("message revision")
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.message_id} at {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class Offer(models.Model):
+    """The one kind of work a message invites now, and how many places are free for it.
+
+    Derived: `trees.advance()` writes it from the plan of `offers.plan()`; handing out a task takes
+    a slot. A message with nothing to do has no row, so this table stays small however many
+    messages there are, and choosing a task does not slow down as the data grows.
+    """
+
+    message = models.OneToOneField(Message, models.CASCADE, primary_key=True, related_name="offer")
+    tree = models.ForeignKey(MessageTree, models.CASCADE, related_name="offers")
+    kind = models.CharField(_("kind"), max_length=32, choices=TaskType)
+    lang = models.CharField(_("language"), max_length=LANG_LENGTH)
+    slots = models.IntegerField(_("free slots"))
+    lonely = models.BooleanField(_("lonely"), default=False)
+    # A random number, so that `ORDER BY shuffle` on the index draws at random.
+    shuffle = models.FloatField()
+    since = models.DateTimeField(_("since"))
+
+    objects = OfferQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("offer")
+        indexes = [
+            models.Index(
+                fields=["kind", "lang", "shuffle"],
+                condition=Q(slots__gt=0),
+                name="offer_draw",
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(name="offer_slots_not_negative", condition=Q(slots__gte=0)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} on {self.message_id}: {self.slots}"
+
+
+class Task(models.Model):
+    """A piece of work handed to one person."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    kind = models.CharField(_("kind"), max_length=32, choices=TaskType)
+    lang = models.CharField(_("language"), max_length=LANG_LENGTH)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="tasks")
+    tree = models.ForeignKey(
+        MessageTree, models.CASCADE, null=True, blank=True, related_name="tasks"
+    )
+    # The message to reply to, to review, or whose replies are ranked.
+    message = models.ForeignKey(
+        Message, models.CASCADE, null=True, blank=True, related_name="tasks"
+    )
+    form_mode = models.CharField(_("form"), max_length=8, choices=FormMode, default=FormMode.FULL)
+    # Ranking: ids of the replies in the order shown.
+    shown_ids = models.JSONField(_("replies shown"), default=list, blank=True)
+    # True while the task takes a slot of its message's offer.
+    holds_slot = models.BooleanField(_("holds a slot"), default=True)
+    reserved_until = models.DateTimeField(_("reserved until"))
+    expires_at = models.DateTimeField(_("expires"))
+    created_at = models.DateTimeField(_("handed out"))
+    done_at = models.DateTimeField(_("done"), null=True, blank=True)
+    skipped_at = models.DateTimeField(_("skipped"), null=True, blank=True)
+    skip_reason = models.CharField(_("reason for skipping"), max_length=512, blank=True)
+    # What was submitted, in canonical form, so that the same submit twice gives the same answer.
+    submission = models.JSONField(_("submission"), null=True, blank=True)
+    result = models.ForeignKey(
+        Message, models.SET_NULL, null=True, blank=True, related_name="written_for"
+    )
+
+    objects = TaskQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("task")
+        indexes = [
+            models.Index(
+                fields=["tree"], condition=Q(holds_slot=True), name="task_reservations_of_tree"
+            ),
+            models.Index(
+                fields=["message"], condition=Q(holds_slot=True), name="task_reservations_of_msg"
+            ),
+            models.Index(
+                fields=["reserved_until"], condition=Q(holds_slot=True), name="task_to_release"
+            ),
+            models.Index(
+                fields=["user", "-created_at"],
+                condition=Q(done_at=None, skipped_at=None),
+                name="task_open_of_user",
+            ),
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(done_at=None, skipped_at=None),
+                name="task_to_expire",
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="task_ended_holds_no_slot",
+                condition=Q(holds_slot=False) | Q(done_at=None, skipped_at=None),
+            ),
+            models.CheckConstraint(
+                name="task_done_or_skipped", condition=Q(done_at=None) | Q(skipped_at=None)
+            ),
+            models.UniqueConstraint(
+                fields=["user", "message"],
+                condition=Q(done_at=None, skipped_at=None, holds_slot=True),
+                name="task_one_reservation_per_user_and_message",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+    @property
+    def type(self) -> TaskType:
+        """The kind as enum."""
+        return TaskType(self.kind)
+
+    @property
+    def is_open(self) -> bool:
+        """True while it is neither done nor skipped."""
+        return self.done_at is None and self.skipped_at is None
+
+    def is_expired(self, now: "datetime") -> bool:
+        """True once it can no longer be submitted."""
+        return self.is_open and now >= self.expires_at
+
+
+class TextLabels(models.Model):
+    """The labels one person gave one message. A label that was not answered is absent."""
+
+    message = models.ForeignKey(Message, models.CASCADE, related_name="label_sets")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="label_sets")
+    kind = models.CharField(_("kind"), max_length=8, choices=LabelKind)
+    task = models.OneToOneField(
+        Task, models.SET_NULL, null=True, blank=True, related_name="label_set"
+    )
+    values = models.JSONField(_("values"), help_text=_("Label name to a number from 0 to 1."))
+    created_at = models.DateTimeField(_("when"))
+
+    objects = TextLabelsQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("label set")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["message", "user", "kind"], name="textlabels_once_per_person"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} labels on {self.message_id}"
+
+
+class ImportedLabelAggregate(models.Model):
+    """What an imported file said about a message's reviews, as published."""
+
+    message = models.OneToOneField(
+        Message, models.CASCADE, primary_key=True, related_name="imported_labels"
+    )
+    values = models.JSONField(default=dict, help_text=_("Label name to {value: mean, count}."))
+    review_count = models.PositiveIntegerField(default=0)
+    review_count_known = models.BooleanField(default=True)
+
+    class Meta:
+        verbose_name = _("imported labels")
+
+    def __str__(self) -> str:
+        return f"imported labels of {self.message_id}"
+
+
+class Ranking(models.Model):
+    """One person's order of the replies to `parent`: groups of ties, best first."""
+
+    parent = models.ForeignKey(Message, models.CASCADE, related_name="rankings")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="rankings")
+    task = models.OneToOneField(
+        Task, models.SET_NULL, null=True, blank=True, related_name="ranking"
+    )
+    groups = models.JSONField(_("order"), help_text=_("List of lists of message ids, best first."))
+    not_rankable = models.BooleanField(_("cannot be ranked"), default=False)
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    created_at = models.DateTimeField(_("when"))
+
+    class Meta:
+        verbose_name = _("ranking")
+        constraints = [
+            models.UniqueConstraint(fields=["parent", "user"], name="ranking_once_per_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"ranking below {self.parent_id}"
+
+
+class RankingConsensus(models.Model):
+    """What the rankings below `parent` agree on. The ranks themselves stand on the replies."""
+
+    parent = models.OneToOneField(
+        Message, models.CASCADE, primary_key=True, related_name="consensus"
+    )
+    order = models.JSONField(_("order"), help_text=_("Message ids, best first."))
+    margins = models.JSONField(_("margins"), help_text=_("[winner, loser, margin] per pair."))
+    agreement = models.FloatField(_("agreement"), null=True)
+    rankings = models.PositiveIntegerField(_("rankings used"))
+    not_rankable = models.PositiveIntegerField(_("found not rankable"))
+    computed_at = models.DateTimeField(_("computed"))
+
+    class Meta:
+        verbose_name = _("ranking consensus")
+
+    def __str__(self) -> str:
+        return f"consensus below {self.parent_id}"
+
+
+class Reaction(models.Model):
+    """One person's emoji, or skip mark, on a message."""
+
+    message = models.ForeignKey(Message, models.CASCADE, related_name="reactions")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="reactions")
+    code = models.CharField(_("code"), max_length=32)
+    created_at = models.DateTimeField(_("when"))
+
+    class Meta:
+        verbose_name = _("reaction")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["message", "user", "code"], name="reaction_once_per_person"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} on {self.message_id}"
+
+
+class Report(models.Model):
+    """Somebody asks the moderators to look at a message."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    message = models.ForeignKey(Message, models.CASCADE, related_name="reports")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True)
+    category = models.CharField(_("category"), max_length=32)
+    text = models.CharField(_("explanation"), max_length=2000, blank=True)
+    state = models.CharField(
+        _("state"), max_length=16, choices=ReportState, default=ReportState.OPEN
+    )
+    created_at = models.DateTimeField(_("reported"))
+    claimed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    claimed_at = models.DateTimeField(_("claimed"), null=True, blank=True)
+    resolved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    resolved_at = models.DateTimeField(_("resolved"), null=True, blank=True)
+    note = models.CharField(_("moderator's note"), max_length=2000, blank=True)
+
+    objects = ReportQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("report")
+        indexes = [
+            models.Index(
+                fields=["created_at"], condition=Q(state="open"), name="report_open_queue"
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["message", "user"],
+                condition=Q(state="open"),
+                name="report_one_open_per_person",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.category} report on {self.message_id}"
+
+
+class Draft(models.Model):
+    """What somebody has entered for a task and not submitted, or could no longer submit."""
+
+    task = models.OneToOneField(Task, models.CASCADE, primary_key=True, related_name="draft")
+    body = models.JSONField(_("content"))
+    saved_at = models.DateTimeField(_("saved"))
+    # Why it stayed a draft although the author submitted it; empty for an ordinary draft.
+    kept_because = models.CharField(_("kept because"), max_length=64, blank=True)
+
+    class Meta:
+        verbose_name = _("draft")
+
+    def __str__(self) -> str:
+        return f"draft for {self.task_id}"
+
+
+class TreeTransition(models.Model):
+    """One change of a tree's state. Append-only."""
+
+    tree = models.ForeignKey(MessageTree, models.CASCADE, related_name="transitions")
+    from_state = models.CharField(_("from"), max_length=32, blank=True)
+    to_state = models.CharField(_("to"), max_length=32, choices=TreeState)
+    reason = models.CharField(_("reason"), max_length=500)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(_("when"))
+
+    class Meta:
+        verbose_name = _("tree transition")
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.tree_id}: {self.from_state} → {self.to_state}"
+
+
+class Contribution(models.Model):
+    """Append-only journal of what people did; the source for points and statistics."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="contributions")
+    kind = models.CharField(_("kind"), max_length=16, choices=ContributionKind)
+    task_kind = models.CharField(_("task"), max_length=32, blank=True)
+    message = models.ForeignKey(Message, models.CASCADE, null=True, related_name="contributions")
+    task = models.ForeignKey(Task, models.SET_NULL, null=True, related_name="+")
+    lang = models.CharField(_("language"), max_length=LANG_LENGTH, blank=True)
+    data = models.JSONField(_("details"), default=dict, blank=True)
+    created_at = models.DateTimeField(_("when"))
+
+    class Meta:
+        verbose_name = _("contribution")
+        indexes = [
+            models.Index(fields=["user", "-id"], name="contribution_user_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} by {self.user_id}"
+
+
+class ModerationAction(models.Model):
+    """What a moderator did to a message, tree or person, and why. Append-only."""
+
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    action = models.CharField(_("action"), max_length=32)
+    reason = models.CharField(_("reason"), max_length=500)
+    tree_id = models.UUIDField(_("tree"), null=True, blank=True, db_index=True)
+    message_id = models.UUIDField(_("message"), null=True, blank=True, db_index=True)
+    user_id = models.UUIDField(_("user"), null=True, blank=True, db_index=True)
+    data = models.JSONField(_("details"), default=dict, blank=True)
+    created_at = models.DateTimeField(_("when"))
+
+    class Meta:
+        verbose_name = _("moderation action")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.action}: {self.reason}"

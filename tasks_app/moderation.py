@@ -1,0 +1,304 @@
+"""What moderators, and the automatic rules, do to messages, trees and people.
+
+Each action needs a reason and leaves a ModerationAction. Tree locks are taken one at a time.
+"""
+
+import logging
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from oasst.lib.errors import DomainError
+from tasks_app import facts as tree_facts
+from tasks_app import trees
+from tasks_app.config import TreeConfig
+from tasks_app.enums import Emoji, ReportState, SkipMark, TreeState
+from tasks_app.errors import MessageNotFound, ReasonMissing, TextEmpty
+from tasks_app.models import (
+    Message,
+    MessageRevision,
+    MessageTree,
+    ModerationAction,
+    Report,
+    Task,
+)
+
+logger = logging.getLogger(__name__)
+
+_AUTO_MODERATED = frozenset({TreeState.INITIAL_PROMPT_REVIEW, TreeState.GROWING})
+
+
+class TreeNotFound(DomainError):
+    """No tree with this id."""
+
+    code = "tree_not_found"
+    status = 404
+    default_message = _("This message tree does not exist.")
+
+
+class CannotReopen(DomainError):
+    """The tree would end again at once."""
+
+    code = "cannot_reopen"
+    status = 409
+    default_message = _(
+        "The reviewers rejected the prompt of this tree or it was deleted. Restore or accept the "
+        "prompt first."
+    )
+
+
+def auto_moderate(
+    tree: MessageTree, message: Message, *, config: TreeConfig, now: datetime
+) -> bool:
+    """Apply the automatic rules after a red flag or a skip; True if they did something.
+
+    Caller holds the tree's row lock and advances the tree. Source: reference 2.7.
+    """
+    if not config.auto_mod_enabled or TreeState(tree.state) not in _AUTO_MODERATED:
+        return False
+    flags = message.emojis.get(Emoji.RED_FLAG, 0)
+    skips = message.emojis.get(SkipMark.REPLY, 0)
+    if flags >= config.auto_mod_red_flags and message.is_root:
+        trees.enter(tree, TreeState.ABORTED_LOW_GRADE, now=now, reason=f"{flags} red flags")
+    elif flags >= config.auto_mod_red_flags:
+        _delete_below(tree, message)
+        _log("auto_delete", None, f"{flags} red flags", now, message=message)
+    elif skips >= config.auto_mod_max_skip_reply:
+        trees.enter(tree, TreeState.HALTED_BY_MODERATOR, now=now, reason=f"{skips} skips")
+    else:
+        return False
+    return True
+
+
+@transaction.atomic
+def halt_tree(tree_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> MessageTree:
+    """Stop a tree: no more work on it. Stopping it twice is fine. Raises TreeNotFound."""
+    _require(reason)
+    tree = _locked(tree_id)
+    if tree.state != TreeState.HALTED_BY_MODERATOR:
+        trees.enter(tree, TreeState.HALTED_BY_MODERATOR, now=now, reason=reason, actor=actor)
+        _log("halt_tree", actor, reason, now, tree=tree)
+        trees.advance(tree, config=TreeConfig.current(), now=now)
+    return tree
+
+
+@transaction.atomic
+def unhalt_tree(tree_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> MessageTree:
+    """Set a tree going again, where it left off. Raises TreeNotFound, CannotReopen."""
+    _require(reason)
+    tree = _locked(tree_id)
+    config = TreeConfig.current()
+    facts = tree_facts.load(tree)
+    grown = bool(tree.won_prompt_lottery_at) or len(facts.nodes) > 1
+    root = facts.root
+    if not (root.is_accepted if grown else root.is_accepted or root.in_review(config)):
+        raise CannotReopen
+    target = TreeState.GROWING if grown else TreeState.INITIAL_PROMPT_REVIEW
+    trees.enter(tree, target, now=now, reason=reason, actor=actor)
+    _log("unhalt_tree", actor, reason, now, tree=tree)
+    trees.advance(tree, config=config, now=now, actor=actor)
+    return tree
+
+
+@transaction.atomic
+def retry_scoring(tree_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> MessageTree:
+    """Compute the ranks of a tree again whose scoring failed."""
+    _require(reason)
+    tree = _locked(tree_id)
+    trees.retry_scoring(tree, config=TreeConfig.current(), now=now)
+    _log("retry_scoring", actor, reason, now, tree=tree)
+    return tree
+
+
+@transaction.atomic
+def delete_message(message_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> int:
+    """Hide a message and everything below it; returns how many were hidden."""
+    _require(reason)
+    message, tree = _locked_message(message_id)
+    count = _delete_below(tree, message)
+    _log("delete_message", actor, reason, now, message=message, data={"messages": count})
+    trees.advance(tree, config=TreeConfig.current(), now=now, actor=actor)
+    return count
+
+
+@transaction.atomic
+def restore_message(message_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> int:
+    """Show a message again, with its ancestors but not its replies; returns how many."""
+    _require(reason)
+    message, tree = _locked_message(message_id)
+    path = [node.pk for node in Message.objects.thread(message)]
+    count = Message.objects.filter(pk__in=path, deleted=True).update(deleted=False)
+    _log("restore_message", actor, reason, now, message=message, data={"messages": count})
+    trees.advance(tree, config=TreeConfig.current(), now=now, actor=actor)
+    return count
+
+
+@transaction.atomic
+def edit_message(
+    message_id: uuid.UUID, text: str, *, actor: Any, reason: str, now: datetime
+) -> Message:
+    """Change a message's text. Every text it had is kept as a revision."""
+    _require(reason)
+    text = text.strip()
+    if not text:
+        raise TextEmpty
+    message, tree = _locked_message(message_id)
+    if not message.edited:
+        MessageRevision.objects.create(
+            message=message, text=message.text, user=message.user, created_at=message.created_at
+        )
+    MessageRevision.objects.create(
+        message=message, text=text, user=actor, reason=reason, created_at=now
+    )
+    message.text, message.edited = text, True
+    message.save(update_fields=["text", "edited"])
+    _log("edit_message", actor, reason, now, message=message)
+    return message
+
+
+def ban_user(user_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> Any:
+    """Lock an account out, free its reservations, halt its prompts in the lottery."""
+    _require(reason)
+    with transaction.atomic():
+        user = get_user_model().objects.select_for_update(no_key=True).get(pk=user_id)
+        user.is_active = False
+        user.save(update_fields=["is_active"])
+        _log("ban_user", actor, reason, now, user=user)
+    free_reservations(user, now=now)
+    halt_prompts_of_disabled_users(now=now)
+    return user
+
+
+@transaction.atomic
+def unban_user(user_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> Any:
+    """Let a banned account in again. Does nothing for deleted accounts."""
+    _require(reason)
+    user = get_user_model().objects.select_for_update(no_key=True).get(pk=user_id)
+    if user.deleted_at is None:
+        user.is_active = True
+        user.save(update_fields=["is_active"])
+        _log("unban_user", actor, reason, now, user=user)
+    return user
+
+
+@transaction.atomic
+def mute_user(
+    user_id: uuid.UUID, *, until: datetime | None, actor: Any, reason: str, now: datetime
+) -> Any:
+    """Keep somebody from contributing until a time; None ends it."""
+    _require(reason)
+    user = get_user_model().objects.select_for_update(no_key=True).get(pk=user_id)
+    user.muted_until = until
+    user.save(update_fields=["muted_until"])
+    data = {"until": until.isoformat() if until else None}
+    _log("mute_user", actor, reason, now, user=user, data=data)
+    return user
+
+
+def free_reservations(user: Any, *, now: datetime) -> None:
+    """Give back every slot that a person holds."""
+    held = Task.objects.filter(user=user, holds_slot=True).exclude(tree=None)
+    for tree_id in set(held.values_list("tree", flat=True)):
+        with transaction.atomic():
+            tree = _locked(tree_id)
+            Task.objects.filter(user=user, tree=tree, holds_slot=True).update(holds_slot=False)
+            trees.advance(tree, config=TreeConfig.current(), now=now)
+
+
+def halt_prompts_of_disabled_users(*, now: datetime) -> int:
+    """Take prompts of banned or deleted authors out of the lottery. Source: reference T15."""
+    ids = list(MessageTree.objects.waiting_of_disabled_authors().values_list("pk", flat=True))
+    for tree_id in ids:
+        with transaction.atomic():
+            tree = _locked(tree_id)
+            if tree.state == TreeState.PROMPT_LOTTERY_WAITING:
+                trees.enter(tree, TreeState.HALTED_BY_MODERATOR, now=now, reason="author disabled")
+    return len(ids)
+
+
+@transaction.atomic
+def claim_report(report_id: uuid.UUID, *, actor: Any, now: datetime) -> bool:
+    """Take a report so that two moderators do not both work on it. False: somebody else has it."""
+    report = Report.objects.select_for_update(of=("self",)).get(pk=report_id)
+    if report.claimed_by_id not in (None, actor.pk) or report.state != ReportState.OPEN:
+        return False
+    report.claimed_by, report.claimed_at = actor, now
+    report.save(update_fields=["claimed_by", "claimed_at"])
+    return True
+
+
+@transaction.atomic
+def resolve_report(
+    report_id: uuid.UUID, *, actor: Any, outcome: ReportState, note: str, now: datetime
+) -> Report:
+    """Close a report with what was decided. Deciding again changes the decision."""
+    _require(note)
+    report = Report.objects.select_for_update(of=("self",)).get(pk=report_id)
+    report.state, report.note = ReportState(outcome), note
+    report.resolved_by, report.resolved_at = actor, now
+    report.save(update_fields=["state", "note", "resolved_by", "resolved_at"])
+    _log("resolve_report", actor, note, now, message=report.message, data={"outcome": outcome})
+    return report
+
+
+def _delete_below(tree: MessageTree, message: Message) -> int:
+    """Mark a message and its descendants deleted and free the slots on them."""
+    children: dict[uuid.UUID | None, list[uuid.UUID]] = {}
+    for pk, parent in tree.messages.values_list("pk", "parent"):
+        children.setdefault(parent, []).append(pk)
+    doomed, stack = [], [message.pk]
+    while stack:
+        pk = stack.pop()
+        doomed.append(pk)
+        stack.extend(children.get(pk, []))
+    Task.objects.filter(message__in=doomed, holds_slot=True).update(holds_slot=False)
+    message.deleted = True
+    return Message.objects.filter(pk__in=doomed, deleted=False).update(deleted=True)
+
+
+def _require(reason: str) -> None:
+    if not reason.strip():
+        raise ReasonMissing
+
+
+def _locked(tree_id: uuid.UUID) -> MessageTree:
+    tree = MessageTree.objects.locked().filter(pk=tree_id).first()
+    if tree is None:
+        raise TreeNotFound
+    return tree
+
+
+def _locked_message(message_id: uuid.UUID) -> tuple[Message, MessageTree]:
+    tree = MessageTree.objects.locked().filter(messages=message_id).first()
+    message = Message.objects.filter(pk=message_id).first()
+    if tree is None or message is None:
+        raise MessageNotFound
+    return message, tree
+
+
+def _log(
+    action: str,
+    actor: Any,
+    reason: str,
+    now: datetime,
+    *,
+    tree: MessageTree | None = None,
+    message: Message | None = None,
+    user: Any = None,
+    data: dict[str, Any] | None = None,
+) -> None:
+    ModerationAction.objects.create(
+        action=action,
+        actor=actor,
+        reason=reason[:500],
+        tree_id=tree.pk if tree else message.tree_id if message else None,
+        message_id=message.pk if message else None,
+        user_id=user.pk if user else None,
+        data=data or {},
+        created_at=now,
+    )
+    logger.info("moderation: %s by %s", action, getattr(actor, "pk", "system"))

@@ -1,0 +1,174 @@
+"""Which work each message of a tree invites: a pure plan, and writing what differs from it."""
+
+import random
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Case, F, PositiveIntegerField, Value, When
+
+from tasks_app.config import TreeConfig
+from tasks_app.enums import Role, TaskType, TreeState
+from tasks_app.facts import Node, TreeFacts
+from tasks_app.models import Message, MessageTree, Offer
+
+_REPLY_KIND = {Role.PROMPTER: TaskType.ASSISTANT_REPLY, Role.ASSISTANT: TaskType.PROMPTER_REPLY}
+_LABEL_KIND = {
+    Role.PROMPTER: TaskType.LABEL_PROMPTER_REPLY,
+    Role.ASSISTANT: TaskType.LABEL_ASSISTANT_REPLY,
+}
+# By the role of the parent: its replies have the other role.
+_RANK_KIND = {
+    Role.PROMPTER: TaskType.RANK_ASSISTANT_REPLIES,
+    Role.ASSISTANT: TaskType.RANK_PROMPTER_REPLIES,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedOffer:
+    """What a message should invite."""
+
+    kind: TaskType
+    slots: int
+    lonely: bool = False
+
+
+@dataclass
+class Plan:
+    """What the derived columns of a tree should hold."""
+
+    offers: dict[uuid.UUID, PlannedOffer] = field(default_factory=dict)
+    children_counts: dict[uuid.UUID, int] = field(default_factory=dict)
+    open_places: int = 0
+
+
+def plan(facts: TreeFacts, config: TreeConfig) -> Plan:
+    """Offers with free slots, children counts and open places of a tree. Pure."""
+    result = Plan(children_counts=_children_counts(facts, config))
+    if facts.state == TreeState.INITIAL_PROMPT_REVIEW:
+        _offer_review(result, facts.root, config)
+    elif facts.state == TreeState.GROWING:
+        result.open_places = _open_places(facts, config)
+        for node in facts.nodes:
+            if node.is_accepted:
+                _offer_reply(result, node, facts, config)
+            elif not node.is_root:
+                _offer_review(result, node, config)
+    elif facts.state == TreeState.RANKING:
+        for node in facts.to_rank(config):
+            _offer_ranking(result, node, config)
+    return result
+
+
+def free_reply_slots(node: Node, facts: TreeFacts, config: TreeConfig) -> int:
+    """Replies `node` may still get, reservations not taken off."""
+    if not node.is_accepted:
+        return 0
+    taken = sum(reply.takes_place(config) for reply in facts.replies(node))
+    return facts.reply_limit(node) - taken
+
+
+def _children_counts(facts: TreeFacts, config: TreeConfig) -> dict[uuid.UUID, int]:
+    return {
+        node.id: sum(reply.takes_place(config) for reply in facts.replies(node))
+        for node in facts.nodes
+    }
+
+
+def _open_places(facts: TreeFacts, config: TreeConfig) -> int:
+    size = sum(node.takes_place(config) for node in facts.nodes)
+    reserved = sum(node.reserved for node in facts.nodes if node.is_accepted)
+    return facts.goal_tree_size - size - reserved
+
+
+def _offer_review(result: Plan, node: Node, config: TreeConfig) -> None:
+    if not node.in_review(config):
+        return
+    slots = config.reviews_needed(is_root=node.is_root) - node.review_count - node.reserved
+    kind = TaskType.LABEL_INITIAL_PROMPT if node.is_root else _LABEL_KIND[Role(node.role)]
+    if slots > 0:
+        result.offers[node.id] = PlannedOffer(kind, slots)
+
+
+def _offer_reply(result: Plan, node: Node, facts: TreeFacts, config: TreeConfig) -> None:
+    slots = free_reply_slots(node, facts, config) - node.reserved
+    if slots <= 0 or result.open_places <= 0:
+        return
+    replies = result.children_counts[node.id]
+    lonely = node.role == Role.PROMPTER and 0 < replies < config.lonely_children_count
+    result.offers[node.id] = PlannedOffer(_REPLY_KIND[Role(node.role)], slots, lonely)
+
+
+def _offer_ranking(result: Plan, node: Node, config: TreeConfig) -> None:
+    slots = config.num_required_rankings - node.rankings - node.reserved
+    if slots > 0:
+        result.offers[node.id] = PlannedOffer(_RANK_KIND[Role(node.role)], slots)
+
+
+def write(tree: MessageTree, facts: TreeFacts, planned: Plan, *, now: datetime) -> None:
+    """Store what differs from `planned`. Caller holds the tree's row lock."""
+    _write_offers(tree, facts, planned, now)
+    changed = {
+        node.id: planned.children_counts[node.id]
+        for node in facts.nodes
+        if node.children_count != planned.children_counts[node.id]
+    }
+    if changed:
+        cases = [When(pk=pk, then=Value(count)) for pk, count in changed.items()]
+        Message.objects.filter(pk__in=changed).update(
+            children_count=Case(*cases, output_field=PositiveIntegerField())
+        )
+    if tree.open_places != planned.open_places:
+        tree.open_places = planned.open_places
+        tree.save(update_fields=["open_places"])
+
+
+def _write_offers(tree: MessageTree, facts: TreeFacts, planned: Plan, now: datetime) -> None:
+    gone, changed = [], []
+    for node in facts.nodes:
+        wanted = planned.offers.get(node.id)
+        if wanted is None:
+            if node.offer_kind is not None:
+                gone.append(node.id)
+        elif (node.offer_kind, node.offer_slots, node.offer_lonely) != (
+            wanted.kind,
+            wanted.slots,
+            wanted.lonely,
+        ):
+            changed.append(_row(tree, node, wanted, now))
+    if gone:
+        Offer.objects.filter(pk__in=gone)._raw_delete("default")  # nothing refers to offers
+    if changed:
+        Offer.objects.bulk_create(
+            changed,
+            update_conflicts=True,
+            unique_fields=["message"],
+            update_fields=["kind", "lang", "slots", "lonely", "shuffle"],
+        )
+
+
+def _row(tree: MessageTree, node: Node, wanted: PlannedOffer, now: datetime) -> Offer:
+    return Offer(
+        message_id=node.id,
+        tree=tree,
+        kind=wanted.kind,
+        lang=node.lang,
+        slots=wanted.slots,
+        lonely=wanted.lonely,
+        # Drawn anew whenever the offer changes, yet repeatable for the same tree.
+        shuffle=random.Random(f"{node.id} {node.review_count} {wanted}").random(),
+        since=now,
+    )
+
+
+def take_slot(offer: Offer) -> bool:
+    """Reserve one slot of `offer`, and a place of its tree for a reply.
+
+    Caller holds the tree's row lock. False if the slot is gone meanwhile.
+    """
+    taken = Offer.objects.filter(pk=offer.pk, kind=offer.kind, slots__gt=0).update(
+        slots=F("slots") - 1
+    )
+    if taken and TaskType(offer.kind).is_reply:
+        MessageTree.objects.filter(pk=offer.tree_id).update(open_places=F("open_places") - 1)
+    return bool(taken)

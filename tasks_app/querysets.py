@@ -1,0 +1,201 @@
+"""Questions about the collected data, as chainable querysets with domain names."""
+
+import uuid
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from django.apps import apps
+from django.contrib.postgres.search import SearchQuery
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Coalesce
+
+from tasks_app.enums import LabelKind, ReportState, SkipMark, TaskType, TreeState
+
+if TYPE_CHECKING:
+    from oasst.accounts.models import User
+    from tasks_app.models import Message, MessageTree, Offer, Report, Task, TextLabels
+
+
+_EARLY_STATES = (
+    TreeState.INITIAL_PROMPT_REVIEW,
+    TreeState.PROMPT_LOTTERY_WAITING,
+    TreeState.GROWING,
+)
+
+
+def _rows(model: str) -> models.QuerySet:
+    """All rows of a model of this app, which imports this module."""
+    return apps.get_model("tasks_app", model).objects.all()
+
+
+class MessageTreeQuerySet(models.QuerySet["MessageTree"]):
+    """Questions about trees."""
+
+    def locked(self) -> Self:
+        """Lock the rows until the transaction ends. Foreign keys to them stay insertable."""
+        return self.select_for_update(of=("self",), no_key=True)
+
+    def in_state(self, state: TreeState, lang: str | None = None) -> Self:
+        """Trees in `state`, of one language if given."""
+        trees = self.filter(state=state)
+        return trees if lang is None else trees.filter(lang=lang)
+
+    def count_early_states(self, lang: str) -> dict[str, int]:
+        """How many trees of a language are in each state up to growing."""
+        rows = self.filter(lang=lang, state__in=_EARLY_STATES).values_list("state")
+        return dict(rows.annotate(n=models.Count("pk")).order_by())
+
+    def waiting_of_disabled_authors(self) -> Self:
+        """Prompts in the lottery whose author was banned or is gone."""
+        root = Q(messages__parent=None)
+        gone = Q(messages__user__is_active=False) | Q(messages__user__deleted_at__isnull=False)
+        return self.filter(root & gone, state=TreeState.PROMPT_LOTTERY_WAITING)
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    """Questions about messages."""
+
+    def visible(self) -> Self:
+        """What people see in lists: not deleted and not rejected."""
+        return self.filter(deleted=False).exclude(review_result=False)
+
+    def accepted(self) -> Self:
+        """Accepted by review and not deleted."""
+        return self.filter(deleted=False, review_result=True)
+
+    def written_by(self, user: "User") -> Self:
+        """Messages of one person."""
+        return self.filter(user=user)
+
+    def newest_first(self) -> Self:
+        """In an order that pages can be cut from."""
+        return self.order_by("-created_at", "id")
+
+    def same_text_since(self, user: "User", text: str, since: datetime) -> Self:
+        """The user's own messages with exactly this text."""
+        return self.filter(user=user, created_at__gte=since, text=text)
+
+    def matching(self, words: str) -> Self:
+        """Full-text search; quotes, `or` and `-` work as people expect."""
+        query = SearchQuery(words, config="simple", search_type="websearch")
+        return self.filter(search_vector=query)
+
+    def rankable_below(self, parent: "Message") -> Self:
+        """The replies of `parent` that a ranking puts in order."""
+        return self.accepted().filter(parent=parent).order_by("created_at", "id")
+
+    def thread(self, message: "Message") -> list["Message"]:
+        """The messages from the root to `message`, which comes last. One query."""
+        nodes = {
+            node.pk: node
+            for node in self.filter(tree=message.tree_id, depth__lte=message.depth).select_related(
+                "user"
+            )
+        }
+        path: list[Message] = []
+        node: Message | None = nodes.get(message.pk)
+        while node is not None:
+            path.append(node)
+            node = nodes.get(node.parent_id)
+        return path[::-1]
+
+    def waiting_prompts(self, lang: str) -> Self:
+        """Prompts the lottery may draw: by nobody who is banned or gone."""
+        author = Q(user=None) | Q(user__is_active=True, user__deleted_at=None)
+        waiting = Q(parent=None, tree__state=TreeState.PROMPT_LOTTERY_WAITING, tree__lang=lang)
+        return self.accepted().filter(waiting & author)
+
+    def first_places_since(self, users: Collection[uuid.UUID], since: datetime) -> dict:
+        """How many messages of each user were ranked best in trees finished since then."""
+        rows = self.filter(user__in=users, rank=0, tree__state_since__gte=since)
+        return dict(rows.values_list("user").annotate(n=models.Count("pk")).order_by())
+
+
+class OfferQuerySet(models.QuerySet["Offer"]):
+    """Questions about what there is to do."""
+
+    def open_for(self, user: "User", kinds: Iterable[TaskType], langs: Iterable[str]) -> Self:
+        """Offers of like `kinds` (all writing, all labeling or all ranking) that `user` may take.
+
+        Nobody reviews or ranks an own message, does the same twice, or sees a skipped item again.
+        """
+        kinds = list(kinds)
+        offers = self.filter(kind__in=kinds, lang__in=list(langs), slots__gt=0)
+        offers = offers.exclude(Exists(self._of_offer("Task", user=user, holds_slot=True)))
+        if kinds[0].is_labeling:
+            return offers._labeling_for(user)
+        if kinds[0].is_ranking:
+            return offers._ranking_for(user)
+        return offers._replying_for(user)
+
+    def _labeling_for(self, user: "User") -> Self:
+        labelled = self._of_offer("TextLabels", user=user, kind=LabelKind.TASK)
+        own = Exists(_rows("Message").filter(pk=OuterRef("pk"), user=user))
+        return self.exclude(Exists(labelled) | own | self._skipped(user, SkipMark.LABELING))
+
+    def _ranking_for(self, user: "User") -> Self:
+        ranked = _rows("Ranking").filter(parent=OuterRef("pk"), user=user)
+        return self.exclude(
+            Exists(ranked) | self._own_reply(user) | self._skipped(user, SkipMark.RANKING)
+        )
+
+    def _replying_for(self, user: "User") -> Self:
+        return self.filter(tree__open_places__gt=0).exclude(
+            self._own_reply(user) | self._skipped(user, SkipMark.REPLY)
+        )
+
+    @staticmethod
+    def _of_offer(model: str, **conditions: object) -> models.QuerySet:
+        return _rows(model).filter(message=OuterRef("pk"), **conditions)
+
+    @staticmethod
+    def _own_reply(user: "User") -> Exists:
+        return Exists(_rows("Message").filter(parent=OuterRef("pk"), user=user, deleted=False))
+
+    def _skipped(self, user: "User", mark: SkipMark) -> Exists:
+        return Exists(self._of_offer("Reaction", user=user, code=mark))
+
+    def count_by_kind(self) -> dict[str, int]:
+        """How many offers of each kind there are."""
+        return dict(self.order_by().values_list("kind").annotate(n=models.Count("pk")))
+
+
+class TaskQuerySet(models.QuerySet["Task"]):
+    """Questions about tasks."""
+
+    def open_of(self, user: "User", now: datetime) -> Self:
+        """Tasks the user may still submit, newest first."""
+        open_tasks = self.filter(user=user, done_at=None, skipped_at=None, expires_at__gt=now)
+        return open_tasks.order_by("-created_at")
+
+    def with_overdue_reservation(self, now: datetime) -> Self:
+        """Tasks that hold a slot longer than reserved."""
+        return self.filter(holds_slot=True, reserved_until__lt=now).order_by("reserved_until")
+
+    def expired(self, now: datetime) -> Self:
+        """Tasks that nobody submitted in time."""
+        return self.filter(done_at=None, skipped_at=None, expires_at__lte=now)
+
+
+class TextLabelsQuerySet(models.QuerySet["TextLabels"]):
+    """Questions about labels."""
+
+    def reviews_of(self, message: "Message") -> Self:
+        """The label sets that count for acceptance, in the order given."""
+        return self.filter(message=message, kind=LabelKind.TASK).order_by("id")
+
+
+class ReportQuerySet(models.QuerySet["Report"]):
+    """Questions about reports."""
+
+    def waiting(self) -> Self:
+        """Reports nobody has decided on, oldest first."""
+        return self.filter(state=ReportState.OPEN).order_by("created_at")
+
+
+def count_of(queryset: models.QuerySet, outer: str) -> Coalesce:
+    """A correlated count of `queryset`, whose `outer` column equals the outer row's key."""
+    counted = queryset.order_by().values(outer).annotate(n=models.Count("pk")).values("n")
+    return Coalesce(models.Subquery(counted), 0)

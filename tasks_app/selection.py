@@ -1,0 +1,253 @@
+"""What a person can do next, and handing it out: choice of kind, choice of item, reservation."""
+
+import random
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.db import connection, transaction
+
+from tasks_app import lottery, offers
+from tasks_app.config import TreeConfig
+from tasks_app.enums import LABEL_TASKS, RANDOM, RANK_TASKS, REPLY_TASKS, FormMode, TaskType
+from tasks_app.errors import NoTaskAvailable, NotAllowed, TooManyPendingTasks
+from tasks_app.models import Message, Offer, Task
+from tasks_app.querysets import OfferQuerySet
+
+if TYPE_CHECKING:
+    from oasst.accounts.models import User
+
+# A reservation that others hold at this very moment may hide an item; then wait for them.
+MAX_TRIES = 4
+
+
+@dataclass(frozen=True)
+class Group:
+    """Kinds that a random draw treats as one, with the name of its weight."""
+
+    kinds: tuple[TaskType, ...]
+    weight: str
+
+
+# Source: reference 3.3.
+GROUPS = (
+    Group((TaskType.RANK_ASSISTANT_REPLIES, TaskType.RANK_PROMPTER_REPLIES), "weight_ranking"),
+    Group((TaskType.LABEL_ASSISTANT_REPLY, TaskType.LABEL_PROMPTER_REPLY), "weight_label_reply"),
+    Group((TaskType.LABEL_INITIAL_PROMPT,), "weight_label_prompt"),
+    Group((TaskType.ASSISTANT_REPLY, TaskType.PROMPTER_REPLY), "weight_reply"),
+    Group((TaskType.INITIAL_PROMPT,), "weight_initial_prompt"),
+)
+
+
+def next_task(
+    user: "User",
+    kind: str,
+    *,
+    now: datetime,
+    rng: random.Random,
+    langs: Sequence[str] | None = None,
+) -> Task:
+    """Hand out a task of `kind`, a TaskType or "random", in one of `langs`.
+
+    Default languages are the user's. An open task of that kind is handed out again. Raises
+    NotAllowed, TooManyPendingTasks, NoTaskAvailable.
+    """
+    with transaction.atomic():
+        config = TreeConfig.current()
+        require_contributor(user, now)
+        lock_user(user.pk)
+        langs = list(langs or user.contribution_languages)
+        own = list(Task.objects.open_of(user, now).select_related("tree", "message"))
+        resumed = _resumable(own, kind, langs, now)
+        if resumed:
+            return resumed
+        _check_pending(own, config, now)
+        for kinds in _draw_order(kind, config, rng):
+            task = _hand_out(
+                user, kinds, langs, explicit=kind != RANDOM, config=config, now=now, rng=rng
+            )
+            if task:
+                return task
+    raise NoTaskAvailable
+
+
+def require_contributor(user: "User", now: datetime) -> None:
+    """Raise NotAllowed for people who are banned, muted or gone."""
+    if not user.may_contribute(now):
+        raise NotAllowed
+
+
+def lock_user(user_id: uuid.UUID) -> None:
+    """Let one hand-out or submit run per person at a time, until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [user_id.int >> 65])
+
+
+def _resumable(own: Iterable[Task], kind: str, langs: Sequence[str], now: datetime) -> Task | None:
+    for task in own:
+        fits = kind in (RANDOM, task.kind) and task.lang in langs
+        held = task.holds_slot or task.type == TaskType.INITIAL_PROMPT
+        if fits and held and task.reserved_until > now:
+            return task
+    return None
+
+
+def _check_pending(own: Sequence[Task], config: TreeConfig, now: datetime) -> None:
+    since = now - timedelta(seconds=config.recent_tasks_span_s)
+    if sum(task.created_at >= since for task in own) >= config.max_pending_tasks_per_user:
+        raise TooManyPendingTasks
+
+
+def _draw_order(
+    kind: str, config: TreeConfig, rng: random.Random
+) -> Iterable[tuple[TaskType, ...]]:
+    """The kinds to try, in order. Drawing groups by weight without putting them back and taking
+    the first that has something is the same as drawing by weight among those that have."""
+    if kind != RANDOM:
+        yield (TaskType(kind),)
+        return
+    left = list(GROUPS)
+    while left:
+        weights = [getattr(config, group.weight) for group in left]
+        if not any(weights):
+            return
+        group = rng.choices(left, weights=weights)[0]
+        left.remove(group)
+        yield group.kinds
+
+
+def _hand_out(
+    user: "User",
+    kinds: tuple[TaskType, ...],
+    langs: Sequence[str],
+    *,
+    explicit: bool,
+    config: TreeConfig,
+    now: datetime,
+    rng: random.Random,
+) -> Task | None:
+    if kinds == (TaskType.INITIAL_PROMPT,):
+        return _hand_out_prompt(user, langs, config=config, now=now, rng=rng)
+    offer = _reserve(user, kinds, langs, config, rng)
+    if offer is None:
+        return None
+    task = _new_task(TaskType(offer.kind), offer.lang, user, config=config, now=now, rng=rng)
+    task.tree, task.message, task.holds_slot = offer.tree, offer.message, True
+    if task.type.is_labeling:
+        task.form_mode = form_mode(task.type, explicit=explicit, config=config, rng=rng)
+    if task.type.is_ranking:
+        task.shown_ids = _shuffled_replies(offer.message, rng)
+    task.save(force_insert=True)
+    return task
+
+
+def _hand_out_prompt(
+    user: "User",
+    langs: Sequence[str],
+    *,
+    config: TreeConfig,
+    now: datetime,
+    rng: random.Random,
+) -> Task | None:
+    wanting = [lang for lang in langs if lottery.prompts_wanted(lang, config) > 0]
+    if not wanting:
+        return None
+    task = _new_task(TaskType.INITIAL_PROMPT, wanting[0], user, config=config, now=now, rng=rng)
+    task.save(force_insert=True)
+    return task
+
+
+def _new_task(
+    kind: TaskType,
+    lang: str,
+    user: "User",
+    *,
+    config: TreeConfig,
+    now: datetime,
+    rng: random.Random,
+) -> Task:
+    return Task(
+        id=uuid.UUID(int=rng.getrandbits(128), version=4),
+        kind=kind,
+        lang=lang,
+        user=user,
+        holds_slot=False,
+        reserved_until=now + reservation(kind, config),
+        expires_at=now + timedelta(minutes=config.task_validity_minutes),
+        created_at=now,
+    )
+
+
+def reservation(kind: TaskType, config: TreeConfig) -> timedelta:
+    """How long a slot is held without a sign of life."""
+    if kind.is_writing:
+        return timedelta(minutes=config.reservation_write_minutes)
+    return timedelta(minutes=config.reservation_review_minutes)
+
+
+def form_mode(
+    kind: TaskType, *, explicit: bool, config: TreeConfig, rng: random.Random
+) -> FormMode:
+    """Full or simple label form. Source: reference 3.6."""
+    if explicit and kind != TaskType.LABEL_INITIAL_PROMPT:
+        return FormMode.FULL
+    p_full = {
+        TaskType.LABEL_INITIAL_PROMPT: config.p_full_labeling_review_prompt,
+        TaskType.LABEL_ASSISTANT_REPLY: config.p_full_labeling_review_reply_assistant,
+        TaskType.LABEL_PROMPTER_REPLY: config.p_full_labeling_review_reply_prompter,
+    }[kind]
+    return FormMode.FULL if rng.random() < p_full else FormMode.SIMPLE
+
+
+def _shuffled_replies(parent: Message, rng: random.Random) -> list[str]:
+    ids = [str(pk) for pk in Message.objects.rankable_below(parent).values_list("pk", flat=True)]
+    rng.shuffle(ids)
+    return ids
+
+
+def _reserve(
+    user: "User",
+    kinds: tuple[TaskType, ...],
+    langs: Sequence[str],
+    config: TreeConfig,
+    rng: random.Random,
+) -> Offer | None:
+    """Take a slot of a random offer. The tree's row stays locked until the transaction ends."""
+    candidates = Offer.objects.open_for(user, kinds, langs)
+    if TaskType.ASSISTANT_REPLY in kinds and rng.random() < config.p_lonely_child_extension:
+        lonely = _take(candidates.filter(lonely=True), rng, wait=False)
+        if lonely:
+            return lonely
+    return _take(candidates, rng, wait=True)
+
+
+def _take(candidates: OfferQuerySet, rng: random.Random, *, wait: bool) -> Offer | None:
+    """First look past trees that somebody else has locked; if that finds nothing, wait for them."""
+    for attempt in range(MAX_TRIES):
+        skip_locked = not wait or attempt == 0
+        offer = _draw(candidates, rng, skip_locked=skip_locked)
+        if offer is not None and offers.take_slot(offer):
+            return offer
+        if offer is None and (not wait or not skip_locked):
+            return None
+    return None
+
+
+def _draw(candidates: OfferQuerySet, rng: random.Random, *, skip_locked: bool) -> Offer | None:
+    """A random candidate with its tree locked: the first at or after a random point, going round."""
+    point = rng.random()
+    rows = candidates.select_related("tree", "message").order_by("shuffle")
+    locked = rows.select_for_update(of=("tree",), no_key=True, skip_locked=skip_locked)
+    return locked.filter(shuffle__gte=point).first() or locked.filter(shuffle__lt=point).first()
+
+
+def available_tasks(user: "User", langs: Sequence[str], *, now: datetime) -> dict[TaskType, int]:
+    """How many tasks of each kind `user` could be handed in `langs`; kinds with none are absent."""
+    counts: dict[str, int] = {}
+    for kinds in (LABEL_TASKS, RANK_TASKS, REPLY_TASKS):
+        counts |= Offer.objects.open_for(user, sorted(kinds), langs).count_by_kind()
+    config = TreeConfig.current()
+    counts[TaskType.INITIAL_PROMPT] = sum(lottery.prompts_wanted(lang, config) for lang in langs)
+    return {TaskType(kind): count for kind, count in counts.items() if count > 0}

@@ -1,0 +1,190 @@
+"""The state machine of message trees: the legal moves, and when a tree makes them.
+
+`next_state()` is pure. `advance()` applies it and writes what depends on it; everything that
+changes a tree ends there. Only `enter()` writes `MessageTree.state`.
+"""
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from oasst.lib import queue
+from oasst.lib.errors import DomainError
+from tasks_app import facts as tree_facts
+from tasks_app import offers, scoring
+from tasks_app.config import TreeConfig
+from tasks_app.enums import TreeState
+from tasks_app.facts import TreeFacts
+from tasks_app.models import MessageTree, Task, TreeTransition
+
+logger = logging.getLogger(__name__)
+
+S = TreeState
+
+# A halted or finished tree can be set going again; one that waits in the lottery is just drawn.
+_REOPENED = frozenset({S.GROWING, S.INITIAL_PROMPT_REVIEW})
+TRANSITIONS: dict[TreeState, frozenset[TreeState]] = {
+    S.INITIAL_PROMPT_REVIEW: frozenset(
+        {S.PROMPT_LOTTERY_WAITING, S.ABORTED_LOW_GRADE, S.HALTED_BY_MODERATOR, S.GROWING}
+    ),
+    S.PROMPT_LOTTERY_WAITING: frozenset({S.GROWING, S.HALTED_BY_MODERATOR}),
+    S.GROWING: frozenset(
+        {S.RANKING, S.ABORTED_LOW_GRADE, S.HALTED_BY_MODERATOR, S.INITIAL_PROMPT_REVIEW}
+    ),
+    S.RANKING: frozenset({S.READY_FOR_SCORING, S.HALTED_BY_MODERATOR}) | _REOPENED,
+    S.READY_FOR_SCORING: frozenset({S.READY_FOR_EXPORT, S.SCORING_FAILED, S.HALTED_BY_MODERATOR})
+    | _REOPENED,
+    S.READY_FOR_EXPORT: frozenset({S.HALTED_BY_MODERATOR}) | _REOPENED,
+    S.SCORING_FAILED: frozenset({S.READY_FOR_SCORING, S.RANKING, S.HALTED_BY_MODERATOR})
+    | _REOPENED,
+    S.ABORTED_LOW_GRADE: frozenset({S.HALTED_BY_MODERATOR}) | _REOPENED,
+    S.HALTED_BY_MODERATOR: _REOPENED,
+    S.BACKLOG_RANKING: frozenset({S.RANKING, S.ABORTED_LOW_GRADE, S.HALTED_BY_MODERATOR})
+    | _REOPENED,
+}
+
+
+# Without its prompt a tree in one of these states is over.
+_NEEDS_ROOT = frozenset({S.INITIAL_PROMPT_REVIEW, S.PROMPT_LOTTERY_WAITING, S.GROWING, S.RANKING})
+
+
+class IllegalTransition(DomainError):
+    """Somebody asked for a move that `TRANSITIONS` does not have."""
+
+    code = "illegal_transition"
+    status = 409
+
+
+def next_state(facts: TreeFacts, config: TreeConfig) -> tuple[TreeState, str] | None:
+    """The state a tree should move to by itself, with the reason; None to stay. Pure.
+
+    Source: reference 2.3. Beyond it, a tree with nothing to rank is scored at once, and a growing
+    tree that can take no more replies is ranked although it is below its goal: nothing sticks.
+    """
+    if facts.root.deleted and facts.state in _NEEDS_ROOT:
+        return S.HALTED_BY_MODERATOR, "the prompt was deleted"
+    if facts.state == S.INITIAL_PROMPT_REVIEW:
+        return _after_prompt_review(facts, config)
+    if facts.state == S.GROWING:
+        return _after_growing(facts, config)
+    if facts.state == S.RANKING and _is_ranked(facts, config):
+        return S.READY_FOR_SCORING, "enough rankings"
+    return None
+
+
+def _after_prompt_review(facts: TreeFacts, config: TreeConfig) -> tuple[TreeState, str] | None:
+    if facts.root.review_result:
+        return S.PROMPT_LOTTERY_WAITING, "prompt accepted"
+    if not facts.root.in_review(config):
+        return S.ABORTED_LOW_GRADE, "prompt not accepted by the reviewers"
+    return None
+
+
+def _after_growing(facts: TreeFacts, config: TreeConfig) -> tuple[TreeState, str] | None:
+    size = sum(node.is_accepted for node in facts.nodes)
+    if size == 0:
+        return S.HALTED_BY_MODERATOR, "no accepted message is left"
+    if any(node.in_review(config) for node in facts.nodes if not node.is_root):
+        return None
+    if size >= facts.goal_tree_size:
+        return S.RANKING, "goal size reached"
+    if not any(offers.free_reply_slots(node, facts, config) > 0 for node in facts.nodes):
+        return S.RANKING, "no message can take another reply"
+    return None
+
+
+def _is_ranked(facts: TreeFacts, config: TreeConfig) -> bool:
+    return all(node.rankings >= config.num_required_rankings for node in facts.to_rank(config))
+
+
+def enter(
+    tree: MessageTree,
+    state: TreeState,
+    *,
+    now: datetime,
+    reason: str,
+    actor: Any = None,
+) -> None:
+    """Move `tree` to `state` and log it. Caller holds the tree's row lock.
+
+    Raises IllegalTransition.
+    """
+    before = TreeState(tree.state)
+    if state not in TRANSITIONS[before]:
+        raise IllegalTransition(f"A tree cannot go from “{before.label}” to “{state.label}”.")
+    logger.info("tree %s: %s -> %s (%s)", tree.pk, before, state, reason)
+    tree.state, tree.active, tree.state_since = state, not state.is_terminal, now
+    tree.save(update_fields=["state", "active", "state_since", "won_prompt_lottery_at"])
+    Task.objects.filter(tree=tree, holds_slot=True).update(holds_slot=False)
+    _log(tree, before, now=now, reason=reason, actor=actor)
+    _announce(tree, before, state)
+
+
+def _announce(tree: MessageTree, before: TreeState, state: TreeState) -> None:
+    """Have the lottery and the backlog look at the language, once this is committed."""
+    ended = int(state.is_terminal and not before.is_terminal)
+    if ended or TreeState.GROWING in (before, state):
+        key = None if ended else f"settle-language-{tree.lang}"
+        queue.enqueue("tasks_app.jobs.settle_language", tree.lang, ended, key=key)
+
+
+def start(tree: MessageTree, *, now: datetime, reason: str, actor: Any = None) -> None:
+    """Store a new tree in the state it holds and log that."""
+    tree.active = not TreeState(tree.state).is_terminal
+    tree.save(force_insert=True)
+    _log(tree, "", now=now, reason=reason, actor=actor)
+
+
+def _log(tree: MessageTree, before: str, *, now: datetime, reason: str, actor: Any) -> None:
+    TreeTransition.objects.create(
+        tree=tree,
+        from_state=before,
+        to_state=tree.state,
+        reason=reason,
+        actor=actor,
+        created_at=now,
+    )
+
+
+def advance(tree: MessageTree, *, config: TreeConfig, now: datetime, actor: Any = None) -> None:
+    """Make every move the tree is ready for, then write its offers and counters.
+
+    Caller holds the tree's row lock.
+    """
+    facts = tree_facts.load(tree)
+    moved = next_state(facts, config)
+    while moved:
+        enter(tree, moved[0], now=now, reason=moved[1], actor=actor)
+        if moved[0] == S.READY_FOR_SCORING:
+            _score(tree, facts, config=config, now=now)
+        facts = tree_facts.load(tree)
+        moved = next_state(facts, config)
+    offers.write(tree, facts, offers.plan(facts, config), now=now)
+
+
+def _score(tree: MessageTree, facts: TreeFacts, *, config: TreeConfig, now: datetime) -> None:
+    """Compute the ranks. A failure must not undo the ranking that led here."""
+    try:
+        with transaction.atomic():
+            scoring.update_tree(tree, facts, config=config, now=now)
+    except (ValueError, KeyError) as error:
+        logger.exception("tree %s: scoring failed", tree.pk)
+        enter(tree, S.SCORING_FAILED, now=now, reason=f"scoring failed: {error}"[:500])
+    else:
+        enter(tree, S.READY_FOR_EXPORT, now=now, reason="ranks computed")
+
+
+def retry_scoring(tree: MessageTree, *, config: TreeConfig, now: datetime) -> None:
+    """Score a tree once more whose scoring failed, or rank it further if rankings miss.
+
+    Caller holds the tree's row lock.
+    """
+    facts = tree_facts.load(tree)
+    if _is_ranked(facts, config):
+        enter(tree, S.READY_FOR_SCORING, now=now, reason="scoring tried again")
+        _score(tree, facts, config=config, now=now)
+    else:
+        enter(tree, S.RANKING, now=now, reason="more rankings are needed")
+    advance(tree, config=config, now=now)
