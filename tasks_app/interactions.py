@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import transaction
 
-from tasks_app import journal, labels, languages, moderation, offers, reactions, scoring, trees
 from tasks_app import facts as tree_facts
+from tasks_app import journal, labels, languages, moderation, offers, reactions, scoring, trees
 from tasks_app.config import TreeConfig
 from tasks_app.enums import ContributionKind, LabelKind, Role, SkipMark, TaskType, TreeState
 from tasks_app.errors import (

@@ -46,7 +46,7 @@ def halt_prompts_of_disabled_users() -> None:
 
 
 def advance_trees() -> int:
-    """Advance every active tree, as after a change of configuration; returns how many there were."""
+    """Advance every active tree, as after a change of configuration; returns how many."""
     now, config = timezone.now(), TreeConfig.current()
     ids = list(MessageTree.objects.filter(active=True).values_list("pk", flat=True))
     for tree_id in ids:

@@ -146,7 +146,7 @@ def edit_message(
     text = text.strip()
     if not text:
         raise TextEmpty
-    message, tree = _locked_message(message_id)
+    message, _tree = _locked_message(message_id)
     if not message.edited:
         MessageRevision.objects.create(
             message=message, text=message.text, user=message.user, created_at=message.created_at

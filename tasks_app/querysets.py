@@ -15,7 +15,7 @@ from tasks_app.enums import LabelKind, ReportState, SkipMark, TaskType, TreeStat
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
-    from tasks_app.models import Message, MessageTree, Offer, Report, Task, TextLabels
+    from tasks_app.models import Message
 
 
 _EARLY_STATES = (

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from tasks_app import lottery, offers
 from tasks_app.config import TreeConfig
 from tasks_app.enums import LABEL_TASKS, RANDOM, RANK_TASKS, REPLY_TASKS, FormMode, TaskType
-from tasks_app.errors import NoTaskAvailable, NotAllowed, TooManyPendingTasks
+from tasks_app.errors import NotAllowed, NoTaskAvailable, TooManyPendingTasks
 from tasks_app.models import Message, Offer, Task
 from tasks_app.querysets import OfferQuerySet
 
@@ -236,7 +236,7 @@ def _take(candidates: OfferQuerySet, rng: random.Random, *, wait: bool) -> Offer
 
 
 def _draw(candidates: OfferQuerySet, rng: random.Random, *, skip_locked: bool) -> Offer | None:
-    """A random candidate with its tree locked: the first at or after a random point, going round."""
+    """A random candidate, its tree locked: the first at or after a random point, going round."""
     point = rng.random()
     rows = candidates.select_related("tree", "message").order_by("shuffle")
     locked = rows.select_for_update(of=("tree",), no_key=True, skip_locked=skip_locked)
