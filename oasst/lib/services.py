@@ -12,6 +12,7 @@ import pwd
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from pathlib import Path
 import psutil
 import psycopg
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from oasst.lib import env
 
@@ -33,6 +36,7 @@ START_TIMEOUT_S = 60
 SYSTEM_FOLDER = Path("/var/lib/oasst")
 SYSTEM_USER = "pgserver"
 POSTGRES_FOLDER = "pginstall18"
+IMPOSSIBLE_PID = 2**22 + 1  # above the highest pid_max of Linux and macOS
 POSTGRES_SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -113,6 +117,8 @@ def ensure() -> Places:
     if not embed_postgres and not embed_valkey:
         return places
     with _lock(places):
+        if not places.record.exists() and places.var not in places.postgres_data.parents:
+            print(f"Data of PostgreSQL: {places.postgres_data}", file=sys.stderr)  # noqa: T201
         _make_folders(places)
         places.record.write_text(
             json.dumps({name: str(path) for name, path in asdict(places).items()}, indent=2) + "\n",
@@ -249,15 +255,41 @@ def _start_postgres(places: Places) -> None:
     if not _postgres_answers(places):
         _init_postgres(places)
         if not _wait_for_starting_postgres(places):
-            options = " ".join(f"-c {name}='{value}'" for name, value in POSTGRES_SETTINGS.items())
-            options += f" -c unix_socket_directories='{places.sockets}'"
-            data = str(places.postgres_data)
-            log = str(places.postgres_data / "server.log")
-            timeout = str(START_TIMEOUT_S)
-            _run_postgres_program(
-                "pg_ctl", "start", "-w", "-t", timeout, "-D", data, "-l", log, "-o", options
-            )
+            _start_postmaster(places)
     _create_database(places)
+
+
+def _start_postmaster(places: Places) -> None:
+    """Start the server; after a kill, wait until the backends it left behind have gone."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        _disown_dead_postmaster(places)
+        try:
+            return _run_pg_ctl(places, "start")
+        except ServiceError as error:
+            log = _log_tail(places)
+            if "shared memory block" not in log or time.monotonic() > deadline:
+                raise ServiceError(f"{error}\n{log}") from None
+        time.sleep(0.5)
+
+
+def _log_tail(places: Places) -> str:
+    try:
+        text = (places.postgres_data / "server.log").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-5:])
+
+
+def _run_pg_ctl(places: Places, action: str) -> None:
+    words = [action, "-w", "-t", str(START_TIMEOUT_S), "-D", str(places.postgres_data)]
+    if action == "start":
+        settings = {**POSTGRES_SETTINGS, "unix_socket_directories": str(places.sockets)}
+        options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
+        words += ["-l", str(places.postgres_data / "server.log"), "-o", options]
+    else:
+        words += ["-m", "fast"]
+    _run_postgres_program("pg_ctl", *words)
 
 
 def _init_postgres(places: Places) -> None:
@@ -278,26 +310,35 @@ def _init_postgres(places: Places) -> None:
     fresh.rename(places.postgres_data)
 
 
-def _wait_for_starting_postgres(places: Places) -> bool:
-    """Wait for a server that somebody started a moment ago (or that recovers); True if it came up.
-
-    A stale pid file is removed when its number now belongs to some other program.
-    """
-    pid_file = places.postgres_data / "postmaster.pid"
+def _postmaster(places: Places) -> psutil.Process | None:
+    """Find the live server of this data folder: no zombie, no stranger with its old number."""
     try:
-        process = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))
-        is_ours = str(places.postgres_data) in process.cmdline()
-    except (OSError, ValueError, psutil.Error):
-        return False
-    if not is_ours:
-        pid_file.unlink()
-        return False
+        lines = (places.postgres_data / "postmaster.pid").read_text().splitlines()
+        process = psutil.Process(int(lines[0]))
+        return process if str(places.postgres_data) in process.cmdline() else None
+    except (OSError, ValueError, IndexError, psutil.Error):
+        return None
+
+
+def _wait_for_starting_postgres(places: Places) -> bool:
+    """Wait for a server that somebody else started a moment ago; True if it came up."""
     deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline and process.is_running():
+    while _postmaster(places) and time.monotonic() < deadline:
         if _postgres_answers(places):
             return True
         time.sleep(0.1)
     return False
+
+
+def _disown_dead_postmaster(places: Places) -> None:
+    """Keep PostgreSQL from taking a zombie or a stranger for the server named in its pid file.
+
+    The rest of the file stays: by it PostgreSQL sees whether orphaned backends still work.
+    """
+    pid_file = places.postgres_data / "postmaster.pid"
+    if pid_file.exists():
+        _, _, rest = pid_file.read_text().partition("\n")
+        pid_file.write_text(f"{IMPOSSIBLE_PID}\n{rest}")
 
 
 def _connect(places: Places) -> psycopg.Connection:
@@ -340,17 +381,17 @@ def _postgres_clients(places: Places) -> int:
 
 
 def _stop_postgres(places: Places) -> None:
-    if (places.postgres_data / "postmaster.pid").exists():
-        timeout = str(START_TIMEOUT_S)
-        data = str(places.postgres_data)
-        _run_postgres_program("pg_ctl", "stop", "-w", "-t", timeout, "-m", "fast", "-D", data)
+    if _postmaster(places):
+        _run_pg_ctl(places, "stop")
 
 
 # Valkey
 
 
 def _valkey(places: Places) -> redis.Redis:
-    return redis.Redis(unix_socket_path=str(places.valkey_socket), socket_timeout=5)
+    return redis.Redis(
+        unix_socket_path=str(places.valkey_socket), socket_timeout=5, retry=Retry(NoBackoff(), 0)
+    )
 
 
 def _valkey_answers(places: Places) -> bool:
