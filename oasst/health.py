@@ -2,13 +2,14 @@
 
 import shutil
 
-import django_rq
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from redis.exceptions import RedisError
+
+from oasst.lib.queue import redis_client
 
 MINIMUM_FREE_BYTES = 200 * 1024 * 1024
 
@@ -43,7 +44,7 @@ def _disk() -> str:
 
 def _redis() -> str:
     try:
-        django_rq.get_connection("default").ping()
+        redis_client().ping()
     except RedisError:
         return "unreachable"
     return "ok"

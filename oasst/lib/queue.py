@@ -1,33 +1,70 @@
 """Puts work on the job queue. Jobs are dotted paths, take ids and may run twice."""
 
 import logging
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 
 import django_rq
+from django.conf import settings
 from django.db import transaction
+from django.utils.module_loading import import_string
+from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from rq.exceptions import DuplicateJobError
+from redis.retry import Retry
+from rq import Retry as JobRetry
 
 logger = logging.getLogger(__name__)
+
+MARKER_LIFETIME_S = 600
+FAILED_JOB_LIFETIME_S = 7 * 24 * 3600
+RETRY_AFTER_S = [10, 60]
+
+
+@cache
+def redis_client() -> Redis:
+    """Give the client of requests: it tries twice, a second each, so no page waits for Redis."""
+    return Redis.from_url(
+        settings.REDIS_URL,
+        socket_connect_timeout=1,
+        socket_timeout=1,
+        retry=Retry(NoBackoff(), 1),
+    )
 
 
 def enqueue(path: str, *args: object, key: str | None = None) -> None:
     """Run `path(*args)` on the `default` queue once the current transaction commits.
 
-    With `key`, one waiting job is enough: another with the same key is dropped until that one has
-    run. Redis being away is not an error: the periodic jobs find the work later.
+    With `key`, one waiting job is enough: another with the same key is dropped until that one
+    starts. Redis being away is not an error: the periodic jobs find the work later.
     """
     transaction.on_commit(partial(_put, path, args, key))
 
 
+def run(path: str, key: str | None, *args: object) -> None:
+    """Be the job that a worker runs: from now on another one with the same `key` may wait."""
+    if key is not None:
+        redis_client().delete(_marker(key))
+    job: Callable[..., object] = import_string(path)
+    job(*args)
+
+
 def _put(path: str, args: tuple[object, ...], key: str | None) -> None:
+    redis = redis_client()
+    queue = django_rq.get_queue("default", commit_mode="auto", connection=redis)
     try:
-        queue = django_rq.get_queue("default", commit_mode="auto")
-        if key is None:
-            queue.enqueue(path, args=args)
-        else:
-            queue.enqueue(path, args=args, job_id=key, unique=True)
-    except DuplicateJobError:
-        logger.debug("job %s is waiting already", key)
+        if key is not None and not redis.set(_marker(key), 1, nx=True, ex=MARKER_LIFETIME_S):
+            return
+        queue.enqueue(
+            run,
+            args=(path, key, *args),
+            description=f"{path}{args}",
+            retry=JobRetry(max=len(RETRY_AFTER_S), interval=RETRY_AFTER_S),
+            failure_ttl=FAILED_JOB_LIFETIME_S,
+        )
     except RedisError as error:
         logger.warning("job %s was not queued, cron will catch up: %s", path, type(error).__name__)
+
+
+def _marker(key: str) -> str:
+    return f"queue:waiting:{key}"

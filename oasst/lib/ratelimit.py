@@ -4,8 +4,9 @@ import hashlib
 import logging
 from dataclasses import dataclass
 
-import django_rq
 from redis.exceptions import RedisError
+
+from oasst.lib.queue import redis_client
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ def hit(scope: str, key: str, *, limit: int, window_s: int) -> Allowance:
     """Count one action of `key` in `scope`; at most `limit` are allowed in `window_s` seconds."""
     name = f"ratelimit:{scope}:{hashlib.sha256(key.encode()).hexdigest()[:32]}"
     try:
-        with django_rq.get_connection("default").pipeline(transaction=True) as pipeline:
+        with redis_client().pipeline(transaction=True) as pipeline:
             pipeline.incr(name)
             pipeline.expire(name, window_s, nx=True)
             pipeline.ttl(name)
