@@ -5,5 +5,6 @@ SCHEDULE_S = {
     "tasks_app.jobs.settle_languages": 60,
     "tasks_app.jobs.expire_tasks": 3600,
     "tasks_app.jobs.halt_prompts_of_disabled_users": 3600,
+    "oasst.accounts.jobs.send_waiting_codes": 30,
     "oasst.accounts.jobs.delete_expired_codes": 3600,
 }

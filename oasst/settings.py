@@ -24,6 +24,9 @@ SITE_URL = env.text("SITE_URL", "http://localhost:8000").rstrip("/")
 SITE_NAME = "Open Assistant"
 ANNOUNCEMENT = env.text("ANNOUNCEMENT", "")
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", ["*"] if DEBUG else [])
+# How many reverse proxies of ours stand in front: so much of X-Forwarded-For is believed.
+TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 0)
+TOS_VERSION = "1"
 HTTPS = SITE_URL.startswith("https://")
 
 # Applications
@@ -98,21 +101,23 @@ TEMPLATES = [
 
 # Database, queue, cache
 
-DATABASES = {
-    "default": {
-        **Env.db_url_config(services.database_url()),
-        "CONN_MAX_AGE": env.integer("DATABASE_CONN_MAX_AGE", 60),
-        "CONN_HEALTH_CHECKS": True,
-    }
-}
+DATABASES = {"default": Env.db_url_config(services.database_url())}
 DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
     f"-c statement_timeout={env.integer('DATABASE_STATEMENT_TIMEOUT_MS', 30_000)}"
     " -c idle_in_transaction_session_timeout=60000"
 )
+# A web server runs each request in a thread of its own, so it keeps connections in a pool
+# (`asgi.py` asks for one). Workers fork, which a pool does not survive: they keep one connection.
+DATABASE_POOL_SIZE = env.integer("DATABASE_POOL_SIZE", 0)
+if DATABASE_POOL_SIZE:
+    pool = {"min_size": 2, "max_size": DATABASE_POOL_SIZE, "timeout": 10}
+    DATABASES["default"]["OPTIONS"]["pool"] = pool
+else:
+    DATABASES["default"].update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
 REDIS_URL = services.redis_url()
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "oasst.lib.cache.ForgivingRedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "cache",
     }
@@ -165,8 +170,7 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 
 # E-mail
 
-EMAIL_URL = env.secret("EMAIL_URL", "consolemail://")
-vars().update(Env.email_url_config(EMAIL_URL))
+vars().update(Env.email_url_config(env.secret("EMAIL_URL", "consolemail://")))
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Open Assistant <noreply@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 EMAIL_TIMEOUT = 10
@@ -249,6 +253,7 @@ if HTTPS:
 
 # The project's own
 
+CRON_SCHEDULE = "oasst.cron.SCHEDULE_S"
 TREE_CONFIG = env.prefixed("TREE_CONFIG__")
 UNFOLD = {"SITE_TITLE": SITE_NAME, "SITE_HEADER": SITE_NAME, "SITE_URL": "/"}
 
@@ -258,8 +263,16 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"request_id": {"()": "oasst.lib.request_id.AddRequestId"}},
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(request_id)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(request_id)s %(name)s: %(message)s"}
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["request_id"],
+        }
+    },
     "root": {
         "handlers": ["console"],
         "level": env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
