@@ -38,7 +38,7 @@ def enqueue(path: str, *args: object, key: str | None = None) -> None:
     With `key`, one waiting job is enough: another with the same key is dropped until that one
     starts. Redis being away is not an error: the periodic jobs find the work later.
     """
-    transaction.on_commit(partial(_put, path, args, key))
+    transaction.on_commit(partial(enqueue_now, path, *args, key=key))
 
 
 def run(path: str, key: str | None, *args: object) -> None:
@@ -49,7 +49,8 @@ def run(path: str, key: str | None, *args: object) -> None:
     job(*args)
 
 
-def _put(path: str, args: tuple[object, ...], key: str | None) -> None:
+def enqueue_now(path: str, *args: object, key: str | None = None) -> None:
+    """Do what `enqueue` does without waiting for a transaction, or touching the database."""
     redis = redis_client()
     queue = django_rq.get_queue("default", commit_mode="auto", connection=redis)
     try:
