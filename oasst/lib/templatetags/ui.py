@@ -22,13 +22,10 @@ from oasst.lib.markdown import render
 register = template.Library()
 
 
-@register.simple_block_tag(takes_context=True)
-def component(context: Context, content: str, name: str, **params: Any) -> SafeString:
+@register.simple_block_tag
+def component(content: str, name: str, **params: Any) -> SafeString:
     """Render templates/components/<name>.html around what stands inside, as `content`."""
-    inherited = {key: context[key] for key in ("request", "csrf_token") if key in context}
-    return get_template(f"components/{name}.html").render(
-        {**inherited, **params, "content": content}
-    )
+    return get_template(f"components/{name}.html").render({**params, "content": content})
 
 
 @register.simple_tag
@@ -59,7 +56,7 @@ def markdown(text: str) -> SafeString:
 def ago(moment: datetime, css_class: str = "") -> SafeString:
     """A relative time; hovering shows the absolute one."""
     return format_html(
-        '<time{} datetime="{}" title="{}">{}</time>',
+        '<time{} data-ago datetime="{}" title="{}">{}</time>',
         format_html(' class="{}"', css_class) if css_class else "",
         moment.isoformat(timespec="seconds"),
         absolute_time(moment),
