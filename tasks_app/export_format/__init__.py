@@ -1,0 +1,52 @@
+"""The oasst JSON Lines format: trees and flat messages, read, written, walked and anonymised.
+
+Knows nothing of Django or the database. Fields and their meaning: docs/data-format.md.
+"""
+
+from tasks_app.export_format.anonymizing import Anonymizer
+from tasks_app.export_format.files import (
+    BadLine,
+    open_output,
+    read_objects,
+    read_trees,
+    write_objects,
+)
+from tasks_app.export_format.nodes import (
+    ROLES,
+    LabelMean,
+    MessageNode,
+    MessageTree,
+    node_to_json,
+    sort_replies,
+    tree_to_json,
+    tree_to_rows,
+    visit_messages,
+    visit_threads,
+)
+from tasks_app.export_format.parsing import FormatError, node_from_json, tree_from_json
+
+__all__ = [
+    "ROLES",
+    "SCHEMA_VERSION",
+    "Anonymizer",
+    "BadLine",
+    "FormatError",
+    "LabelMean",
+    "MessageNode",
+    "MessageTree",
+    "node_from_json",
+    "node_to_json",
+    "open_output",
+    "read_objects",
+    "read_trees",
+    "sort_replies",
+    "tree_from_json",
+    "tree_to_json",
+    "tree_to_rows",
+    "visit_messages",
+    "visit_threads",
+    "write_objects",
+]
+
+# Raise it when a reader of the old version would misread a file of the new one.
+SCHEMA_VERSION = 1
