@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from oasst.accounts.models import User
 from oasst.lib import services
+from tests import factories
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -21,3 +23,28 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data in {folder} (OASST_TEST_DATA)")
     return folder
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return factories.alice()
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    return factories.bob()
+
+
+@pytest.fixture
+def mona(db: None) -> User:
+    return factories.mona()
+
+
+@pytest.fixture
+def root(db: None) -> User:
+    return factories.root()
+
+
+@pytest.fixture
+def trudy(db: None) -> User:
+    return factories.trudy()
