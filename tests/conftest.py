@@ -7,12 +7,18 @@ import pytest
 
 from oasst.accounts.models import User
 from oasst.lib import services
+from oasst.lib.queue import redis_client
 from tests import factories
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if not config.option.collectonly:
         services.ensure()
+
+
+@pytest.fixture(autouse=True)
+def _empty_redis() -> None:
+    redis_client().flushdb()
 
 
 @pytest.fixture(scope="session")

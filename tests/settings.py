@@ -1,23 +1,32 @@
 """The settings of a test run: an instance of its own, mails in memory, jobs in the same process."""
 
 import os
+import zlib
 from pathlib import Path
 
 os.environ["OASST_ENV_FILE"] = ""
 os.environ.setdefault("OASST_VAR_DIR", str(Path(__file__).resolve().parent.parent / "var" / "test"))
 os.environ["DEBUG"] = "true"
 
+from oasst.lib import services
 from oasst.settings import *
-from oasst.settings import DATABASES, RQ_QUEUES, STORAGES
+from oasst.settings import DATABASES, REDIS_URL, STORAGES
 
 DEBUG = False
 SECRET_KEY = "tests-only"
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
-DATABASES["default"]["TEST"] = {"NAME": os.environ.get("TEST_DATABASE_NAME", "test_oasst")}
+DATABASE_NAME = os.environ.get("TEST_DATABASE_NAME", "test_oasst")
+DATABASES["default"]["TEST"] = {"NAME": DATABASE_NAME}
 DATABASES["default"]["OPTIONS"]["options"] += " -c synchronous_commit=off"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-RQ_QUEUES["default"]["ASYNC"] = False
+# A Redis database per run and xdist worker, as PostgreSQL has it: tests empty theirs.
+if not os.environ.get("REDIS_URL"):
+    run = DATABASE_NAME + os.environ.get("PYTEST_XDIST_WORKER", "")
+    number = zlib.crc32(run.encode()) % services.VALKEY_DATABASES
+    REDIS_URL = REDIS_URL.replace("?db=0", f"?db={number}")
+RQ = {"QUEUE_CLASS": "tests.queues.LoudQueue"}
+RQ_QUEUES = {"default": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 300, "ASYNC": False}}
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}

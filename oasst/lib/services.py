@@ -37,6 +37,7 @@ SYSTEM_FOLDER = Path("/var/lib/oasst")
 SYSTEM_USER = "pgserver"
 POSTGRES_FOLDER = "pginstall18"
 IMPOSSIBLE_PID = 2**22 + 1  # above the highest pid_max of Linux and macOS
+VALKEY_DATABASES = 1000  # the tests take one for each process that runs them
 POSTGRES_SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -331,10 +332,11 @@ def _wait_for_starting_postgres(places: Places) -> bool:
 
 
 def _disown_dead_postmaster(places: Places) -> None:
-    """Keep PostgreSQL from taking a zombie or a stranger for the server named in its pid file.
+    """Keep PostgreSQL from taking a zombie or a stranger for the server named in its lock files.
 
-    The rest of the file stays: by it PostgreSQL sees whether orphaned backends still work.
+    The rest of the pid file stays: by it PostgreSQL sees whether orphaned backends still work.
     """
+    (places.sockets / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
     pid_file = places.postgres_data / "postmaster.pid"
     if pid_file.exists():
         _, _, rest = pid_file.read_text().partition("\n")
@@ -415,6 +417,7 @@ def _start_valkey(places: Places) -> None:
         "--unixsocketperm": "700",
         "--dir": str(places.var),
         "--logfile": str(log),
+        "--databases": str(VALKEY_DATABASES),
         "--save": "",
         "--appendonly": "no",
         "--maxmemory-policy": "noeviction",
