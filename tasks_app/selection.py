@@ -31,6 +31,15 @@ class Group:
     weight: str
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What a person asked for, beside the kind."""
+
+    langs: Sequence[str]
+    explicit: bool  # a kind was named
+    message_id: uuid.UUID | None
+
+
 # Source: reference 3.3.
 GROUPS = (
     Group((TaskType.RANK_ASSISTANT_REPLIES, TaskType.RANK_PROMPTER_REPLIES), "weight_ranking"),
@@ -48,11 +57,13 @@ def next_task(
     now: datetime,
     rng: random.Random,
     langs: Sequence[str] | None = None,
+    message_id: uuid.UUID | None = None,
 ) -> Task:
     """Hand out a task of `kind`, a TaskType or "random", in one of `langs`.
 
-    Default languages are the user's. An open task of that kind is handed out again. Raises
-    NotAllowed, TooManyPendingTasks, NoTaskAvailable.
+    Default languages are the user's. An open task of that kind is handed out again. With
+    `message_id` only a task on that message will do. Raises NotAllowed, TooManyPendingTasks,
+    NoTaskAvailable.
     """
     with transaction.atomic():
         config = TreeConfig.current()
@@ -60,14 +71,14 @@ def next_task(
         lock_user(user.pk)
         langs = list(langs or user.contribution_languages)
         own = list(Task.objects.open_of(user, now).select_related("tree", "message"))
-        resumed = _resumable(own, kind, langs, now)
+        wanted = [task for task in own if message_id in (None, task.message_id)]
+        resumed = _resumable(wanted, kind, langs, now)
         if resumed:
             return resumed
         _check_pending(own, config, now)
+        choice = Choice(langs, explicit=kind != RANDOM, message_id=message_id)
         for kinds in _draw_order(kind, config, rng):
-            task = _hand_out(
-                user, kinds, langs, explicit=kind != RANDOM, config=config, now=now, rng=rng
-            )
+            task = _hand_out(user, kinds, choice, config=config, now=now, rng=rng)
             if task:
                 return task
     raise NoTaskAvailable
@@ -121,22 +132,21 @@ def _draw_order(
 def _hand_out(
     user: "User",
     kinds: tuple[TaskType, ...],
-    langs: Sequence[str],
+    choice: Choice,
     *,
-    explicit: bool,
     config: TreeConfig,
     now: datetime,
     rng: random.Random,
 ) -> Task | None:
     if kinds == (TaskType.INITIAL_PROMPT,):
-        return _hand_out_prompt(user, langs, config=config, now=now, rng=rng)
-    offer = _reserve(user, kinds, langs, config, rng)
+        return _hand_out_prompt(user, choice.langs, config=config, now=now, rng=rng)
+    offer = _reserve(user, kinds, choice, config, rng)
     if offer is None:
         return None
     task = _new_task(TaskType(offer.kind), offer.lang, user, config=config, now=now, rng=rng)
     task.tree, task.message, task.holds_slot = offer.tree, offer.message, True
     if task.type.is_labeling:
-        task.form_mode = form_mode(task.type, explicit=explicit, config=config, rng=rng)
+        task.form_mode = form_mode(task.type, explicit=choice.explicit, config=config, rng=rng)
     if task.type.is_ranking:
         task.shown_ids = _shuffled_replies(offer.message, rng)
     task.save(force_insert=True)
@@ -210,12 +220,14 @@ def _shuffled_replies(parent: Message, rng: random.Random) -> list[str]:
 def _reserve(
     user: "User",
     kinds: tuple[TaskType, ...],
-    langs: Sequence[str],
+    choice: Choice,
     config: TreeConfig,
     rng: random.Random,
 ) -> Offer | None:
     """Take a slot of a random offer. The tree's row stays locked until the transaction ends."""
-    candidates = Offer.objects.open_for(user, kinds, langs)
+    candidates = Offer.objects.open_for(user, kinds, choice.langs)
+    if choice.message_id:
+        candidates = candidates.filter(message=choice.message_id)
     if TaskType.ASSISTANT_REPLY in kinds and rng.random() < config.p_lonely_child_extension:
         lonely = _take(candidates.filter(lonely=True), rng, wait=False)
         if lonely:
