@@ -1,13 +1,17 @@
 """Every number that tunes the data collection, and the overrides that admins store.
 
 `TreeConfig.current()` reads defaults, then `settings.TREE_CONFIG` (environment), then the newest
-`ConfigChange` of each name. Call it once per transaction and pass the result on.
+`ConfigChange` of each name. Call it once per transaction and pass the result on. Simulations set
+their own values with `overridden()`.
 """
 
 import dataclasses
 import random
 import types
 import typing
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Self
@@ -23,6 +27,19 @@ class InvalidSetting(DomainError):
     """A tunable got a name or value that does not fit."""
 
     code = "invalid_setting"
+
+
+_simulated: ContextVar[Mapping[str, Any]] = ContextVar("simulated", default={})  # noqa: B039
+
+
+@contextmanager
+def overridden(**values: Any) -> Iterator[None]:
+    """Let `values` hold in this thread, above what admins stored: for simulated crowds only."""
+    token = _simulated.set({**_simulated.get(), **values})
+    try:
+        yield
+    finally:
+        _simulated.reset(token)
 
 
 @dataclass(frozen=True)
@@ -83,7 +100,8 @@ class TreeConfig:
     @classmethod
     def current(cls) -> Self:
         """What holds now. One query."""
-        return dataclasses.replace(cls.defaults(), **ConfigChange.objects.overrides())
+        values = {**ConfigChange.objects.overrides(), **_simulated.get()}
+        return dataclasses.replace(cls.defaults(), **values)
 
     def goal_for_new_tree(self, rng: random.Random) -> int:
         """Goal size of a tree that starts now."""

@@ -1,7 +1,9 @@
 """Puts work on the job queue. Jobs are dotted paths, take ids and may run twice."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache, partial
 
 import django_rq
@@ -19,6 +21,18 @@ logger = logging.getLogger(__name__)
 MARKER_LIFETIME_S = 600
 FAILED_JOB_LIFETIME_S = 7 * 24 * 3600
 RETRY_AFTER_S = [10, 60]
+
+_is_silent: ContextVar[bool] = ContextVar("is_silent", default=False)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Queue nothing in this thread: simulated crowds do what jobs would at their own time."""
+    token = _is_silent.set(True)
+    try:
+        yield
+    finally:
+        _is_silent.reset(token)
 
 
 @cache
@@ -38,7 +52,8 @@ def enqueue(path: str, *args: object, key: str | None = None) -> None:
     With `key`, one waiting job is enough: another with the same key is dropped until that one
     starts. Redis being away is not an error: the periodic jobs find the work later.
     """
-    transaction.on_commit(partial(enqueue_now, path, *args, key=key))
+    if not _is_silent.get():
+        transaction.on_commit(partial(enqueue_now, path, *args, key=key))
 
 
 def run(path: str, key: str | None, *args: object) -> None:

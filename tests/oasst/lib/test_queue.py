@@ -77,6 +77,17 @@ def test_enqueue_forgets_the_job_of_a_transaction_that_failed() -> None:
     assert waiting() == 0
 
 
+@pytest.mark.django_db(transaction=True)
+def test_enqueue_in_silence_drops_the_job() -> None:
+    with queue.silent():
+        queue.enqueue(JOB, "simulated")
+    queue.enqueue(JOB, "real")
+
+    work()
+
+    assert NOTES == [("real",)]
+
+
 def test_enqueue_with_a_key_keeps_one_waiting_job() -> None:
     for _ in range(3):
         queue.enqueue_now(JOB, "tree", key="tree-1")
