@@ -24,10 +24,10 @@ SITE_URL = env.text("SITE_URL", "http://localhost:8000").rstrip("/")
 SITE_NAME = "Open Assistant"
 ANNOUNCEMENT = env.text("ANNOUNCEMENT", "")
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", ["*"] if DEBUG else [])
-# How many reverse proxies of ours stand in front: so much of X-Forwarded-For is believed.
-TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 0)
-TOS_VERSION = "1"
 HTTPS = SITE_URL.startswith("https://")
+# How many reverse proxies of ours stand in front: so many X-Forwarded-* headers are believed.
+TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 1 if HTTPS else 0)
+TOS_VERSION = "1"
 
 # Applications
 
@@ -75,6 +75,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "oasst.accounts.middleware.AccountLanguage",
+    "oasst.accounts.middleware.TermsGate",
 ]
 
 ROOT_URLCONF = "oasst.urls"
@@ -129,6 +131,7 @@ CHANNEL_LAYERS = {
     }
 }
 RQ_QUEUES = {"default": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 300}}
+RQ_SHOW_ADMIN_LINK = False  # mounted by `urls.py`, for admins only
 
 # Accounts
 
@@ -144,6 +147,9 @@ PASSWORD_HASHERS = [
 LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/dashboard/"
 LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "oasst.accounts.adapter.AccountAdapter"
+SOCIALACCOUNT_ADAPTER = "oasst.accounts.adapter.SocialAccountAdapter"
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -151,7 +157,6 @@ ACCOUNT_LOGIN_BY_CODE_ENABLED = True
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
-SOCIALACCOUNT_ONLY = False
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 SOCIALACCOUNT_PROVIDERS = {
@@ -170,7 +175,9 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 
 # E-mail
 
-vars().update(Env.email_url_config(env.secret("EMAIL_URL", "consolemail://")))
+EMAIL_BACKEND = "oasst.accounts.mailbox.MailboxBackend"
+if EMAIL_URL := env.secret("EMAIL_URL"):
+    vars().update(Env.email_url_config(EMAIL_URL))
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Open Assistant <noreply@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 EMAIL_TIMEOUT = 10
@@ -242,7 +249,8 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 if HTTPS:
     SECURE_SSL_REDIRECT = True
     SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    if TRUSTED_PROXY_COUNT:
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True

@@ -1,21 +1,40 @@
 """Every HTTP route: the apps', the admin's, and the operators' probes."""
 
+from collections.abc import Callable
+from functools import wraps
+
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
+from django_rq.urls import get_admin_urlpatterns
 
 from oasst import health
 
+View = Callable[..., HttpResponse]
+
+
+def _for_admins(view: View) -> View:
+    """Show the job queue to admins; moderators are staff too but have no business there."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        if not request.user.is_admin:
+            raise PermissionDenied
+        return view(request, *args, **kwargs)
+
+    return admin.site.admin_view(checked)
+
+
 urlpatterns = [
-    path("healthz", health.healthz),
-    path("readyz", health.readyz),
-    path("admin/queues/", include("django_rq.urls")),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("admin/queues/", include((get_admin_urlpatterns(view_wrapper=_for_admins), "django_rq"))),
     path("admin/", admin.site.urls),
-    path("", include("oasst.accounts.urls")),
-    path("accounts/", include("allauth.urls")),
-    path("", include("tasks_app.urls")),
     path("", include("oasst.lib.urls")),
+    path("", include("oasst.accounts.urls")),
+    path("account/", include("oasst.privacy")),
+    path("", include("tasks_app.urls")),
 ]
 
-handler403 = "django.views.defaults.permission_denied"
-handler404 = "django.views.defaults.page_not_found"
 handler500 = "oasst.lib.pages.server_error"
