@@ -8,3 +8,10 @@ class Theme(TextChoices):
     SYSTEM = "system", _("Same as my device")
     LIGHT = "light", _("Light")
     DARK = "dark", _("Dark")
+
+
+class CodePurpose(TextChoices):
+    """What an e-mail code proves an address for."""
+
+    SIGN_IN = "sign_in", _("Sign in")
+    CHANGE_EMAIL = "change_email", _("Change the e-mail address")

@@ -1,4 +1,7 @@
-"""The account of one person. `User` is the only user table of the project."""
+"""The account of one person, the mails that prove an address, and the counters against abuse.
+
+`User` is the only user table of the project.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from oasst.accounts.enums import Theme
+from oasst.accounts.enums import CodePurpose, Theme
 from oasst.accounts.roles import ADMINS, MODERATORS
 
 DISPLAY_NAME_MAX_LENGTH = 40
@@ -147,3 +150,65 @@ class User(AbstractBaseUser, PermissionsMixin):
         value = f"{self.password}:{self.session_epoch}"
         salt = "oasst.accounts.models.User.session"
         return salted_hmac(salt, value, secret=secret, algorithm="sha256").hexdigest()
+
+
+class EmailCode(models.Model):
+    """One mail with a link and a 6-digit code, asked for and perhaps sent; see magic_link.py.
+
+    The secrets are made when the mail is sent and kept only as hashes.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    purpose = models.CharField(max_length=16, choices=CodePurpose.choices)
+    email = models.EmailField(max_length=254)
+    # Only for a change of address: whose. A sign-in knows its account when it is redeemed.
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, blank=True)
+    next_url = models.CharField(max_length=500, blank=True)
+    language = models.CharField(max_length=16, default="en")
+    token_hash = models.CharField(max_length=64, blank=True)
+    code_hash = models.CharField(max_length=64, blank=True)
+    wrong_codes = models.PositiveSmallIntegerField(default=0)
+    valid_minutes = models.PositiveSmallIntegerField(default=15)
+    created_at = models.DateTimeField()
+    send_attempts = models.PositiveSmallIntegerField(default=0)
+    next_send_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("e-mail code")
+        verbose_name_plural = _("e-mail codes")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["token_hash"],
+                condition=~Q(token_hash=""),
+                name="accounts_emailcode_token_unique",
+            ),
+            models.CheckConstraint(
+                condition=~Q(purpose=CodePurpose.CHANGE_EMAIL) | Q(user__isnull=False),
+                name="accounts_emailcode_change_has_user",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["email", "purpose"], name="accounts_emailcode_email"),
+            models.Index(fields=["created_at"], name="accounts_emailcode_created"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.pk}"
+
+
+class RateBucket(models.Model):
+    """Tokens left for one key (a salted hash: nobody reads addresses here); see limits.py."""
+
+    key = models.CharField(primary_key=True, max_length=64)
+    tokens = models.FloatField()
+    updated_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("sign-in limit")
+        verbose_name_plural = _("sign-in limits")
+
+    def __str__(self) -> str:
+        return self.key[:12]
