@@ -1,0 +1,33 @@
+"""How allauth behaves here: redirects stay on this site, providers must vouch for addresses."""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialLogin
+from django.contrib import messages
+from django.http import HttpRequest
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+from oasst.accounts.redirects import safe_path
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    def is_safe_url(self, url: str) -> bool:
+        return bool(safe_path(url))
+
+    def add_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Say nothing: our own views speak where there is something to say."""
+
+
+class SocialAccountAdapter(DefaultSocialAccountAdapter):
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        """Let in who is known, or whose address the provider has verified; else ask for a mail."""
+        if sociallogin.is_existing or any(a.verified for a in sociallogin.email_addresses):
+            return
+        provider = sociallogin.account.get_provider().name
+        text = _("%(provider)s has not confirmed an e-mail address of yours. Sign in by e-mail.")
+        messages.warning(request, text % {"provider": provider})
+        raise ImmediateHttpResponse(redirect("account_login"))

@@ -1,0 +1,148 @@
+"""Everything people send to the account pages passes one of these."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from oasst.accounts import names
+from oasst.accounts.models import User
+from oasst.lib.languages import LANGUAGES
+
+MOST_LANGUAGES = 10
+
+
+class AddressField(forms.EmailField):
+    """An e-mail address, in lower case."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        attributes = {"autocomplete": "email", "inputmode": "email", "spellcheck": "false"}
+        super().__init__(max_length=254, widget=forms.EmailInput(attributes), **kwargs)
+
+    def clean(self, value: Any) -> str:
+        email: str = super().clean(value).lower()
+        if not email.rpartition("@")[0].isascii():
+            raise ValidationError(_("The part before @ can only have plain letters and digits."))
+        return email
+
+
+class SignInForm(forms.Form):
+    email = AddressField(label=_("E-mail address"))
+
+
+class CodeForm(forms.Form):
+    """Six digits, with the spaces and dashes people copy along."""
+
+    code = forms.CharField(
+        label=_("6-digit code"),
+        max_length=20,
+        widget=forms.TextInput(
+            {"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}
+        ),
+    )
+
+    def clean_code(self) -> str:
+        digits = "".join(part for part in self.cleaned_data["code"] if part.isdecimal())
+        if len(digits) != 6:
+            raise ValidationError(_("The code has six digits."))
+        return "".join(str(int(digit)) for digit in digits)
+
+
+class LanguagesField(forms.MultipleChoiceField):
+    """Contribution languages: one to ten of the known ones."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            label=_("Languages you want to contribute in"),
+            choices=list(LANGUAGES.items()),
+            widget=forms.CheckboxSelectMultiple,
+            error_messages={"required": _("Please choose at least one language.")},
+            **kwargs,
+        )
+
+    def validate(self, value: Any) -> None:
+        super().validate(value)
+        if len(value) > MOST_LANGUAGES:
+            raise ValidationError(_("Please choose at most ten languages."))
+
+
+class _NamedForm(forms.ModelForm):
+    """A form that has the display name; an empty one stays empty where that is allowed."""
+
+    def clean_display_name(self) -> str:
+        text = self.cleaned_data["display_name"]
+        if not text:
+            return ""
+        try:
+            return names.clean(text)
+        except names.BadName as error:
+            raise ValidationError(error.message) from error
+
+
+class WelcomeForm(_NamedForm):
+    contribution_languages = LanguagesField()
+
+    class Meta:
+        model = User
+        fields = ["display_name", "contribution_languages"]
+        help_texts = {"display_name": _("What others see beside your messages.")}
+
+
+class ProfileForm(_NamedForm):
+    contribution_languages = LanguagesField()
+    ui_language = forms.ChoiceField(label=_("Language of the pages"), choices=settings.LANGUAGES)
+
+    class Meta:
+        model = User
+        fields = [
+            "display_name",
+            "contribution_languages",
+            "ui_language",
+            "theme",
+            "shortcuts_enabled",
+        ]
+        widgets = {"theme": forms.RadioSelect}
+        help_texts = {
+            "display_name": _("What others see beside your messages."),
+            "shortcuts_enabled": _("Single keys such as n, s and 1–5 on task pages."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["display_name"].required = True
+
+
+class EmailChangeForm(forms.Form):
+    email = AddressField(label=_("New e-mail address"))
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"]
+        if email == self.user.email:
+            raise ValidationError(_("This is your address already."))
+        return email
+
+
+class DeleteForm(forms.Form):
+    """Deleting the account is confirmed by typing its address."""
+
+    confirmation = forms.CharField(
+        label=_("Type your e-mail address to confirm"),
+        max_length=254,
+        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_confirmation(self) -> str:
+        typed: str = self.cleaned_data["confirmation"]
+        if typed.lower() != self.user.email:
+            raise ValidationError(_("This is not the address of your account."))
+        return typed

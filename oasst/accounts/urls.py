@@ -1,0 +1,47 @@
+"""Sign-in, the account, the development mailbox; and the few pages of allauth that we use.
+
+The names `account_…` and `socialaccount_…` are those allauth looks up. Its own forms for
+passwords, sign-up and addresses are not mounted: sign-in by e-mail replaces them.
+"""
+
+from allauth.socialaccount import views as social
+from allauth.urls import build_provider_urlpatterns
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
+
+from oasst.accounts.views import account, mailbox, signing_in
+
+own_pages = [
+    path("accounts/login/sent/", signing_in.sent, name="sent"),
+    path("accounts/login/sent/state/", signing_in.sent_state, name="sent_state"),
+    path("accounts/login/resend/", signing_in.resend, name="resend"),
+    path("accounts/login/code/", signing_in.code, name="code"),
+    path("accounts/login/link/<str:token>/", signing_in.link, name="link"),
+    path("account/", account.account, name="account"),
+    path("account/welcome/", account.welcome, name="welcome"),
+    path("account/email/", account.change_email, name="email"),
+    path("account/email/code/", account.email_code, name="email_code"),
+    path("account/email/link/<str:token>/", account.email_link, name="email_link"),
+    path("account/sessions/end/", account.end_sessions, name="end_sessions"),
+    path("dev/mailbox/", mailbox.mails, name="mailbox"),
+    path("dev/mailbox/<str:mail_id>/", mailbox.mail, name="mailbox_mail"),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include((own_pages, "accounts"))),
+    path("accounts/login/", signing_in.login, name="account_login"),
+    path("accounts/logout/", signing_in.logout, name="account_logout"),
+    path("accounts/inactive/", signing_in.inactive, name="account_inactive"),
+    path(
+        "accounts/signup/",
+        RedirectView.as_view(pattern_name="account_login", query_string=True),
+        name="account_signup",
+    ),
+    path(
+        "accounts/3rdparty/login/cancelled/",
+        social.login_cancelled,
+        name="socialaccount_login_cancelled",
+    ),
+    path("accounts/3rdparty/login/error/", social.login_error, name="socialaccount_login_error"),
+    path("accounts/", include(build_provider_urlpatterns())),
+]
