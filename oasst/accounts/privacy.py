@@ -1,0 +1,47 @@
+"""What accounts holds about a person: handed out (`collect`) and taken away (`erase`)."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.socialaccount.models import SocialAccount
+
+from oasst.accounts import people
+from oasst.accounts.models import User
+
+ACCOUNT_FIELDS = (
+    "id",
+    "email",
+    "display_name",
+    "ui_language",
+    "contribution_languages",
+    "theme",
+    "shortcuts_enabled",
+    "is_active",
+    "is_staff",
+    "muted_until",
+    "tos_version",
+    "tos_accepted_at",
+    "date_joined",
+    "last_login",
+)
+
+
+def collect(user: User) -> dict[str, Iterable[dict[str, Any]]]:
+    """Section → rows of plain values. Moderators' notes are about the work of others: not in it."""
+    account = {name: getattr(user, name) for name in ACCOUNT_FIELDS}
+    account["groups"] = list(user.groups.values_list("name", flat=True))
+    addresses = EmailAddress.objects.filter(user=user)
+    social = SocialAccount.objects.filter(user=user)
+    return {
+        "account": [account],
+        "email_addresses": addresses.values("email", "verified", "primary").iterator(),
+        "connected_accounts": social.values(
+            "provider", "uid", "date_joined", "last_login", "extra_data"
+        ).iterator(),
+    }
+
+
+def erase(user: User, *, now: datetime) -> None:
+    people.anonymise(user, now=now)

@@ -1,0 +1,114 @@
+"""A person's data across all apps: one (collect, erase) pair an app, and the two pages for it.
+
+Each `collect(user)` gives {section: rows of plain values}; each `erase(user, now=…)` anonymises.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import IO, Any
+
+from django.conf import settings
+from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_required
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import transaction
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from oasst.accounts import privacy as accounts
+from oasst.accounts.forms import DeleteForm
+from oasst.accounts.models import User
+from oasst.lib import emails, ratelimit
+from oasst.lib.pages import too_many_requests
+
+Collect = Callable[[User], dict[str, Iterable[dict[str, Any]]]]
+Erase = Callable[..., None]
+
+# The account comes last: the others still need to know whose data they look at.
+APPS: list[tuple[str, Collect, Erase]] = [
+    ("account", accounts.collect, accounts.erase),
+]
+DOWNLOADS_PER_HOUR = 10
+# Up to this size a download is put together in memory, beyond it in a temporary file.
+SPOOL_BYTES = 1024 * 1024
+
+
+def write_json(user: User, out: IO[bytes], *, now: datetime) -> None:
+    """Write everything about `user` as one JSON object, row by row, in bounded memory."""
+    head = {"site": settings.SITE_NAME, "url": settings.SITE_URL, "made_at": now}
+    out.write(b'{"about": ' + _json(head))
+    for name, collect, _erase in reversed(APPS):
+        out.write(b",\n" + _json(name) + b": {")
+        for place, (section, rows) in enumerate(collect(user).items()):
+            out.write((b",\n" if place else b"\n") + _json(section) + b": [")
+            for number, row in enumerate(rows):
+                out.write((b",\n" if number else b"\n") + _json(row))
+            out.write(b"]")
+        out.write(b"}")
+    out.write(b"}\n")
+
+
+@transaction.atomic
+def erase_person(user: User, *, now: datetime) -> None:
+    """Anonymise `user` in every app: all of it or nothing."""
+    for _name, _collect, erase in APPS:
+        erase(user, now=now)
+
+
+@never_cache
+@login_required
+@require_safe
+def download(request: HttpRequest) -> HttpResponseBase:
+    user = _user(request)
+    allowance = ratelimit.hit(
+        "privacy-download", str(user.pk), limit=DOWNLOADS_PER_HOUR, window_s=3600
+    )
+    if not allowance.allowed:
+        return too_many_requests(request, retry_after_s=allowance.retry_after_s)
+    now = timezone.now()
+    file = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 (the response closes it)
+    write_json(user, file, now=now)
+    file.seek(0)
+    name = f"open-assistant-{now:%Y-%m-%d}.json"
+    return FileResponse(file, as_attachment=True, filename=name, content_type="application/json")
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request: HttpRequest) -> HttpResponse:
+    """Say what goes and what stays; delete when the address was typed; the session ends."""
+    user = _user(request)
+    form = DeleteForm(request.POST or None, user=user)
+    if request.method == "POST" and form.is_valid():
+        email, language = user.email, user.ui_language
+        erase_person(user, now=timezone.now())
+        emails.send("account_deleted", email, {}, language=language)
+        logout(request)
+        return render(request, "accounts/deleted.html")
+    status = 400 if form.errors else 200
+    return render(request, "accounts/delete.html", {"form": form}, status=status)
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, cls=DjangoJSONEncoder, ensure_ascii=False).encode()
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # the views are behind login_required
+    return request.user
+
+
+app_name = "privacy"
+urlpatterns = [
+    path("data/", download, name="download"),
+    path("delete/", delete, name="delete"),
+]
