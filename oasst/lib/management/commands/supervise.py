@@ -1,0 +1,91 @@
+"""`manage.py supervise`: web server, worker and cron in one terminal, Ctrl-C stops them all."""
+
+import argparse
+import io
+import logging
+import sys
+import time
+import urllib.request
+from urllib.error import URLError
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+
+from oasst.lib import services
+from oasst.lib.supervisor import Program, supervise
+
+logger = logging.getLogger(__name__)
+CHECK_SERVICES_EVERY_S = 5.0
+
+
+class Command(BaseCommand):
+    help = "Run the web server, the worker and cron until Ctrl-C."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--bind", default="127.0.0.1", help="address to listen on")
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument(
+            "--sign-in",
+            nargs="*",
+            default=[],
+            metavar="EMAIL",
+            help="print a one-time sign-in link for each once the site answers",
+        )
+
+    def handle(self, *, bind: str, port: int, sign_in: list[str], **options: object) -> None:
+        manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
+        daphne = [sys.executable, "-m", "daphne", "-b", bind, "-p", str(port)]
+        programs = [
+            Program("web", [*daphne, "oasst.asgi:application"]),
+            Program("worker", [*manage, "rqworker", "default", "--with-scheduler"]),
+            Program("cron", [*manage, "cron"]),
+        ]
+        watch = _Watch(self, f"http://{bind}:{port}/readyz", sign_in)
+        supervise(programs, each_tick=watch.tick)
+        services.stop(only_if_unused=True)
+        self.stdout.write("Stopped.")
+
+
+class _Watch:
+    """Greets once the site answers, and restarts embedded services that were killed."""
+
+    def __init__(self, command: BaseCommand, probe: str, sign_in: list[str]) -> None:
+        self.command = command
+        self.probe = probe
+        self.sign_in = sign_in
+        self.is_greeted = False
+        self.next_check_s = 0.0
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        if now >= self.next_check_s:
+            self.next_check_s = now + CHECK_SERVICES_EVERY_S
+            _ensure_services()
+        if not self.is_greeted and _answers(self.probe):
+            self.is_greeted = True
+            self._greet()
+
+    def _greet(self) -> None:
+        lines = ["", f"  Open Assistant is ready: {settings.SITE_URL}/", ""]
+        for email in self.sign_in:
+            out = io.StringIO()
+            call_command("login_link", email, stdout=out)
+            lines.append(f"  {email:<24} {out.getvalue().strip()}")
+        lines += ["", "  Each link works once. Ctrl-C stops everything.", ""]
+        self.command.stdout.write("\n".join(lines))
+
+
+def _ensure_services() -> None:
+    try:
+        services.ensure()
+    except services.ServiceError as error:
+        logger.error("%s", error)  # tried again in a moment
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return bool(response.status == 200)
+    except (URLError, OSError):
+        return False
