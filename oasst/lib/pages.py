@@ -23,9 +23,9 @@ def privacy(request: HttpRequest) -> HttpResponse:
 
 def too_many_requests(request: HttpRequest, *, retry_after_s: int) -> HttpResponse:
     """The page for somebody who is too fast; views return it when a rate limit says no."""
-    context = {"retry_after_s": retry_after_s}
-    headers = {"Retry-After": str(retry_after_s)}
-    return render(request, "429.html", context, status=429, headers=headers)
+    response = render(request, "429.html", {"retry_after_s": retry_after_s}, status=429)
+    response["Retry-After"] = str(retry_after_s)
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
