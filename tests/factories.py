@@ -15,10 +15,10 @@ from django.conf import settings
 
 from oasst.accounts import roles
 from oasst.accounts.models import User
-from tasks_app import facts, offers, selection, trees
+from tasks_app import facts, interactions, labels, offers, selection, trees
 from tasks_app.config import TreeConfig
 from tasks_app.enums import LabelKind, Role, TaskType, TreeState
-from tasks_app.models import Message, MessageTree, Task, TextLabels
+from tasks_app.models import Message, MessageTree, Ranking, Task, TextLabels
 
 # The time at which tests of the domain begin.
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -278,16 +278,59 @@ def _review(messages: list[Message], nodes: list[_Node], now: datetime) -> None:
     )
 
 
-# Work
+# Work, through the domain's functions
 
 
 def hand_out(
     user: User,
     kind: TaskType | str,
+    message: Message | None = None,
     *,
     langs: Sequence[str] | None = None,
     now: datetime = NOW,
     rng: random.Random = CHANCE,
 ) -> Task:
-    """The next task of a kind."""
-    return selection.next_task(user, kind, langs=langs, now=now, rng=rng)
+    """The next task of a kind, on `message` if given."""
+    message_id = message.pk if message else None
+    return selection.next_task(user, kind, langs=langs, now=now, rng=rng, message_id=message_id)
+
+
+def write_prompt(user: User, text: str = "How do I bake bread?", *, now: datetime = NOW) -> Message:
+    """A new prompt by `user`."""
+    task = hand_out(user, TaskType.INITIAL_PROMPT, now=now)
+    return interactions.submit_reply(task.pk, user, text, now=now)
+
+
+def reply(user: User, parent: Message, text: str = "", *, now: datetime = NOW) -> Message:
+    """A reply by `user`; by default with a text that nobody else wrote."""
+    task = hand_out(user, TaskType(f"{Role(parent.role).other}_reply"), parent, now=now)
+    return interactions.submit_reply(task.pk, user, text or f"Answer {task.pk}", now=now)
+
+
+def label(
+    user: User, message: Message, values: Mapping[str, float] = GOOD, *, now: datetime = NOW
+) -> TextLabels:
+    """A review by `user`."""
+    kind = labels.review_kind(message.role, is_root=message.is_root)
+    task = hand_out(user, kind, message, now=now)
+    return interactions.submit_labels(task.pk, user, values, now=now)
+
+
+def review(message: Message, *values: Mapping[str, float], now: datetime = NOW) -> Message:
+    """Reviews by as many people as there are `values`; returns the message as it is then."""
+    for judge, opinion in zip(crowd(len(values), prefix="Judge"), values, strict=True):
+        label(judge, message, opinion, now=now)
+    message.refresh_from_db()
+    return message
+
+
+def rank(
+    user: User, parent: Message, order: Sequence[Message] = (), *, now: datetime = NOW
+) -> Ranking:
+    """A ranking by `user`, best first; without `order` the replies cannot be ranked."""
+    kind = TaskType(f"rank_{Role(parent.role).other}_replies")
+    task = hand_out(user, kind, parent, now=now)
+    groups = [[message.pk] for message in order]
+    return interactions.submit_ranking(
+        task.pk, user, groups, not_rankable=not groups, reason="All wrong.", now=now
+    )
