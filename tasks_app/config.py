@@ -20,6 +20,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from oasst.lib import queue
 from oasst.lib.errors import DomainError
 
 
@@ -42,55 +43,122 @@ def overridden(**values: Any) -> Iterator[None]:
         _simulated.reset(token)
 
 
+TREES, REVIEWS, RANKINGS = _("Trees"), _("Reviews"), _("Rankings")
+AUTO_MODERATION, BACKLOG = _("Auto-moderation"), _("Backlog")
+CHOICE, LIMITS = _("Choice of tasks"), _("Time and size")
+MOST = 2**31 - 1  # what a column of the database holds
+
+
+def tunable(default: Any, section: Any, meaning: Any, *, least: int = 0) -> Any:
+    """One setting with the words that explain it."""
+    return dataclasses.field(
+        default=default, metadata={"section": section, "meaning": meaning, "least": least}
+    )
+
+
 @dataclass(frozen=True)
 class TreeConfig:
     """Tunables of trees, reviews, rankings and tasks; names and defaults of the original."""
 
-    # Trees
-    max_active_trees: int = 10  # growing trees per language; the lottery fills up to this
-    max_initial_prompt_review: int = 100  # prompts in review per language before no more are wanted
-    max_prompt_lottery_waiting: int = 250  # accepted prompts waiting per language, likewise
-    max_tree_depth: int = 3  # the root has depth 0; parents must be less deep than this
-    max_children_count: int = 3  # replies per message
-    num_prompter_replies: int = 1  # prompter replies per assistant message
-    goal_tree_size: int = 12  # accepted messages, root included, that complete a tree
-    random_goal_tree_size: bool = False  # draw the goal from [min_goal_tree_size, goal_tree_size]
-    min_goal_tree_size: int = 5
-    init_prompt_disabled_langs: tuple[str, ...] = ()  # languages where no prompts are wanted
-    # Reviews
-    num_reviews_initial_prompt: int = 3
-    num_reviews_reply: int = 3
-    acceptance_threshold_initial_prompt: float = 0.6  # strictly greater is accepted
-    acceptance_threshold_reply: float = 0.6
-    p_full_labeling_review_prompt: float = 1.0  # chance of the full form
-    p_full_labeling_review_reply_assistant: float = 1.0
-    p_full_labeling_review_reply_prompter: float = 0.25
-    # Rankings
-    num_required_rankings: int = 3
-    rank_prompter_replies: bool = False
-    # Auto-moderation
-    auto_mod_enabled: bool = True
-    auto_mod_max_skip_reply: int = 25  # so many skips of one message halt its tree
-    auto_mod_red_flags: int = 4  # so many red flags delete a reply or abort a prompt's tree
-    # Backlog
-    p_activate_backlog_tree: float = 0.1  # chance per tree that leaves the active states
-    min_active_rankings_per_lang: int = 0  # > 0: top up from the backlog below this
-    # Choice of tasks
-    lonely_children_count: int = 2  # a prompter message with fewer replies is lonely
-    p_lonely_child_extension: float = 0.75  # chance that a lonely one is preferred
-    weight_ranking: float = 10.0
-    weight_label_reply: float = 5.0
-    weight_label_prompt: float = 5.0
-    weight_reply: float = 2.0
-    weight_initial_prompt: float = 0.01
-    recent_tasks_span_s: int = 300
-    max_pending_tasks_per_user: int = 8  # open tasks handed out within that span
-    # Time and size
-    task_validity_minutes: int = 2880  # a task can be submitted for two days
-    reservation_write_minutes: int = 30  # its slot is held so long, then while the page is open
-    reservation_review_minutes: int = 10
-    message_size_limit: int = 2000  # characters
-    duplicate_message_window_minutes: int = 120
+    max_active_trees: int = tunable(
+        10, TREES, _("Growing trees per language; the lottery fills up to this.")
+    )
+    max_initial_prompt_review: int = tunable(
+        100, TREES, _("Prompts in review per language before no more are wanted.")
+    )
+    max_prompt_lottery_waiting: int = tunable(
+        250, TREES, _("Accepted prompts waiting per language before no more are wanted.")
+    )
+    max_tree_depth: int = tunable(
+        3, TREES, _("The root has depth 0; a message at this depth gets no replies.")
+    )
+    max_children_count: int = tunable(3, TREES, _("Replies per message."))
+    num_prompter_replies: int = tunable(1, TREES, _("Prompter replies per assistant message."))
+    goal_tree_size: int = tunable(
+        12, TREES, _("Accepted messages, root included, that complete a tree.")
+    )
+    random_goal_tree_size: bool = tunable(
+        False, TREES, _("Draw the goal between min_goal_tree_size and goal_tree_size.")
+    )
+    min_goal_tree_size: int = tunable(5, TREES, _("Smallest goal when it is drawn."))
+    init_prompt_disabled_langs: tuple[str, ...] = tunable(
+        (), TREES, _("Languages in which no prompts are wanted.")
+    )
+    num_reviews_initial_prompt: int = tunable(
+        3, REVIEWS, _("Reviews that decide on a prompt."), least=1
+    )
+    num_reviews_reply: int = tunable(3, REVIEWS, _("Reviews that decide on a reply."), least=1)
+    acceptance_threshold_initial_prompt: float = tunable(
+        0.6, REVIEWS, _("An accepted prompt scores more than this.")
+    )
+    acceptance_threshold_reply: float = tunable(
+        0.6, REVIEWS, _("An accepted reply scores more than this.")
+    )
+    p_full_labeling_review_prompt: float = tunable(
+        1.0, REVIEWS, _("Chance of the full form for a prompt.")
+    )
+    p_full_labeling_review_reply_assistant: float = tunable(
+        1.0, REVIEWS, _("Chance of the full form for an assistant reply.")
+    )
+    p_full_labeling_review_reply_prompter: float = tunable(
+        0.25, REVIEWS, _("Chance of the full form for a prompter reply.")
+    )
+    num_required_rankings: int = tunable(
+        3, RANKINGS, _("Rankings that every set of replies needs."), least=1
+    )
+    rank_prompter_replies: bool = tunable(
+        False, RANKINGS, _("Rank the replies of prompters too, not only those of assistants.")
+    )
+    auto_mod_enabled: bool = tunable(True, AUTO_MODERATION, _("Whether the two rules below act."))
+    auto_mod_max_skip_reply: int = tunable(
+        25, AUTO_MODERATION, _("So many skips of one message halt its tree."), least=1
+    )
+    auto_mod_red_flags: int = tunable(
+        4,
+        AUTO_MODERATION,
+        _("So many red flags delete a reply, or end the tree of a prompt."),
+        least=1,
+    )
+    p_activate_backlog_tree: float = tunable(
+        0.1, BACKLOG, _("Chance that a tree which ends activates one of the backlog.")
+    )
+    min_active_rankings_per_lang: int = tunable(
+        0, BACKLOG, _("Below so many open rankings per language the backlog tops up; 0: never.")
+    )
+    lonely_children_count: int = tunable(
+        2, CHOICE, _("A prompter message with fewer replies is lonely.")
+    )
+    p_lonely_child_extension: float = tunable(
+        0.75, CHOICE, _("Chance that a lonely message is preferred.")
+    )
+    weight_ranking: float = tunable(10.0, CHOICE, _("Weight of rankings in a random draw."))
+    weight_label_reply: float = tunable(
+        5.0, CHOICE, _("Weight of reviews of replies in a random draw.")
+    )
+    weight_label_prompt: float = tunable(
+        5.0, CHOICE, _("Weight of reviews of prompts in a random draw.")
+    )
+    weight_reply: float = tunable(2.0, CHOICE, _("Weight of replies in a random draw."))
+    weight_initial_prompt: float = tunable(
+        0.01, CHOICE, _("Weight of new prompts in a random draw.")
+    )
+    recent_tasks_span_s: int = tunable(300, CHOICE, _("Seconds that the next limit looks back."))
+    max_pending_tasks_per_user: int = tunable(
+        8, CHOICE, _("Open tasks that one person may hold of those handed out lately."), least=1
+    )
+    task_validity_minutes: int = tunable(
+        2880, LIMITS, _("Minutes until a task can no longer be submitted."), least=1
+    )
+    reservation_write_minutes: int = tunable(
+        30, LIMITS, _("Minutes that a place is held for a writer; longer while the page is open.")
+    )
+    reservation_review_minutes: int = tunable(
+        10, LIMITS, _("Minutes that a place is held for a reviewer; longer while the page is open.")
+    )
+    message_size_limit: int = tunable(2000, LIMITS, _("Characters of a message."), least=1)
+    duplicate_message_window_minutes: int = tunable(
+        120, LIMITS, _("Minutes in which the same person may not send the same text again.")
+    )
 
     @classmethod
     def defaults(cls) -> Self:
@@ -143,8 +211,9 @@ def parse(name: str, value: Any) -> Any:
         parsed = _PARSERS[_origin(kind)](value)
     except (TypeError, ValueError) as error:
         raise InvalidSetting(f"{name}={value!r}: expected {_EXPECTED[_origin(kind)]}.") from error
-    if isinstance(parsed, int | float) and parsed < 0:
-        raise InvalidSetting(f"{name}={value!r}: must not be negative.")
+    least = fields()[name].metadata["least"]
+    if isinstance(parsed, int | float) and not least <= parsed <= MOST:
+        raise InvalidSetting(f"{name}={value!r}: expected {least} to {MOST}.")
     if name.startswith("p_") and parsed > 1:
         raise InvalidSetting(f"{name}={value!r}: a chance lies between 0 and 1.")
     return parsed
@@ -204,7 +273,7 @@ class ConfigChangeQuerySet(models.QuerySet["ConfigChange"]):
 
     def overrides(self) -> dict[str, Any]:
         """Values in force by name; a change to null has gone back to the default."""
-        rows = self.newest().values_list("name", "value")
+        rows = self.newest().filter(name__in=fields()).values_list("name", "value")
         return {name: parse(name, value) for name, value in rows if value is not None}
 
 
@@ -231,17 +300,25 @@ class ConfigChange(models.Model):
 
 
 def change(name: str, value: Any, *, actor: Any, reason: str, now: Any) -> ConfigChange:
-    """Store an override (None: back to the default). Raises InvalidSetting."""
-    if value is not None:
-        parse(name, value)
-    elif name not in fields():
+    """Store an override (None: back to the default) and have every active tree follow it.
+
+    Raises InvalidSetting.
+    """
+    if name not in fields():
         raise InvalidSetting(f"{name}: there is no such setting.")
-    old = getattr(TreeConfig.current(), name)
-    return ConfigChange.objects.create(
+    if not reason.strip():
+        raise InvalidSetting(_("Please give a reason; it is kept with the change."))
+    stored = ConfigChange.objects.create(
         name=name,
-        value=value,
-        old_value=list(old) if isinstance(old, tuple) else old,
+        value=None if value is None else _plain(parse(name, value)),
+        old_value=_plain(getattr(TreeConfig.current(), name)),
         reason=reason,
         actor=actor,
         created_at=now,
     )
+    queue.enqueue("tasks_app.jobs.advance_trees", key="advance-trees")
+    return stored
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
