@@ -172,3 +172,23 @@ class ContributionKind(TextChoices):
     REACTION = "reaction", _("Reacted to a message")
     REPORT = "report", _("Reported a message")
     FREE_LABELS = "free_labels", _("Labelled a message")
+
+
+class ModerationKind(TextChoices):
+    """What the moderation log records."""
+
+    AUTO_DELETE = "auto_delete", _("Deleted by the automatic rules")
+    DELETE_MESSAGE = "delete_message", _("Deleted a message")
+    RESTORE_MESSAGE = "restore_message", _("Restored a message")
+    EDIT_MESSAGE = "edit_message", _("Edited a message")
+    HALT_TREE = "halt_tree", _("Halted a tree")
+    UNHALT_TREE = "unhalt_tree", _("Set a tree going again")
+    RETRY_SCORING = "retry_scoring", _("Scored a tree again")
+    BAN_USER = "ban_user", _("Banned a person")
+    UNBAN_USER = "unban_user", _("Lifted a ban")
+    MUTE_USER = "mute_user", _("Changed a mute")
+    RENAME_USER = "rename_user", _("Renamed a person")
+    EDIT_NOTES = "edit_notes", _("Changed notes on a person")
+    SET_ROLE = "set_role", _("Changed a role")
+    END_SESSIONS = "end_sessions", _("Signed a person out everywhere")
+    RESOLVE_REPORT = "resolve_report", _("Decided on a report")

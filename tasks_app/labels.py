@@ -226,19 +226,20 @@ FORMS = {
     ),
 }
 
-# What a report may name as its reason.
-REPORT_LABELS = (
-    "spam",
-    "not_appropriate",
-    "pii",
-    "hate_speech",
-    "sexual_content",
-    "moral_judgement",
-    "political_content",
-    "toxicity",
-    "violence",
-    "quality",
-)
+# What a report may name as its reason, with how urgent that is: 5 may harm somebody right now.
+REPORT_SEVERITY = {
+    "spam": 2,
+    "not_appropriate": 3,
+    "pii": 5,
+    "hate_speech": 5,
+    "sexual_content": 4,
+    "moral_judgement": 1,
+    "political_content": 1,
+    "toxicity": 3,
+    "violence": 5,
+    "quality": 1,
+}
+REPORT_LABELS = tuple(REPORT_SEVERITY)
 
 
 def form_for(kind: str, mode: str) -> LabelForm:

@@ -9,9 +9,10 @@ from django.apps import apps
 from django.contrib.postgres.search import SearchQuery
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Extract
 
 from tasks_app.enums import LabelKind, ReportState, SkipMark, TaskType, TreeState
+from tasks_app.labels import REPORT_SEVERITY
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
@@ -100,6 +101,21 @@ class MessageQuerySet(models.QuerySet["Message"]):
             path.append(node)
             node = nodes.get(node.parent_id)
         return path[::-1]
+
+    def with_all_below(self, ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+        """Ids of the messages `ids` and of every message below them. One query."""
+        trees = self.filter(pk__in=ids).values("tree")
+        replies: dict[uuid.UUID | None, list[uuid.UUID]] = {}
+        for pk, parent in self.filter(tree__in=trees).values_list("pk", "parent"):
+            replies.setdefault(parent, []).append(pk)
+        found: set[uuid.UUID] = set()
+        waiting = list(ids)
+        while waiting:
+            pk = waiting.pop()
+            if pk not in found:
+                found.add(pk)
+                waiting.extend(replies.get(pk, []))
+        return found
 
     def waiting_prompts(self, lang: str) -> Self:
         """Prompts the lottery may draw: by nobody who is banned or gone."""
@@ -193,6 +209,19 @@ class ReportQuerySet(models.QuerySet["Report"]):
     def waiting(self) -> Self:
         """Reports nobody has decided on, oldest first."""
         return self.filter(state=ReportState.OPEN).order_by("created_at")
+
+    def by_urgency(self, now: datetime) -> Self:
+        """Severity of the category times the hours since the report, the most urgent first."""
+        weights = [models.When(category=name, then=n) for name, n in REPORT_SEVERITY.items()]
+        severity = models.Case(*weights, default=1, output_field=models.FloatField())
+        age = models.Value(now) - models.F("created_at")
+        hours = Extract(
+            models.ExpressionWrapper(age, output_field=models.DurationField()), "epoch"
+        ) / models.Value(3600.0)
+        urgency = severity * (hours + models.Value(1.0))
+        return self.annotate(
+            urgency=models.ExpressionWrapper(urgency, output_field=models.FloatField())
+        ).order_by("-urgency", "created_at", "id")
 
 
 def count_of(queryset: models.QuerySet, outer: str) -> Coalesce:
