@@ -35,6 +35,14 @@ class DraftLine:
 
 
 @dataclass(frozen=True)
+class SkipLine:
+    """Somebody who was asked to reply and gave the task back."""
+
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class EditLine:
     """A correction by a moderator."""
 
@@ -56,6 +64,7 @@ class Line:
     reactions: Mapping[str, int] = field(default_factory=dict)
     reports: tuple[ReportLine, ...] = ()
     draft: DraftLine | None = None
+    skip: SkipLine | None = None
     edit: EditLine | None = None
     delete_reason: str = ""
 
@@ -85,6 +94,11 @@ class Story:
     def lines(self) -> Iterator[tuple[Line, Line | None, Role]]:
         """Every message with its parent and role, parents first."""
         yield from _walk(self.prompt, None, Role.PROMPTER)
+
+    @property
+    def authors(self) -> set[str]:
+        """Who writes in it."""
+        return {line.author for line, _, _ in self.lines()}
 
     @property
     def accepted_size(self) -> int:
@@ -127,7 +141,7 @@ def _line(values: dict[str, Any], where: str) -> Line:
         "replies": tuple(_line(reply, where) for reply in values.get("replies", [])),
         "reports": tuple(ReportLine(**report) for report in values.get("reports", [])),
     }
-    for name, kind in (("draft", DraftLine), ("edit", EditLine)):
+    for name, kind in (("draft", DraftLine), ("skip", SkipLine), ("edit", EditLine)):
         if name in values:
             parts[name] = kind(**values[name])
     return Line(**parts)

@@ -1,0 +1,42 @@
+"""Fill the database with the demonstration."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from oasst.lib.errors import DomainError
+from tasks_app.demo.build import Outcome, build
+from tasks_app.demo.play import CannotPlay
+from tasks_app.enums import TreeState
+
+STAGES = [state.value for state in TreeState if state != TreeState.READY_FOR_SCORING]
+
+
+class Command(BaseCommand):
+    help = (
+        "Add conversation trees in eight languages and in every state, written, reviewed and "
+        "ranked by an invented cast: Alice contributes, Bob reviews, Mona moderates, Root "
+        "administrates, Trudy is banned (alice@example.org and so on; get in with login_link). "
+        "Safe to repeat: what is there already stays as it is."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--seed", type=int, default=1, help="same seed, same ids and votes")
+        parser.add_argument("--stage", choices=STAGES, help="only trees that end in this state")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stage = TreeState(options["stage"]) if options["stage"] else None
+        try:
+            outcome = build(seed=options["seed"], now=timezone.now(), stage=stage)
+        except (CannotPlay, DomainError) as error:
+            raise CommandError(f"nothing was added: {error}") from error
+        self.stdout.write(_summary(outcome))
+
+
+def _summary(outcome: Outcome) -> str:
+    if not outcome.added:
+        return f"Nothing to do: all {outcome.already_there} trees are there already."
+    states = ", ".join(f"{count} {state}" for state, count in sorted(outcome.added.items()))
+    kept = f"; {outcome.already_there} were there already" if outcome.already_there else ""
+    return f"Added {outcome.added.total()} trees ({states}){kept}."
