@@ -175,3 +175,12 @@ class ReasonMissing(DomainError):
 
     code = "reason_missing"
     default_message = _("Please give a reason; it is kept with what you did.")
+
+
+class ReasonTooLong(DomainError):
+    """A reason that does not fit."""
+
+    code = "reason_too_long"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(_("Please give a reason of at most %d characters.") % limit)

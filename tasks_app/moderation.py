@@ -3,32 +3,32 @@
 Each action needs a reason and leaves a ModerationAction. Tree locks are taken one at a time.
 """
 
-import logging
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from oasst.accounts import people, roles
 from oasst.lib.errors import DomainError
 from tasks_app import facts as tree_facts
 from tasks_app import trees
 from tasks_app.config import TreeConfig
 from tasks_app.enums import Emoji, ReportState, SkipMark, TreeState
-from tasks_app.errors import MessageNotFound, ReasonMissing, TextEmpty
+from tasks_app.enums import ModerationKind as Kind
+from tasks_app.errors import MessageNotFound, TextEmpty, TextTooLong
 from tasks_app.models import (
     Message,
     MessageRevision,
     MessageTree,
-    ModerationAction,
     Report,
     Task,
 )
+from tasks_app.moderation_log import record, require_reason
 
-logger = logging.getLogger(__name__)
-
+CLAIM_LASTS = timedelta(minutes=30)
 _AUTO_MODERATED = frozenset({TreeState.INITIAL_PROMPT_REVIEW, TreeState.GROWING})
 
 
@@ -51,6 +51,41 @@ class CannotReopen(DomainError):
     )
 
 
+class ReportNotFound(DomainError):
+    """No report with this id."""
+
+    code = "report_not_found"
+    status = 404
+    default_message = _("This report does not exist.")
+
+
+class ReportClaimed(DomainError):
+    """Another moderator works on the report."""
+
+    code = "report_claimed"
+    status = 409
+    default_message = _("Another moderator is working on this report. Choose another one.")
+
+
+class PersonNotFound(DomainError):
+    """No account with this id."""
+
+    code = "person_not_found"
+    status = 404
+    default_message = _("This account does not exist.")
+
+
+class NotYours(DomainError):
+    """A moderator acts on another moderator or an admin, or anybody on themselves."""
+
+    code = "not_yours"
+    status = 403
+    default_message = _(
+        "You may not do this to this account: it is your own, or that of a moderator or admin. "
+        "Ask another admin."
+    )
+
+
 def auto_moderate(
     tree: MessageTree, message: Message, *, config: TreeConfig, now: datetime
 ) -> bool:
@@ -66,7 +101,7 @@ def auto_moderate(
         trees.enter(tree, TreeState.ABORTED_LOW_GRADE, now=now, reason=f"{flags} red flags")
     elif flags >= config.auto_mod_red_flags:
         _delete_below(tree, message)
-        _log("auto_delete", None, f"{flags} red flags", now, message=message)
+        record(Kind.AUTO_DELETE, actor=None, reason=f"{flags} red flags", now=now, message=message)
     elif skips >= config.auto_mod_max_skip_reply:
         trees.enter(tree, TreeState.HALTED_BY_MODERATOR, now=now, reason=f"{skips} skips")
     else:
@@ -77,11 +112,11 @@ def auto_moderate(
 @transaction.atomic
 def halt_tree(tree_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> MessageTree:
     """Stop a tree: no more work on it. Stopping it twice is fine. Raises TreeNotFound."""
-    _require(reason)
+    require_reason(reason)
     tree = _locked(tree_id)
     if tree.state != TreeState.HALTED_BY_MODERATOR:
         trees.enter(tree, TreeState.HALTED_BY_MODERATOR, now=now, reason=reason, actor=actor)
-        _log("halt_tree", actor, reason, now, tree=tree)
+        record(Kind.HALT_TREE, actor=actor, reason=reason, now=now, tree=tree)
         trees.advance(tree, config=TreeConfig.current(), now=now)
     return tree
 
@@ -89,7 +124,7 @@ def halt_tree(tree_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> 
 @transaction.atomic
 def unhalt_tree(tree_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> MessageTree:
     """Set a tree going again, where it left off. Raises TreeNotFound, CannotReopen."""
-    _require(reason)
+    require_reason(reason)
     tree = _locked(tree_id)
     config = TreeConfig.current()
     facts = tree_facts.load(tree)
@@ -99,7 +134,7 @@ def unhalt_tree(tree_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -
         raise CannotReopen
     target = TreeState.GROWING if grown else TreeState.INITIAL_PROMPT_REVIEW
     trees.enter(tree, target, now=now, reason=reason, actor=actor)
-    _log("unhalt_tree", actor, reason, now, tree=tree)
+    record(Kind.UNHALT_TREE, actor=actor, reason=reason, now=now, tree=tree)
     trees.advance(tree, config=config, now=now, actor=actor)
     return tree
 
@@ -107,20 +142,27 @@ def unhalt_tree(tree_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -
 @transaction.atomic
 def retry_scoring(tree_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> MessageTree:
     """Compute the ranks of a tree again whose scoring failed."""
-    _require(reason)
+    require_reason(reason)
     tree = _locked(tree_id)
     trees.retry_scoring(tree, config=TreeConfig.current(), now=now)
-    _log("retry_scoring", actor, reason, now, tree=tree)
+    record(Kind.RETRY_SCORING, actor=actor, reason=reason, now=now, tree=tree)
     return tree
 
 
 @transaction.atomic
 def delete_message(message_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> int:
     """Hide a message and everything below it; returns how many were hidden."""
-    _require(reason)
+    require_reason(reason)
     message, tree = _locked_message(message_id)
     count = _delete_below(tree, message)
-    _log("delete_message", actor, reason, now, message=message, data={"messages": count})
+    record(
+        Kind.DELETE_MESSAGE,
+        actor=actor,
+        reason=reason,
+        now=now,
+        message=message,
+        data={"messages": count},
+    )
     trees.advance(tree, config=TreeConfig.current(), now=now, actor=actor)
     return count
 
@@ -128,11 +170,18 @@ def delete_message(message_id: uuid.UUID, *, actor: Any, reason: str, now: datet
 @transaction.atomic
 def restore_message(message_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> int:
     """Show a message again, with its ancestors but not its replies; returns how many."""
-    _require(reason)
+    require_reason(reason)
     message, tree = _locked_message(message_id)
     path = [node.pk for node in Message.objects.thread(message)]
     count = Message.objects.filter(pk__in=path, deleted=True).update(deleted=False)
-    _log("restore_message", actor, reason, now, message=message, data={"messages": count})
+    record(
+        Kind.RESTORE_MESSAGE,
+        actor=actor,
+        reason=reason,
+        now=now,
+        message=message,
+        data={"messages": count},
+    )
     trees.advance(tree, config=TreeConfig.current(), now=now, actor=actor)
     return count
 
@@ -141,12 +190,20 @@ def restore_message(message_id: uuid.UUID, *, actor: Any, reason: str, now: date
 def edit_message(
     message_id: uuid.UUID, text: str, *, actor: Any, reason: str, now: datetime
 ) -> Message:
-    """Change a message's text. Every text it had is kept as a revision."""
-    _require(reason)
+    """Change a message's text. Every text it had is kept as a revision.
+
+    Raises MessageNotFound, TextEmpty, TextTooLong (imported texts may stay as long as they are).
+    """
+    require_reason(reason)
     text = text.strip()
     if not text:
         raise TextEmpty
     message, _tree = _locked_message(message_id)
+    limit = max(TreeConfig.current().message_size_limit, len(message.text))
+    if len(text) > limit:
+        raise TextTooLong(len(text), limit)
+    if text == message.text:
+        return message
     if not message.edited:
         MessageRevision.objects.create(
             message=message, text=message.text, user=message.user, created_at=message.created_at
@@ -156,18 +213,37 @@ def edit_message(
     )
     message.text, message.edited = text, True
     message.save(update_fields=["text", "edited"])
-    _log("edit_message", actor, reason, now, message=message)
+    record(Kind.EDIT_MESSAGE, actor=actor, reason=reason, now=now, message=message)
     return message
 
 
+def lock_person(user_id: uuid.UUID, actor: Any) -> Any:
+    """The account, locked. Without an actor (a command, a rule) anybody may be managed.
+
+    Raises PersonNotFound, NotYours.
+    """
+    accounts = get_user_model().objects.select_for_update(no_key=True)
+    person = accounts.filter(pk=user_id).first()
+    if person is None:
+        raise PersonNotFound
+    if actor is not None and not roles.may_manage(actor, person):
+        raise NotYours
+    return person
+
+
 def ban_user(user_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> Any:
-    """Lock an account out, free its reservations, halt its prompts in the lottery."""
-    _require(reason)
+    """Lock an account out, free its reservations, halt its prompts in the lottery.
+
+    Banning somebody twice is fine. Raises PersonNotFound, NotYours.
+    """
+    require_reason(reason)
     with transaction.atomic():
-        user = get_user_model().objects.select_for_update(no_key=True).get(pk=user_id)
-        user.is_active = False
-        user.save(update_fields=["is_active"])
-        _log("ban_user", actor, reason, now, user=user)
+        user = lock_person(user_id, actor)
+        if user.is_active:
+            user.is_active = False
+            user.save(update_fields=["is_active"])
+            people.end_all_sessions(user, now=now)
+            record(Kind.BAN_USER, actor=actor, reason=reason, now=now, user=user)
     free_reservations(user, now=now)
     halt_prompts_of_disabled_users(now=now)
     return user
@@ -176,12 +252,12 @@ def ban_user(user_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> A
 @transaction.atomic
 def unban_user(user_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> Any:
     """Let a banned account in again. Does nothing for deleted accounts."""
-    _require(reason)
-    user = get_user_model().objects.select_for_update(no_key=True).get(pk=user_id)
-    if user.deleted_at is None:
+    require_reason(reason)
+    user = lock_person(user_id, actor)
+    if user.deleted_at is None and not user.is_active:
         user.is_active = True
         user.save(update_fields=["is_active"])
-        _log("unban_user", actor, reason, now, user=user)
+        record(Kind.UNBAN_USER, actor=actor, reason=reason, now=now, user=user)
     return user
 
 
@@ -190,12 +266,12 @@ def mute_user(
     user_id: uuid.UUID, *, until: datetime | None, actor: Any, reason: str, now: datetime
 ) -> Any:
     """Keep somebody from contributing until a time; None ends it."""
-    _require(reason)
-    user = get_user_model().objects.select_for_update(no_key=True).get(pk=user_id)
+    require_reason(reason)
+    user = lock_person(user_id, actor)
     user.muted_until = until
     user.save(update_fields=["muted_until"])
     data = {"until": until.isoformat() if until else None}
-    _log("mute_user", actor, reason, now, user=user, data=data)
+    record(Kind.MUTE_USER, actor=actor, reason=reason, now=now, user=user, data=data)
     return user
 
 
@@ -222,9 +298,12 @@ def halt_prompts_of_disabled_users(*, now: datetime) -> int:
 
 @transaction.atomic
 def claim_report(report_id: uuid.UUID, *, actor: Any, now: datetime) -> bool:
-    """Take a report so that two moderators do not both work on it. False: somebody else has it."""
-    report = Report.objects.select_for_update(of=("self",)).get(pk=report_id)
-    if report.claimed_by_id not in (None, actor.pk) or report.state != ReportState.OPEN:
+    """Take a report so that two moderators do not both work on it. False: somebody else has it.
+
+    A claim lapses after `CLAIM_LASTS`, so that nobody blocks the queue.
+    """
+    report = _locked_report(report_id)
+    if is_claimed_by_other(report, actor, now) or report.state != ReportState.OPEN:
         return False
     report.claimed_by, report.claimed_at = actor, now
     report.save(update_fields=["claimed_by", "claimed_at"])
@@ -232,37 +311,53 @@ def claim_report(report_id: uuid.UUID, *, actor: Any, now: datetime) -> bool:
 
 
 @transaction.atomic
+def release_report(report_id: uuid.UUID, *, actor: Any) -> None:
+    """Give a claimed report back to the queue. Does nothing for a claim of somebody else."""
+    report = _locked_report(report_id)
+    if report.claimed_by_id == actor.pk:
+        report.claimed_by = report.claimed_at = None
+        report.save(update_fields=["claimed_by", "claimed_at"])
+
+
+def is_claimed_by_other(report: Report, actor: Any, now: datetime) -> bool:
+    """True while another moderator works on an open report."""
+    if report.state != ReportState.OPEN or report.claimed_at is None or actor is None:
+        return False
+    return report.claimed_by_id != actor.pk and now - report.claimed_at < CLAIM_LASTS
+
+
+@transaction.atomic
 def resolve_report(
     report_id: uuid.UUID, *, actor: Any, outcome: ReportState, note: str, now: datetime
 ) -> Report:
-    """Close a report with what was decided. Deciding again changes the decision."""
-    _require(note)
-    report = Report.objects.select_for_update(of=("self",)).get(pk=report_id)
+    """Close a report with what was decided. Deciding again changes the decision.
+
+    Raises ReportClaimed while another moderator works on it.
+    """
+    require_reason(note, limit=2000)
+    report = _locked_report(report_id)
+    if is_claimed_by_other(report, actor, now):
+        raise ReportClaimed
     report.state, report.note = ReportState(outcome), note
     report.resolved_by, report.resolved_at = actor, now
     report.save(update_fields=["state", "note", "resolved_by", "resolved_at"])
-    _log("resolve_report", actor, note, now, message=report.message, data={"outcome": outcome})
+    record(
+        Kind.RESOLVE_REPORT,
+        actor=actor,
+        reason=note,
+        now=now,
+        message=report.message,
+        data={"outcome": outcome},
+    )
     return report
 
 
 def _delete_below(tree: MessageTree, message: Message) -> int:
     """Mark a message and its descendants deleted and free the slots on them."""
-    children: dict[uuid.UUID | None, list[uuid.UUID]] = {}
-    for pk, parent in tree.messages.values_list("pk", "parent"):
-        children.setdefault(parent, []).append(pk)
-    doomed, stack = [], [message.pk]
-    while stack:
-        pk = stack.pop()
-        doomed.append(pk)
-        stack.extend(children.get(pk, []))
+    doomed = tree.messages.with_all_below([message.pk])
     Task.objects.filter(message__in=doomed, holds_slot=True).update(holds_slot=False)
     message.deleted = True
     return Message.objects.filter(pk__in=doomed, deleted=False).update(deleted=True)
-
-
-def _require(reason: str) -> None:
-    if not reason.strip():
-        raise ReasonMissing
 
 
 def _locked(tree_id: uuid.UUID) -> MessageTree:
@@ -272,33 +367,16 @@ def _locked(tree_id: uuid.UUID) -> MessageTree:
     return tree
 
 
+def _locked_report(report_id: uuid.UUID) -> Report:
+    report = Report.objects.select_for_update(of=("self",)).filter(pk=report_id).first()
+    if report is None:
+        raise ReportNotFound
+    return report
+
+
 def _locked_message(message_id: uuid.UUID) -> tuple[Message, MessageTree]:
     tree = MessageTree.objects.locked().filter(messages=message_id).first()
     message = Message.objects.filter(pk=message_id).first()
     if tree is None or message is None:
         raise MessageNotFound
     return message, tree
-
-
-def _log(
-    action: str,
-    actor: Any,
-    reason: str,
-    now: datetime,
-    *,
-    tree: MessageTree | None = None,
-    message: Message | None = None,
-    user: Any = None,
-    data: dict[str, Any] | None = None,
-) -> None:
-    ModerationAction.objects.create(
-        action=action,
-        actor=actor,
-        reason=reason[:500],
-        tree_id=tree.pk if tree else message.tree_id if message else None,
-        message_id=message.pk if message else None,
-        user_id=user.pk if user else None,
-        data=data or {},
-        created_at=now,
-    )
-    logger.info("moderation: %s by %s", action, getattr(actor, "pk", "system"))

@@ -79,6 +79,20 @@ def sync_staff(user: User) -> None:
         user.save(update_fields=["is_staff"])
 
 
+def may_manage(actor: User, person: User) -> bool:
+    """Whether `actor` may ban, mute, rename or annotate `person`.
+
+    Moderators only people without a role, admins everybody but superusers; nobody themselves.
+    """
+    if actor.pk == person.pk:
+        return False
+    if actor.is_superuser:
+        return True
+    if actor.is_admin:
+        return not person.is_superuser
+    return actor.is_moderator and not person.is_moderator
+
+
 def _group(role: str) -> Any:
     from django.contrib.auth.models import Group  # needs the app registry
 

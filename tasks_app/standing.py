@@ -1,0 +1,83 @@
+"""A person's standing as staff keeps it: role, name, notes and open sessions. All of it is logged.
+
+Bans and mutes are in `moderation`. The log holds no names or notes, so that erasing a person
+leaves nothing of them behind.
+"""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from oasst.accounts import names, people, roles
+from oasst.lib.errors import DomainError
+from tasks_app.enums import ModerationKind
+from tasks_app.moderation import lock_person
+from tasks_app.moderation_log import record, require_reason
+
+
+class RoleNotYours(DomainError):
+    """Somebody who is no admin gives or takes a role."""
+
+    code = "role_not_yours"
+    status = 403
+    default_message = _("Only admins give and take roles.")
+
+
+class UnknownRole(DomainError):
+    """A role that does not exist."""
+
+    code = "unknown_role"
+    default_message = _("This role does not exist.")
+
+
+@transaction.atomic
+def set_role(user_id: uuid.UUID, role: str, *, actor: Any, reason: str, now: datetime) -> None:
+    """Give a person exactly the role `role`, a group or "" for contributors.
+
+    Raises RoleNotYours, UnknownRole, and what `lock_person` raises.
+    """
+    require_reason(reason)
+    if role and role not in roles.ROLES:
+        raise UnknownRole
+    if not actor.is_admin:
+        raise RoleNotYours
+    person = lock_person(user_id, actor)
+    before = sorted(person.groups.filter(name__in=roles.ROLES).values_list("name", flat=True))
+    for held in before:
+        if held != role:
+            roles.revoke(person, held)
+    if role and role not in before:
+        roles.grant(person, role)
+    data = {"from": before, "to": role}
+    record(ModerationKind.SET_ROLE, actor=actor, reason=reason, now=now, user=person, data=data)
+
+
+@transaction.atomic
+def rename(user_id: uuid.UUID, name: str, *, actor: Any, reason: str, now: datetime) -> None:
+    """Give a person another display name. Raises names.BadName and what `lock_person` raises."""
+    require_reason(reason)
+    person = lock_person(user_id, actor)
+    person.display_name = names.clean(name)
+    person.save(update_fields=["display_name"])
+    record(ModerationKind.RENAME_USER, actor=actor, reason=reason, now=now, user=person)
+
+
+@transaction.atomic
+def edit_notes(user_id: uuid.UUID, notes: str, *, actor: Any, now: datetime) -> None:
+    """Replace what staff has noted about a person."""
+    person = lock_person(user_id, actor)
+    person.notes = notes.strip()
+    person.save(update_fields=["notes"])
+    record(ModerationKind.EDIT_NOTES, actor=actor, reason="", now=now, user=person)
+
+
+@transaction.atomic
+def end_sessions(user_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> None:
+    """Sign a person out on every device."""
+    require_reason(reason)
+    person = lock_person(user_id, actor)
+    people.end_all_sessions(person, now=now)
+    record(ModerationKind.END_SESSIONS, actor=actor, reason=reason, now=now, user=person)
