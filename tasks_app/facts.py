@@ -1,7 +1,7 @@
 """What the rules need to know about one tree, as plain values read in one query."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -42,10 +42,16 @@ class Node:
         """Accepted and not deleted."""
         return self.review_result is True and not self.deleted
 
+    def missing_reviews(self, config: TreeConfig) -> int:
+        """Reviews until it is decided; at least one for an undecided message, however imported."""
+        if self.deleted or self.review_result is True:
+            return 0
+        missing = config.reviews_needed(is_root=self.is_root) - self.review_count
+        return max(missing, int(self.review_result is None))
+
     def in_review(self, config: TreeConfig) -> bool:
-        """Not deleted, not accepted, and fewer reviews than needed."""
-        needed = config.reviews_needed(is_root=self.is_root)
-        return not self.deleted and self.review_result is not True and self.review_count < needed
+        """Not deleted, not accepted, and not reviewed enough."""
+        return self.missing_reviews(config) > 0
 
     def takes_place(self, config: TreeConfig) -> bool:
         """Counts towards limits: accepted, or may still be."""
@@ -116,15 +122,27 @@ _COLUMNS = (
 
 def load(tree: MessageTree) -> TreeFacts:
     """Read the facts of `tree`. The caller holds its row lock if it acts on them."""
-    messages = Message.objects.filter(tree=tree).order_by("depth", "created_at", "id")
+    return load_many([tree])[tree.pk]
+
+
+def load_many(trees: Sequence[MessageTree]) -> dict[uuid.UUID, TreeFacts]:
+    """Read the facts of several trees in one query, by tree."""
+    messages = Message.objects.filter(tree__in=trees).order_by("depth", "created_at", "id")
     reserved = count_of(Task.objects.filter(message=OuterRef("pk"), holds_slot=True), "message")
     rankings = count_of(Ranking.objects.filter(parent=OuterRef("pk")), "parent")
-    rows = messages.values_list(*_COLUMNS, reserved, rankings)
+    nodes: dict[uuid.UUID, list[Node]] = {tree.pk: [] for tree in trees}
+    for tree_id, *columns in messages.values_list("tree", *_COLUMNS, reserved, rankings):
+        nodes[tree_id].append(Node(*columns))
+    return {tree.pk: of_nodes(tree, nodes[tree.pk]) for tree in trees}
+
+
+def of_nodes(tree: MessageTree, nodes: Iterable[Node]) -> TreeFacts:
+    """The facts of `tree` if `nodes`, root first, are its messages."""
     return TreeFacts(
         state=TreeState(tree.state),
         goal_tree_size=tree.goal_tree_size,
         max_depth=tree.max_depth,
         max_children_count=tree.max_children_count,
         num_prompter_replies=tree.num_prompter_replies,
-        nodes=tuple(Node(*row) for row in rows),
+        nodes=tuple(nodes),
     )

@@ -82,9 +82,7 @@ def _open_places(facts: TreeFacts, config: TreeConfig) -> int:
 
 
 def _offer_review(result: Plan, node: Node, config: TreeConfig) -> None:
-    if not node.in_review(config):
-        return
-    slots = config.reviews_needed(is_root=node.is_root) - node.review_count - node.reserved
+    slots = node.missing_reviews(config) - node.reserved
     kind = TaskType.LABEL_INITIAL_PROMPT if node.is_root else _LABEL_KIND[Role(node.role)]
     if slots > 0:
         result.offers[node.id] = PlannedOffer(kind, slots)

@@ -26,6 +26,13 @@ def test_prompt_in_review_invites_its_missing_reviews() -> None:
     }
 
 
+def test_undecided_message_invites_one_more_review_however_many_it_has() -> None:
+    prompt = grow("P?4", state=TreeState.INITIAL_PROMPT_REVIEW)
+
+    assert work(prompt) == {0: ("label_initial_prompt", 1)}
+    assert trees.next_state(facts.load(prompt.tree), CONFIG) is None
+
+
 @pytest.mark.parametrize(
     ("drawing", "expected"),
     [
