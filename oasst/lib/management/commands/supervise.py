@@ -3,6 +3,7 @@
 import argparse
 import io
 import logging
+import socket
 import sys
 import time
 import urllib.request
@@ -10,13 +11,14 @@ from urllib.error import URLError
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from oasst.lib import services
 from oasst.lib.supervisor import Program, supervise
 
 logger = logging.getLogger(__name__)
 CHECK_SERVICES_EVERY_S = 5.0
+LINK_MINUTES = 24 * 60
 
 
 class Command(BaseCommand):
@@ -34,6 +36,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, bind: str, port: int, sign_in: list[str], **options: object) -> None:
+        _refuse_taken_port(bind, port)
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
         daphne = [sys.executable, "-m", "daphne", "-b", bind, "-p", str(port)]
         programs = [
@@ -70,10 +73,20 @@ class _Watch:
         lines = ["", f"  Open Assistant is ready: {settings.SITE_URL}/", ""]
         for email in self.sign_in:
             out = io.StringIO()
-            call_command("login_link", email, stdout=out)
+            call_command("login_link", email, minutes=LINK_MINUTES, stdout=out)
             lines.append(f"  {email:<24} {out.getvalue().strip()}")
         lines += ["", "  Each link works once. Ctrl-C stops everything.", ""]
         self.command.stdout.write("\n".join(lines))
+
+
+def _refuse_taken_port(bind: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((bind, port))
+        except OSError as error:
+            message = f"Port {port} of {bind} cannot be used ({error.strerror}): choose another."
+            raise CommandError(message) from None
 
 
 def _ensure_services() -> None:

@@ -1,0 +1,138 @@
+# Everything a newcomer runs. Needs Python 3.11 or newer, make and git; the rest goes into .venv,
+# node_modules and var below this folder. `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PORT ?= 8000
+MODEL ?=
+NAME ?= tasks
+ARGS ?=
+TORCH_INDEX ?=
+DATA ?= ../shared/data
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; \
+	done)
+CHROMIUM ?= $(shell for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+	command -v $$name && break; done)
+
+BIN := .venv/bin
+MANAGE := $(BIN)/python manage.py
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest
+export OASST_TEST_DATA ?= $(DATA)
+export CHROMIUM
+
+# Set-up: each stamp is younger than what it was made from, so a second run costs nothing.
+
+.venv/.made:
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "Python's venv module is needed (Debian: apt install python3-venv)"; exit 1; }
+	@touch $@
+
+.venv/.installed: requirements.txt .venv/.made
+	@echo "Installing Python packages …"
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.txt .venv/.installed
+	@echo "Installing packages for tests and checks …"
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+node_modules/.installed: package.json package-lock.json .venv/.made
+	@command -v npm >/dev/null || [ -x $(BIN)/npm ] || { echo "Installing node into .venv …"; $(PIP) -r requirements-node.txt; }
+	@echo "Installing front-end files …"
+	@PATH="$$PATH:$$PWD/$(BIN)" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.PHONY: help demo setup setup-dev ml test test-unit test-browser test-fast test-full bench
+.PHONY: lint lint-python lint-types lint-imports lint-templates lint-migrations lint-deployment format clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+setup: .venv/.installed node_modules/.installed  ## Install what the site needs
+
+setup-dev: .venv/.installed-dev node_modules/.installed  ## Install what tests and checks need
+
+ml: .venv/.installed  ## Install what training and inference need (TORCH_INDEX= for another build of torch)
+	@$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements-ml.txt
+
+demo: export SITE_URL ?= http://localhost:$(PORT)
+demo: setup  ## Set up, fill and run the site until Ctrl-C (PORT=8000)
+	@[ -z "$(MODEL)" ] || echo "MODEL=$(MODEL) is noted, but chat is not built yet: the site starts without a model."
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) seed_demo
+	@exec $(MANAGE) supervise --port $(PORT) --sign-in alice@example.org mona@example.org root@example.org
+
+# Tests
+
+test: setup-dev  ## Run the whole suite: unit tests, then the browser
+	@status=0; \
+	$(MAKE) --no-print-directory test-unit || status=1; \
+	$(MAKE) --no-print-directory test-browser || status=1; \
+	OASST_VAR_DIR=var/test $(MANAGE) services stop --if-unused >/dev/null; \
+	exit $$status
+
+test-unit: setup-dev
+	@$(PYTEST) tests --ignore=tests/journeys -n 2 -q -m "not full and not gpu and not real_model" $(ARGS)
+
+test-browser: setup-dev
+	@if [ ! -d tests/journeys ]; then true; \
+	elif [ -n "$(CHROMIUM)" ]; then $(PYTEST) tests/journeys -q -m "not full" $(ARGS); \
+	else echo "Not run: the browser tests (tests/journeys), for want of Chromium on PATH or in CHROMIUM."; fi
+
+test-fast: setup-dev  ## Run the tests that need no browser and no patience
+	@$(PYTEST) tests --ignore=tests/journeys -n 2 -q -m "not full and not slow and not real_data and not gpu and not real_model" $(ARGS)
+
+test-full: setup-dev  ## Run every variant of every test; takes long
+	@status=0; \
+	$(PYTEST) tests --ignore=tests/journeys -n 2 -q -m "not gpu and not real_model" $(ARGS) || status=1; \
+	$(PYTEST) tests/journeys -q $(ARGS) || status=1; \
+	exit $$status
+
+bench: setup-dev  ## Run a benchmark (NAME=tasks, ARGS="--messages 10000")
+	@$(BIN)/python -m tests.benchmarks $(NAME) --json $(ARGS)
+
+# Checks; .ci/run runs them one by one
+
+lint: lint-python lint-types lint-imports lint-templates lint-migrations lint-deployment  ## Run all checks
+
+lint-python: setup-dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+lint-types: setup-dev
+	@$(BIN)/mypy
+
+lint-imports: setup-dev
+	@$(BIN)/lint-imports
+
+lint-templates: setup-dev
+	@$(BIN)/djlint templates --lint --quiet
+
+lint-migrations: setup-dev
+	@$(MANAGE) makemigrations --check --dry-run
+
+lint-deployment: export DEBUG = false
+lint-deployment: export SECRET_KEY = only-for-this-check-k3YvR7w9QzT2mXc5BnL8pJ4hG6fD1sAa
+lint-deployment: export ALLOWED_HOSTS = assistant.example
+lint-deployment: export SITE_URL = https://assistant.example
+lint-deployment: export DATABASE_URL = postgresql://db.example/oasst
+lint-deployment: export REDIS_URL = redis://cache.example:6379/0
+lint-deployment: export EMAIL_URL = smtp://mail.example:25
+lint-deployment: setup-dev
+	@$(MANAGE) check --deploy --fail-level WARNING
+
+format: setup-dev  ## Format the Python code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean:  ## Remove all that make has made, the demo's data included
+	@[ ! -x $(BIN)/python ] || $(MANAGE) services stop >/dev/null
+	@[ ! -x $(BIN)/python ] || OASST_VAR_DIR=var/test $(MANAGE) services stop >/dev/null
+	@rm -rf .venv node_modules staticfiles var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
