@@ -265,8 +265,17 @@ CRON_SCHEDULE = "oasst.cron.SCHEDULE_S"
 TREE_CONFIG = env.prefixed("TREE_CONFIG__")
 UNFOLD = {"SITE_TITLE": SITE_NAME, "SITE_HEADER": SITE_NAME, "SITE_URL": "/"}
 
-# Logging
+# Logging and error reports
 
+if SENTRY_DSN := env.secret("SENTRY_DSN"):
+    import sentry_sdk
+
+    sentry_sdk.init(
+        SENTRY_DSN,
+        send_default_pii=False,
+        include_local_variables=False,
+        max_request_body_size="never",
+    )
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
