@@ -38,6 +38,7 @@ class Choice:
     langs: Sequence[str]
     explicit: bool  # a kind was named
     message_id: uuid.UUID | None
+    own: Sequence[Task]  # the person's open tasks
 
 
 # Source: reference 3.3.
@@ -76,7 +77,7 @@ def next_task(
         if resumed:
             return resumed
         _check_pending(own, config, now)
-        choice = Choice(langs, explicit=kind != RANDOM, message_id=message_id)
+        choice = Choice(langs, explicit=kind != RANDOM, message_id=message_id, own=own)
         for kinds in _draw_order(kind, config, rng):
             task = _hand_out(user, kinds, choice, config=config, now=now, rng=rng)
             if task:
@@ -143,14 +144,24 @@ def _hand_out(
     offer = _reserve(user, kinds, choice, config, rng)
     if offer is None:
         return None
-    task = _new_task(TaskType(offer.kind), offer.lang, user, config=config, now=now, rng=rng)
+    kind = TaskType(offer.kind)
+    task = _known(choice.own, offer)
+    if task is None:
+        task = _new_task(kind, offer.lang, user, config=config, now=now, rng=rng)
+        if kind.is_labeling:
+            task.form_mode = form_mode(kind, explicit=choice.explicit, config=config, rng=rng)
     task.tree, task.message, task.holds_slot = offer.tree, offer.message, True
-    if task.type.is_labeling:
-        task.form_mode = form_mode(task.type, explicit=choice.explicit, config=config, rng=rng)
-    if task.type.is_ranking:
-        task.shown_ids = _shuffled_replies(offer.message, rng)
-    task.save(force_insert=True)
+    task.reserved_until = min(now + reservation(kind, config), task.expires_at)
+    if kind.is_ranking:
+        task.shown_ids = _shuffled_replies(offer.message_id, rng)
+    task.save(force_insert=task._state.adding)
     return task
+
+
+def _known(own: Sequence[Task], offer: Offer) -> Task | None:
+    """The same task, whose reservation ended: its draft comes back with it."""
+    same = (task for task in own if (task.message_id, task.kind) == (offer.message_id, offer.kind))
+    return next(same, None)
 
 
 def _hand_out_prompt(
@@ -211,8 +222,9 @@ def form_mode(
     return FormMode.FULL if rng.random() < p_full else FormMode.SIMPLE
 
 
-def _shuffled_replies(parent: Message, rng: random.Random) -> list[str]:
-    ids = [str(pk) for pk in Message.objects.rankable_below(parent).values_list("pk", flat=True)]
+def _shuffled_replies(parent_id: uuid.UUID, rng: random.Random) -> list[str]:
+    replies = Message.objects.rankable_below(parent_id)
+    ids = [str(pk) for pk in replies.values_list("pk", flat=True)]
     rng.shuffle(ids)
     return ids
 

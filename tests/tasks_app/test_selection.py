@@ -11,7 +11,7 @@ from oasst.accounts.models import User
 from tasks_app import interactions, selection
 from tasks_app.config import TreeConfig, overridden
 from tasks_app.enums import FormMode, TaskType, TreeState
-from tasks_app.errors import NoTaskAvailable, NotAllowed, TooManyPendingTasks
+from tasks_app.errors import NotAllowed, NoTaskAvailable, TooManyPendingTasks
 from tasks_app.models import Offer, Task
 from tests import factories
 from tests.factories import NOW, grow, hand_out
@@ -321,6 +321,20 @@ def test_a_task_with_an_ended_reservation_is_not_resumed(alice: User) -> None:
     second = hand_out(alice, K.LABEL_ASSISTANT_REPLY, now=NOW + timedelta(hours=1))
 
     assert second.message_id != first.message_id
+
+
+def test_an_item_drawn_again_after_its_reservation_is_the_same_task(alice: User) -> None:
+    grow("P(A?)")
+    first = hand_out(alice, K.LABEL_ASSISTANT_REPLY)
+    later = NOW + timedelta(hours=1)
+    interactions.save_draft(first.pk, alice, {"spam": "0"}, now=NOW)
+    interactions.release_expired(now=later)
+
+    again = hand_out(alice, K.LABEL_ASSISTANT_REPLY, now=later)
+
+    assert (again, again.created_at, again.draft.body) == (first, NOW, {"spam": "0"})
+    assert again.reserved_until == later + timedelta(minutes=10)
+    assert Task.objects.get().holds_slot is True
 
 
 def test_too_many_open_tasks_within_the_span(alice: User) -> None:
