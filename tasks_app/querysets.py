@@ -83,9 +83,9 @@ class MessageQuerySet(models.QuerySet["Message"]):
         query = SearchQuery(words, config="simple", search_type="websearch")
         return self.filter(search_vector=query)
 
-    def rankable_below(self, parent: "Message") -> Self:
-        """The replies of `parent` that a ranking puts in order."""
-        return self.accepted().filter(parent=parent).order_by("created_at", "id")
+    def rankable_below(self, parent_id: uuid.UUID) -> Self:
+        """The replies to a message that a ranking puts in order."""
+        return self.accepted().filter(parent=parent_id).order_by("created_at", "id")
 
     def thread(self, message: "Message") -> list["Message"]:
         """The messages from the root to `message`, which comes last. One query."""

@@ -154,26 +154,37 @@ def advance(tree: MessageTree, *, config: TreeConfig, now: datetime, actor: Any 
     Caller holds the tree's row lock.
     """
     facts = tree_facts.load(tree)
+    if facts.state == S.READY_FOR_EXPORT:
+        _score_again(tree, facts, now=now)
     moved = next_state(facts, config)
     while moved:
         enter(tree, moved[0], now=now, reason=moved[1], actor=actor)
         if moved[0] == S.READY_FOR_SCORING:
-            _score(tree, facts, config=config, now=now)
+            _score(tree, facts, now=now)
         facts = tree_facts.load(tree)
         moved = next_state(facts, config)
     offers.write(tree, facts, offers.plan(facts, config), now=now)
 
 
-def _score(tree: MessageTree, facts: TreeFacts, *, config: TreeConfig, now: datetime) -> None:
+def _score(tree: MessageTree, facts: TreeFacts, *, now: datetime) -> None:
     """Compute the ranks. A failure must not undo the ranking that led here."""
     try:
         with transaction.atomic():
-            scoring.update_tree(tree, facts, config=config, now=now)
+            scoring.update_tree(facts, now=now)
     except (ValueError, KeyError) as error:
         logger.exception("tree %s: scoring failed", tree.pk)
         enter(tree, S.SCORING_FAILED, now=now, reason=f"scoring failed: {error}"[:500])
     else:
         enter(tree, S.READY_FOR_EXPORT, now=now, reason="ranks computed")
+
+
+def _score_again(tree: MessageTree, facts: TreeFacts, *, now: datetime) -> None:
+    """Let late votes and deletions show in the ranks; if that fails, the ranks stay."""
+    try:
+        with transaction.atomic():
+            scoring.update_tree(facts, now=now)
+    except (ValueError, KeyError):
+        logger.exception("tree %s: scoring again failed", tree.pk)
 
 
 def retry_scoring(tree: MessageTree, *, config: TreeConfig, now: datetime) -> None:
@@ -184,7 +195,7 @@ def retry_scoring(tree: MessageTree, *, config: TreeConfig, now: datetime) -> No
     facts = tree_facts.load(tree)
     if _is_ranked(facts, config):
         enter(tree, S.READY_FOR_SCORING, now=now, reason="scoring tried again")
-        _score(tree, facts, config=config, now=now)
+        _score(tree, facts, now=now)
     else:
         enter(tree, S.RANKING, now=now, reason="more rankings are needed")
     advance(tree, config=config, now=now)

@@ -371,5 +371,5 @@ def test_load_reads_a_tree_in_one_query(django_assert_num_queries: object) -> No
     for grown in (small, large):
         with django_assert_num_queries(1):  # type: ignore[operator]
             loaded = facts.load(grown.tree)
-        assert [n.id for n in loaded.nodes][0] == grown.root.pk
+        assert loaded.root.id == grown.root.pk
         assert len(loaded.nodes) == len(grown.messages)
