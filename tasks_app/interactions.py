@@ -7,6 +7,7 @@ submit twice gives the same answer and has one effect.
 import hashlib
 import json
 import random
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from oasst.accounts.models import User
 
 T = TypeVar("T")
+
+# NUL and lone surrogates.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 # Trees that rankings and labels may still reach after the task was handed out.
 _OPEN_TO_VOTES = frozenset(TreeState) - {
@@ -122,7 +126,7 @@ def _submit_labels(
     task, tree = _begin(task_id, user, now)
     if not task.type.is_labeling:
         raise WrongTaskKind
-    submission = _digest(values)
+    submission = _digest({name: _number(value) for name, value in values.items()})
     if task.done_at:
         return _same_or_raise(task, submission, getattr(task, "label_set", None))
     _check_open(task, now)
@@ -196,8 +200,6 @@ def _submit_ranking(
     scoring.count_ranking(task.shown_ids)
     _finish(task, now, submission=submission)
     journal.record(ContributionKind.RANKING, user=user, now=now, message=parent, task=task)
-    if tree.state == TreeState.READY_FOR_EXPORT:
-        scoring.update_parent(parent.pk, now=now)
     trees.advance(tree, config=config, now=now)
     return ranking
 
@@ -225,21 +227,23 @@ def skip(task_id: uuid.UUID, user: "User", *, now: datetime, reason: str = "") -
 def extend(task_id: uuid.UUID, user: "User", *, now: datetime) -> datetime:
     """Hold the task's slot for longer, as the open page asks. Returns until when.
 
-    Raises SlotTaken if the reservation ended and somebody else got the place.
+    Raises SlotTaken if the reservation ended and somebody else got the place of a reply; reviews
+    and rankings are welcome without one. Raises AlreadySubmitted, TaskSkipped, TaskExpired.
     """
     config = TreeConfig.current()
     task, tree = _begin(task_id, user, now)
+    if task.done_at:
+        raise AlreadySubmitted
     _check_open(task, now)
-    until = min(now + reservation(task.type, config), task.expires_at)
-    task.reserved_until = until
-    if tree and not task.holds_slot:
-        if not _is_free(task, tree, config):
-            raise SlotTaken
-        task.holds_slot = True
+    regained = tree is not None and not task.holds_slot and _is_free(task, tree, config)
+    if task.type.is_reply and not (task.holds_slot or regained):
+        raise SlotTaken
+    task.reserved_until = min(now + reservation(task.type, config), task.expires_at)
+    task.holds_slot = task.holds_slot or regained
     task.save(update_fields=["reserved_until", "holds_slot"])
-    if tree:
+    if tree is not None and regained:
         trees.advance(tree, config=config, now=now)
-    return until
+    return task.reserved_until
 
 
 def save_draft(
@@ -302,6 +306,11 @@ def _digest(body: Any) -> dict[str, str]:
     return {"sha256": hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()}
 
 
+def _number(value: object) -> object:
+    """1 and 1.0 are the same answer."""
+    return float(value) if isinstance(value, int | float) else value
+
+
 def _same_or_raise(task: Task, submission: dict[str, str], stored: T | None) -> T:
     if task.submission != submission or stored is None:
         raise AlreadySubmitted
@@ -323,7 +332,7 @@ def _check_text(user: "User", text: str, config: TreeConfig, now: datetime) -> N
         raise TextEmpty
     if len(text) > config.message_size_limit:
         raise TextTooLong(len(text), config.message_size_limit)
-    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+    if _UNSTORABLE.search(text):
         raise TextInvalid
     since = now - timedelta(minutes=config.duplicate_message_window_minutes)
     if Message.objects.same_text_since(user, text, since).exists():
@@ -428,9 +437,20 @@ def _skip_mark(kind: TaskType) -> SkipMark:
 
 def _put_draft(task: Task, body: Mapping[str, Any], because: str, now: datetime) -> Draft:
     draft, _ = Draft.objects.update_or_create(
-        task=task, defaults={"body": dict(body), "saved_at": now, "kept_because": because}
+        task=task, defaults={"body": _storable(body), "saved_at": now, "kept_because": because}
     )
     return draft
+
+
+def _storable(value: Any) -> Any:
+    """`value` without the characters that the database cannot keep in JSON."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("", value)
+    if isinstance(value, Mapping):
+        return {_storable(name): _storable(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(entry) for entry in value]
+    return value
 
 
 def _keep(

@@ -1,8 +1,9 @@
 """From the labels on a message to its review result."""
 
-from tasks_app import reliability
+from tasks_app import facts as tree_facts
+from tasks_app import offers, reliability
 from tasks_app.config import TreeConfig
-from tasks_app.models import ImportedLabelAggregate, Message, TextLabels
+from tasks_app.models import ImportedLabelAggregate, Message, Task, TextLabels
 from tasks_app.reviews import acceptance, is_accepted
 
 
@@ -10,13 +11,16 @@ def record_verdict(message: Message, *, config: TreeConfig) -> None:
     """Count one more review of `message` and decide on it if there are enough.
 
     Caller holds the tree's row lock. An accepted prompt stays accepted, as does a reply that
-    others have built upon; any other verdict follows late votes. Source: reference 2.4, design 4.
+    others build upon; a rejected reply stays rejected if others took its place. Any other verdict
+    follows late votes. Source: reference 2.4, design 4.
     """
+    needed = config.reviews_needed(is_root=message.is_root)
+    had_place = message.review_count < needed
     message.review_count += 1
-    if message.review_count >= config.reviews_needed(is_root=message.is_root):
+    if message.review_count >= needed:
         threshold = config.acceptance_threshold(is_root=message.is_root)
         verdict = is_accepted(score(message), threshold)
-        if verdict or not _is_final(message):
+        if verdict != message.review_result and _may_change(message, config, had_place):
             message.review_result = verdict
     message.save(update_fields=["review_count", "review_result"])
 
@@ -36,5 +40,19 @@ def score(message: Message) -> float:
     return acceptance(sets, weights)
 
 
-def _is_final(message: Message) -> bool:
-    return message.review_result is True and (message.is_root or message.children_count > 0)
+def _may_change(message: Message, config: TreeConfig, had_place: bool) -> bool:
+    if message.review_result is True:
+        return not (message.is_root or message.children_count or _is_reserved(message))
+    return had_place or message.is_root or _has_room(message, config)
+
+
+def _is_reserved(message: Message) -> bool:
+    """Somebody is writing a reply to it."""
+    return Task.objects.filter(message=message, holds_slot=True).exists()
+
+
+def _has_room(message: Message, config: TreeConfig) -> bool:
+    """The message above can take one more reply."""
+    facts = tree_facts.load(message.tree)
+    parent = next(node for node in facts.nodes if node.id == message.parent_id)
+    return offers.free_reply_slots(parent, facts, config) > parent.reserved
