@@ -4,7 +4,9 @@ const language = document.documentElement.lang;
 
 function inWords(seconds) {
   const [value, unit] = seconds < 120 ? [seconds, "second"] : [Math.ceil(seconds / 60), "minute"];
-  return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" }).format(value);
+  return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" }).format(
+    value,
+  );
 }
 
 for (const element of document.querySelectorAll("[data-countdown]")) {

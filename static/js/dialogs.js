@@ -28,8 +28,10 @@ document.addEventListener("click", (event) => {
   if (!(event.target instanceof HTMLDialogElement)) return;
   const box = event.target.getBoundingClientRect();
   const isInside =
-    event.clientX >= box.left && event.clientX <= box.right &&
-    event.clientY >= box.top && event.clientY <= box.bottom;
+    event.clientX >= box.left &&
+    event.clientX <= box.right &&
+    event.clientY >= box.top &&
+    event.clientY <= box.bottom;
   // A key press on a button inside also arrives as a click, at 0, 0.
   if (!isInside && event.detail > 0) event.target.close();
 });

@@ -7,6 +7,8 @@ const FIELDS = "input, select, textarea, [contenteditable], [role='textbox']";
 // Controls that hold no text: letters may pass, but Enter, Space and arrows belong to them.
 const NOT_TEXT = "input[type='radio'], input[type='checkbox'], input[type='range']";
 
+const GLYPHS = { ArrowUp: "↑", ArrowDown: "↓", Enter: "↵", Backspace: "⌫" };
+
 const shortcuts = [];
 let pending = { key: "", until: 0 };
 
@@ -101,7 +103,7 @@ function describe({ keys, label }) {
   const term = document.createElement("dt");
   for (const key of keys.split(/[ +]/)) {
     const kbd = document.createElement("kbd");
-    kbd.textContent = key.replace("Arrow", "");
+    kbd.textContent = GLYPHS[key] || key;
     term.append(kbd);
   }
   const meaning = document.createElement("dd");
@@ -112,7 +114,9 @@ function describe({ keys, label }) {
 /** Listen; take over [data-shortcut] now and after htmx swaps. */
 export function bindGlobalShortcuts() {
   document.addEventListener("keydown", onKeydown);
-  document.addEventListener("htmx:load", (event) => bindElements(event.target.parentElement || document));
+  document.addEventListener("htmx:load", (event) =>
+    bindElements(event.target.parentElement || document),
+  );
   document.addEventListener("shortcuts:show", listShortcuts);
   bindElements(document);
   const list = document.querySelector("[data-shortcut-list]");

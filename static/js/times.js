@@ -1,7 +1,13 @@
 // Keeps relative times true while a page stays open.
 
-const UNITS = [["year", 31557600], ["month", 2629800], ["week", 604800], ["day", 86400],
-  ["hour", 3600], ["minute", 60]];
+const UNITS = [
+  ["year", 31557600],
+  ["month", 2629800],
+  ["week", 604800],
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+];
 const REFRESH_MS = 60_000;
 
 const format = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "always" });

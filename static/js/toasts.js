@@ -4,7 +4,8 @@ const LIFETIME_MS = 6000;
 
 /** Show `text`; tone is success, info, warning or error. Errors stay until they are dismissed. */
 export function showToast(text, tone = "info") {
-  const template = document.getElementById(`toast-${tone}`) || document.getElementById("toast-info");
+  const template =
+    document.getElementById(`toast-${tone}`) || document.getElementById("toast-info");
   const toast = template.content.firstElementChild.cloneNode(true);
   toast.querySelector("p").textContent = text;
   document.getElementById("toasts").append(toast);
@@ -14,7 +15,9 @@ export function showToast(text, tone = "info") {
 function start(toast) {
   if (toast.matches(".toast-error, .toast-warning")) return;
   let timer = 0;
-  const wait = () => { timer = setTimeout(() => toast.remove(), LIFETIME_MS); };
+  const wait = () => {
+    timer = setTimeout(() => toast.remove(), LIFETIME_MS);
+  };
   // Somebody who reads or has the focus inside gets all the time they need.
   for (const name of ["pointerenter", "focusin"]) {
     toast.addEventListener(name, () => clearTimeout(timer));
