@@ -1,0 +1,177 @@
+"""Lists that people page through, cut by key so that no page gets slower, and how much waits."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+
+from django.db.models import Min, Q, Sum
+
+from tasks_app.enums import ContributionKind
+from tasks_app.kinds import KINDS, Section
+from tasks_app.models import Contribution, Message, Offer, Task
+from tasks_app.querysets import MessageQuerySet
+
+if TYPE_CHECKING:
+    from oasst.accounts.models import User
+
+PAGE_SIZE = 20
+# What counts as a contribution on one's own page; skips and reactions do not.
+LISTED = (
+    ContributionKind.PROMPT,
+    ContributionKind.REPLY,
+    ContributionKind.LABELS,
+    ContributionKind.RANKING,
+)
+_YEAR_3000 = 32_503_680_000_000_000
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """The last message of a page: the next page holds what is older."""
+
+    created_at: datetime
+    id: uuid.UUID
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """The cursor that ends a page with this message."""
+        return cls(message.created_at, message.pk)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what `str()` wrote. Raises ValueError."""
+        moment, _, key = text.partition("-")
+        microseconds = int(moment)
+        if not 0 <= microseconds < _YEAR_3000:
+            raise ValueError(text)
+        seconds, rest = divmod(microseconds, 1_000_000)
+        created_at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+        return cls(created_at, uuid.UUID(key))
+
+    def __str__(self) -> str:
+        whole = int(self.created_at.replace(microsecond=0).timestamp()) * 1_000_000
+        return f"{whole + self.created_at.microsecond}-{self.id.hex}"
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which messages a reader wants to see."""
+
+    langs: Sequence[str]
+    words: str = ""
+    role: str = ""
+    state: str = ""  # "accepted" or "review"
+    is_mine: bool = False
+
+
+def messages(
+    reader: "User", wanted: Filter, before: Cursor | None = None
+) -> tuple[list[Message], Cursor | None]:
+    """A page of messages, newest first, and the cursor of the next page if there is one."""
+    rows = Message.objects.select_related("tree", "parent", "user").newest_first()
+    if wanted.is_mine:
+        rows = rows.written_by(reader)
+    else:
+        rows = rows.visible().filter(lang__in=wanted.langs)
+    rows = _narrowed(rows, wanted)
+    if before:
+        same_moment = Q(created_at=before.created_at, id__gt=before.id)
+        rows = rows.filter(Q(created_at__lt=before.created_at) | same_moment)
+    page = list(rows[: PAGE_SIZE + 1])
+    more = Cursor.of(page[PAGE_SIZE - 1]) if len(page) > PAGE_SIZE else None
+    return page[:PAGE_SIZE], more
+
+
+def _narrowed(rows: MessageQuerySet, wanted: Filter) -> MessageQuerySet:
+    if wanted.words:
+        rows = rows.matching(wanted.words)
+    if wanted.role:
+        rows = rows.filter(role=wanted.role)
+    if wanted.state == "accepted":
+        rows = rows.accepted()
+    elif wanted.state == "review":
+        rows = rows.filter(review_result=None, deleted=False)
+    return rows
+
+
+def tree_messages(tree_id: uuid.UUID) -> list[Message]:
+    """All messages of a tree, best ranked first below each parent. One query."""
+    rows = Message.objects.filter(tree=tree_id).select_related("tree", "user")
+    unranked = 10**9
+    return sorted(
+        rows,
+        key=lambda node: (
+            node.depth,
+            unranked if node.rank is None else node.rank,
+            node.created_at,
+            node.pk,
+        ),
+    )
+
+
+_OUTCOMES = {
+    "waiting": Q(message__review_result=None, message__deleted=False),
+    "accepted": Q(message__review_result=True, message__deleted=False),
+    "not_accepted": Q(message__review_result=False) | Q(message__deleted=True),
+}
+
+
+def contributions(
+    user: "User", *, kind: str = "", outcome: str = "", before: int | None = None
+) -> tuple[list[Contribution], int | None]:
+    """A page of what somebody did, newest first, and the id that the next page ends before."""
+    rows = Contribution.objects.filter(user=user, kind__in=[kind] if kind else LISTED)
+    if outcome:
+        rows = rows.filter(_OUTCOMES[outcome])
+    if before:
+        rows = rows.filter(pk__lt=before)
+    found = list(rows.select_related("message__tree", "task").order_by("-pk")[: PAGE_SIZE + 1])
+    more = found[PAGE_SIZE - 1].pk if len(found) > PAGE_SIZE else None
+    return found[:PAGE_SIZE], more
+
+
+def has_done(user: "User", *kinds: ContributionKind) -> bool:
+    """Whether somebody has ever contributed one of these."""
+    return Contribution.objects.filter(user=user, kind__in=kinds).exists()
+
+
+def open_tasks(user: "User", *, now: datetime) -> list[Task]:
+    """Tasks somebody may still do, newest first, with their drafts."""
+    rows = Task.objects.open_of(user, now).select_related("message", "draft")
+    return list(rows[:PAGE_SIZE])
+
+
+def kept_drafts(user: "User", *, now: datetime) -> list[Task]:
+    """Tasks that can no longer be done but hold what their author wrote, newest first."""
+    ended = Q(skipped_at__isnull=False) | Q(expires_at__lte=now)
+    rows = Task.objects.filter(ended, user=user, done_at=None, draft__isnull=False)
+    return list(rows.select_related("draft", "message").order_by("-draft__saved_at")[:PAGE_SIZE])
+
+
+@dataclass
+class Waiting:
+    """How much work of each sort waits in one language, whoever may do it."""
+
+    lang: str
+    write: int = 0
+    review: int = 0
+    rank: int = 0
+    since: datetime | None = None
+
+    def add(self, section: Section | None, slots: int) -> None:
+        """Count free slots of one section."""
+        if section:
+            setattr(self, section.value, getattr(self, section.value) + slots)
+
+
+def waiting(langs: Sequence[str]) -> list[Waiting]:
+    """Free slots by language, and since when the oldest waits. One query."""
+    found = {lang: Waiting(lang) for lang in langs}
+    rows = Offer.objects.filter(lang__in=list(langs), slots__gt=0).order_by()
+    for row in rows.values("lang", "kind").annotate(slots=Sum("slots"), since=Min("since")):
+        entry = found[row["lang"]]
+        entry.add(KINDS[row["kind"]].section, row["slots"])
+        entry.since = min(entry.since or row["since"], row["since"])
+    return list(found.values())

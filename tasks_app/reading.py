@@ -1,0 +1,166 @@
+"""What one reader gets to see of messages: the rules of who sees what, as cards for pages.
+
+Everybody sees the shape of a tree. Deleted texts are for moderators, texts that were not accepted
+also for their authors. Counts of reactions and the origin of replies stay hidden while they could
+sway somebody's judgement.
+"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from django.utils.functional import Promise
+
+from tasks_app import fate
+from tasks_app.config import TreeConfig
+from tasks_app.enums import Emoji, TreeState
+from tasks_app.models import Message, Reaction
+
+if TYPE_CHECKING:
+    from oasst.accounts.models import User
+
+ICONS = {
+    Emoji.THUMBS_UP: "thumbs-up",
+    Emoji.THUMBS_DOWN: "thumbs-down",
+    Emoji.HUNDRED: "badge-check",
+    Emoji.ROFL: "laugh",
+    Emoji.CLAP: "party-popper",
+    Emoji.DIAMOND: "gem",
+    Emoji.HEART_EYES: "heart",
+    Emoji.DISAPPOINTED: "frown",
+    Emoji.POOP: "toilet",
+    Emoji.SKULL: "skull",
+}
+THUMBS = (Emoji.THUMBS_UP, Emoji.THUMBS_DOWN)
+# A red flag is set by a report, which asks for the reason.
+MORE = tuple(code for code in ICONS if code not in THUMBS)
+
+# While replies are collected and ranked nobody is to know which of them a model wrote.
+_ORIGIN_HIDDEN = {TreeState.GROWING, TreeState.RANKING, TreeState.BACKLOG_RANKING}
+
+
+@dataclass(frozen=True)
+class Button:
+    """One reaction as a button. `count` is None where it is not to be seen."""
+
+    code: str
+    label: str | Promise
+    icon: str
+    pressed: bool
+    count: int | None
+    usable: bool  # nobody gives thumbs to themselves
+
+
+@dataclass
+class Card:
+    """A message as one reader sees it."""
+
+    message: Message
+    status: fate.Status
+    is_own: bool
+    is_hidden: bool  # the text is withheld
+    is_synthetic: bool  # and the reader may know
+    author: str  # empty where it is not to be seen
+    shown: list[Button]
+    more: list[Button]
+    is_target: bool = False
+    replies: list["Card"] = field(default_factory=list)
+
+    @property
+    def may_react(self) -> bool:
+        """True if the message takes reactions, labels and reports."""
+        return not self.message.deleted and not self.is_hidden
+
+    @property
+    def size(self) -> int:
+        """How many messages there are below."""
+        return sum(1 + reply.size for reply in self.replies)
+
+
+def cards(messages: Sequence[Message], reader: "User") -> list[Card]:
+    """The cards of messages that have `tree` and `user` loaded. At most three queries."""
+    config = TreeConfig.current()
+    pressed = _own_reactions(messages, reader)
+    is_moderator = reader.is_moderator
+    return [
+        _card(message, reader, pressed[message.pk], config, is_moderator=is_moderator)
+        for message in messages
+    ]
+
+
+def tree(messages: Sequence[Message], reader: "User", *, target: uuid.UUID | None = None) -> Card:
+    """The card of the root, with those of all replies below it, best ranked first."""
+    every = {card.message.pk: card for card in cards(messages, reader)}
+    root: Card | None = None
+    for card in every.values():
+        card.is_target = card.message.pk == target
+        parent = every.get(card.message.parent_id) if card.message.parent_id else None
+        if parent is None:
+            root = card
+        else:
+            parent.replies.append(card)
+    if root is None:
+        raise ValueError("a tree has at least one message")
+    return root
+
+
+def may_read(message: Message, reader: "User") -> bool:
+    """Whether the text is shown to this person."""
+    if reader.is_moderator:
+        return True
+    if message.deleted:
+        return False
+    return message.review_result is not False or message.user_id == reader.pk
+
+
+def _card(
+    message: Message,
+    reader: "User",
+    pressed: set[str],
+    config: TreeConfig,
+    *,
+    is_moderator: bool,
+) -> Card:
+    is_own = message.user_id == reader.pk
+    sees_counts = is_moderator or is_own or bool(pressed)
+    buttons = [
+        Button(
+            code.value,
+            code.label,
+            icon,
+            pressed=code.value in pressed,
+            count=message.emojis.get(code.value, 0) if sees_counts else None,
+            usable=not (is_own and code in THUMBS),
+        )
+        for code, icon in ICONS.items()
+    ]
+    return Card(
+        message=message,
+        status=fate.status(message, config),
+        is_own=is_own,
+        is_hidden=not may_read(message, reader),
+        is_synthetic=message.synthetic and (is_moderator or _is_origin_open(message)),
+        author=message.user.public_name if is_moderator and message.user else "",
+        shown=[button for button in buttons if _is_shown(button)],
+        more=[button for button in buttons if button.code in MORE],
+    )
+
+
+def _is_shown(button: Button) -> bool:
+    """Thumbs are always there for others' messages, the rest once somebody gave it."""
+    return bool(button.count) or button.pressed or (button.code in THUMBS and button.usable)
+
+
+def _is_origin_open(message: Message) -> bool:
+    return TreeState(message.tree.state) not in _ORIGIN_HIDDEN
+
+
+def _own_reactions(messages: Iterable[Message], reader: "User") -> dict[uuid.UUID, set[str]]:
+    """Visible reactions of the reader by message. One query."""
+    rows = Reaction.objects.filter(message__in=messages, user=reader, code__in=list(ICONS))
+    pressed: dict[uuid.UUID, set[str]] = defaultdict(set)
+    for pk, code in rows.values_list("message", "code"):
+        pressed[pk].add(code)
+    return pressed
