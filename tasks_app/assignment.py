@@ -1,0 +1,136 @@
+"""A task in the hands of its person: what its page shows, whether it still counts, what was sent.
+
+Reads only; `interactions` does what people ask for.
+"""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.utils.functional import Promise
+
+from oasst.lib.errors import DomainError
+from tasks_app.enums import TaskType, TreeState
+from tasks_app.errors import NoLongerNeeded, TaskExpired, TaskNotFound, TaskSkipped
+from tasks_app.labels import LABELS
+from tasks_app.models import Message, Offer, Ranking, Task, TextLabels
+
+if TYPE_CHECKING:
+    from oasst.accounts.models import User
+
+_STOPPED = {TreeState.HALTED_BY_MODERATOR, TreeState.ABORTED_LOW_GRADE}
+
+
+def find(task_id: uuid.UUID, user: "User") -> Task:
+    """The task with what belongs to it. Raises TaskNotFound, also for other people's tasks."""
+    related = ("tree", "message__tree", "draft", "result__tree")
+    task = Task.objects.select_related(*related).filter(pk=task_id, user=user).first()
+    if task is None:
+        raise TaskNotFound
+    return task
+
+
+@dataclass
+class Material:
+    """The messages a task is about."""
+
+    thread: list[Message] = field(default_factory=list)  # from the root to the task's message
+    replies: list[Message] = field(default_factory=list)  # to be ranked, in the order shown
+
+
+def material(task: Task) -> Material:
+    """What the page of `task` shows. At most two queries."""
+    if task.message is None:
+        return Material()
+    thread = Message.objects.select_related("tree").thread(task.message)
+    return Material(thread, _replies(task))
+
+
+def _replies(task: Task) -> list[Message]:
+    if not task.shown_ids:
+        return []
+    found = {str(reply.pk): reply for reply in Message.objects.filter(pk__in=task.shown_ids)}
+    return [found[pk] for pk in task.shown_ids if pk in found]
+
+
+def why_ended(task: Task, shown: Material, *, now: datetime) -> DomainError | None:
+    """Why an answer would be refused or is not needed any more; None while it is welcome."""
+    if task.skipped_at:
+        return TaskSkipped()
+    if task.is_expired(now):
+        return TaskExpired()
+    if task.tree and TreeState(task.tree.state) in _STOPPED:
+        return NoLongerNeeded()
+    if any(message.deleted for message in (*shown.thread, *shown.replies)):
+        return NoLongerNeeded()
+    return None
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Whether the place for an answer is kept."""
+
+    until: datetime | None  # None: the reservation has ended
+    is_free: bool  # held, or still to be had
+
+
+def hold(task: Task, *, now: datetime) -> Hold:
+    """How safe the task's place is. One query if its reservation has ended."""
+    if task.type == TaskType.INITIAL_PROMPT or not task.type.is_reply:
+        # Prompts have no place to lose, and reviews and rankings count even when they are late.
+        return Hold(task.reserved_until if task.reserved_until > now else None, True)
+    if task.holds_slot and task.reserved_until > now:
+        return Hold(task.reserved_until, True)
+    offers = Offer.objects.filter(message=task.message_id, kind=task.kind, slots__gt=0)
+    return Hold(None, task.holds_slot or offers.exists())
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What somebody submitted for a task."""
+
+    message: Message | None = None
+    labels: list[tuple[str | Promise, str | Promise]] = field(default_factory=list)
+    places: list[list[Message]] = field(default_factory=list)
+    not_rankable: bool = False
+
+
+def stored(task: Task, shown: Material) -> Stored:
+    """What was submitted, to be shown again. At most one query."""
+    if task.type.is_labeling:
+        return Stored(labels=_answers(TextLabels.objects.filter(task=task).first()))
+    if task.type.is_ranking:
+        return _order(Ranking.objects.filter(task=task).first(), shown)
+    return Stored(message=task.result)
+
+
+def _answers(given: TextLabels | None) -> list[tuple[str | Promise, str | Promise]]:
+    if given is None:
+        return []
+    return [
+        (LABELS[name].title, dict(LABELS[name].choices).get(value, f"{value:g}"))
+        for name, value in given.values.items()
+        if name in LABELS
+    ]
+
+
+def _order(ranking: Ranking | None, shown: Material) -> Stored:
+    if ranking is None:
+        return Stored()
+    replies = {str(reply.pk): reply for reply in shown.replies}
+    places = [[replies[pk] for pk in group if pk in replies] for group in ranking.groups]
+    return Stored(places=places, not_rankable=ranking.not_rankable)
+
+
+def same_texts(replies: list[Message]) -> list[list[Message]]:
+    """Replies grouped so that identical texts stand together, else in the order given."""
+    groups: dict[str, list[Message]] = {}
+    for reply in replies:
+        groups.setdefault(" ".join(reply.text.split()), []).append(reply)
+    return list(groups.values())
+
+
+def is_origin_open(replies: list[Message]) -> bool:
+    """Synthetic replies are named as such only where no person's reply stands beside them."""
+    return bool(replies) and all(reply.synthetic for reply in replies)
