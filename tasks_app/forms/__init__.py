@@ -1,0 +1,1 @@
+"""All input of the contributor pages passes one of these forms."""

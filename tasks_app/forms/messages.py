@@ -1,0 +1,137 @@
+"""The forms around messages: search and filters, reactions, reports, free labels."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from oasst.lib.languages import LANGUAGES
+from tasks_app.browsing import Cursor, Filter
+from tasks_app.enums import ContributionKind, Emoji, Role
+from tasks_app.forms.fields import LabelFields, PlainText
+from tasks_app.labels import LABELS, REPORT_LABELS, free_form
+from tasks_app.models import Message
+
+
+class CursorField(forms.CharField):
+    """Where the page before ended."""
+
+    def to_python(self, value: Any) -> Any:
+        """A Cursor, or None for the first page."""
+        text = super().to_python(value)
+        if not text:
+            return None
+        try:
+            return Cursor.parse(text)
+        except ValueError as error:
+            raise forms.ValidationError(_("This page does not exist.")) from error
+
+    def run_validators(self, value: Any) -> None:
+        """A cursor is valid or was not parsed."""
+
+
+class BrowseForm(forms.Form):
+    """Which messages to show."""
+
+    STATES = (
+        ("", _("Any state")),
+        ("accepted", _("Accepted")),
+        ("review", _("In review")),
+    )
+
+    q = PlainText(label=_("Search"), required=False, max_length=200)
+    lang = forms.ChoiceField(label=_("Language"), required=False)
+    role = forms.ChoiceField(
+        label=_("Role"), required=False, choices=[("", _("Any role")), *Role.choices]
+    )
+    state = forms.ChoiceField(label=_("State"), required=False, choices=STATES)
+    mine = forms.BooleanField(required=False, widget=forms.HiddenInput)
+    before = CursorField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, langs: Sequence[str], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.langs = list(langs)
+        self.fields["lang"].choices = [
+            ("", _("All my languages")),
+            *((code, LANGUAGES.get(code, code)) for code in langs),
+        ]
+
+    def filter(self) -> Filter:
+        """What the query asks for. The form is valid."""
+        asked = self.cleaned_data
+        return Filter(
+            langs=[asked["lang"]] if asked["lang"] else self.langs,
+            words=asked["q"],
+            role=asked["role"],
+            state=asked["state"],
+            is_mine=asked["mine"],
+        )
+
+
+class ContributionsForm(forms.Form):
+    """Which of one's contributions to show."""
+
+    KINDS = (
+        ("", _("Everything")),
+        (ContributionKind.PROMPT.value, _("Prompts")),
+        (ContributionKind.REPLY.value, _("Replies")),
+        (ContributionKind.LABELS.value, _("Reviews")),
+        (ContributionKind.RANKING.value, _("Rankings")),
+    )
+    OUTCOMES = (
+        ("", _("Any outcome")),
+        ("waiting", _("Waiting")),
+        ("accepted", _("Accepted")),
+        ("not_accepted", _("Not accepted or removed")),
+    )
+
+    kind = forms.ChoiceField(required=False, choices=KINDS)
+    outcome = forms.ChoiceField(required=False, choices=OUTCOMES)
+    before = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+
+
+class ReactionForm(forms.Form):
+    """An emoji to give or take back."""
+
+    code = forms.ChoiceField(choices=Emoji.choices)
+
+
+# Labels whose titles name the good end of their scale.
+_WRONGS = {
+    "toxicity": _("Rude or insulting"),
+    "violence": _("Violence or self-harm"),
+    "quality": _("Very low quality"),
+}
+
+
+class ReportForm(forms.Form):
+    """What is wrong with a message."""
+
+    category = forms.ChoiceField(
+        label=_("What is wrong?"),
+        choices=[(name, _WRONGS.get(name, LABELS[name].title)) for name in REPORT_LABELS],
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Please choose what is wrong with the message.")},
+    )
+    text = PlainText(
+        label=_("What should the moderators know?"),
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea({"rows": 3}),
+    )
+
+
+class FreeLabelForm(LabelFields):
+    """Labels outside of a task. None has to be given, but one at least."""
+
+    def __init__(self, *args: Any, message: Message, **options: Any) -> None:
+        asked = free_form(message.role, is_root=message.is_root)
+        super().__init__(*args, valid=asked.valid, mandatory=asked.mandatory, **options)
+
+    def clean(self) -> dict[str, Any]:
+        """Nothing answered is nothing to store."""
+        cleaned = super().clean() or {}
+        if not self.errors and not self.values():
+            raise forms.ValidationError(_("Please answer at least one question."))
+        return cleaned
