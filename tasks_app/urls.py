@@ -1,0 +1,26 @@
+"""Routes of the contributor pages."""
+
+from django.urls import path
+
+from tasks_app.views import contributions, dashboard, handout, home, messages, work
+
+app_name = "tasks"
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("dashboard/", dashboard.dashboard, name="dashboard"),
+    path("tasks/", dashboard.task_list, name="list"),
+    path("tasks/<uuid:task_id>/", work.work, name="work"),
+    path("tasks/<uuid:task_id>/skip/", work.skip, name="skip"),
+    path("tasks/<uuid:task_id>/draft/", work.keep_draft, name="draft"),
+    path("tasks/<uuid:task_id>/heartbeat/", work.heartbeat, name="heartbeat"),
+    path("tasks/<uuid:task_id>/preview/", work.preview, name="preview"),
+    path("tasks/<uuid:task_id>/reclaim/", handout.reclaim, name="reclaim"),
+    path("tasks/<slug:kind>/next/", handout.next_task, name="next"),
+    path("messages/", messages.message_list, name="messages"),
+    path("messages/<uuid:message_id>/", messages.message, name="message"),
+    path("messages/<uuid:message_id>/react/", messages.react, name="react"),
+    path("messages/<uuid:message_id>/report/", messages.report, name="report"),
+    path("messages/<uuid:message_id>/labels/", messages.label, name="label"),
+    path("trees/<uuid:tree_id>/", messages.tree, name="tree"),
+    path("contributions/", contributions.contributions, name="contributions"),
+]

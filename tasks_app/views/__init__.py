@@ -1,0 +1,1 @@
+"""Pages for contributors: load, authorise, check a form, one domain call, respond."""

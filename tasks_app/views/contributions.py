@@ -1,0 +1,91 @@
+"""What one person did: outcomes and reasons, open tasks, and texts that were kept."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from tasks_app import browsing, fate, kinds, reading
+from tasks_app.config import TreeConfig
+from tasks_app.enums import ContributionKind
+from tasks_app.forms.messages import ContributionsForm
+from tasks_app.models import Contribution, Task
+from tasks_app.views.edges import FORM_INVALID, contributor
+
+if TYPE_CHECKING:
+    from oasst.accounts.models import User
+
+WRITTEN = {ContributionKind.PROMPT, ContributionKind.REPLY}
+
+
+@require_safe
+@contributor
+def contributions(request: HttpRequest) -> HttpResponse:
+    """One page of one's own contributions, newest first."""
+    user, now = request.user, timezone.now()
+    form = ContributionsForm(request.GET)
+    asked = form.cleaned_data if form.is_valid() else {}
+    found, more = browsing.contributions(
+        user,
+        kind=asked.get("kind", ""),
+        outcome=asked.get("outcome", ""),
+        before=asked.get("before"),
+    )
+    context = {
+        "form": form,
+        "entries": _entries(found, user),
+        "is_first_page": not asked.get("before"),
+        "is_filtered": bool(asked.get("kind") or asked.get("outcome")),
+        "more": _url(asked, before=more) if more else "",
+        "newest": _url(asked) if asked.get("before") else "",
+        **_tasks(user, now),
+    }
+    status = 200 if form.is_valid() else FORM_INVALID
+    return render(request, "tasks/contributions.html", context, status=status)
+
+
+def _entries(found: list[Contribution], user: "User") -> list[dict[str, Any]]:
+    config = TreeConfig.current()
+    reasons = fate.reasons([each.message for each in found if _is_own_text(each)])
+    return [_entry(each, user, config, reasons) for each in found]
+
+
+def _is_own_text(contribution: Contribution) -> bool:
+    return contribution.message is not None and contribution.kind in WRITTEN
+
+
+def _entry(
+    contribution: Contribution, user: "User", config: TreeConfig, reasons: dict[Any, list[str]]
+) -> dict[str, Any]:
+    message = contribution.message
+    is_text = _is_own_text(contribution)
+    return {
+        "contribution": contribution,
+        "label": ContributionKind(contribution.kind).label,
+        "message": message,
+        "is_readable": bool(message and (is_text or reading.may_read(message, user))),
+        "status": fate.status(message, config) if message else None,
+        "story": fate.story(message, config) if is_text else "",
+        "reasons": reasons.get(message.pk, []) if is_text else [],
+        "steps": fate.steps(message) if is_text else [],
+    }
+
+
+def _tasks(user: "User", now: datetime) -> dict[str, Any]:
+    return {
+        "open_tasks": [_with_kind(task) for task in browsing.open_tasks(user, now=now)],
+        "kept": [_with_kind(task) for task in browsing.kept_drafts(user, now=now)],
+    }
+
+
+def _with_kind(task: Task) -> dict[str, Any]:
+    return {"task": task, "kind": kinds.KINDS[task.kind]}
+
+
+def _url(asked: dict[str, Any], *, before: int | None = None) -> str:
+    query = {name: asked.get(name) for name in ("kind", "outcome")} | {"before": before}
+    return "?" + urlencode({name: value for name, value in query.items() if value})

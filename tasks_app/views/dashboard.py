@@ -1,0 +1,105 @@
+"""The first page after signing in: what to do next, what waits, and what became of one's work."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from tasks_app import browsing, fate, kinds, selection
+from tasks_app.config import TreeConfig
+from tasks_app.enums import ContributionKind, TaskType
+from tasks_app.forms.work import LanguageForm
+from tasks_app.models import Message
+from tasks_app.views.edges import contributor
+
+if TYPE_CHECKING:
+    from oasst.accounts.models import User
+
+RECENT = 5
+WRITTEN = (ContributionKind.PROMPT, ContributionKind.REPLY)
+
+
+@require_safe
+@contributor
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """What to do next and how things stand."""
+    user, now = request.user, timezone.now()
+    langs = user.contribution_languages
+    available = selection.available_tasks(user, langs, now=now)
+    steps = _first_steps(user)
+    context = {
+        "open_tasks": _with_kinds(user, now),
+        "best": kinds.best_next(available, is_new=not steps["has_reviewed"]),
+        "available": sum(available.values()),
+        "waiting": browsing.waiting(langs),
+        "recent": _recent(user),
+        "steps": steps,
+        "is_settled": all(steps.values()),
+    }
+    return render(request, "tasks/dashboard.html", context)
+
+
+@require_safe
+@contributor
+def task_list(request: HttpRequest) -> HttpResponse:
+    """All kinds of tasks, with how many of each there are for this person."""
+    user, now = request.user, timezone.now()
+    form = LanguageForm(request.GET, langs=user.contribution_languages)
+    langs = form.chosen()
+    available = selection.available_tasks(user, langs, now=now)
+    context = {
+        "sections": _sections(available),
+        "any": kinds.ANY,
+        "total": sum(available.values()),
+        "lang": langs[0] if langs != form.langs else "",
+        "langs": form.langs,
+        "open_tasks": _with_kinds(user, now),
+    }
+    return render(request, "tasks/list.html", context)
+
+
+def _sections(available: dict[TaskType, int]) -> list[dict[str, Any]]:
+    offered = list(kinds.on_offer(TreeConfig.current()))
+    return [
+        {
+            "section": section,
+            "kinds": [
+                {"kind": kind, "count": available.get(TaskType(kind.code), 0)}
+                for kind in offered
+                if kind.section == section
+            ],
+        }
+        for section in kinds.Section
+    ]
+
+
+def _with_kinds(user: "User", now: datetime) -> list[dict[str, Any]]:
+    tasks = browsing.open_tasks(user, now=now)
+    return [{"task": task, "kind": kinds.KINDS[task.kind]} for task in tasks]
+
+
+def _recent(user: "User") -> list[dict[str, Any]]:
+    rows = Message.objects.written_by(user).newest_first().select_related("tree")
+    messages = list(rows[:RECENT])
+    config, reasons = TreeConfig.current(), fate.reasons(messages)
+    return [
+        {
+            "message": message,
+            "status": fate.status(message, config),
+            "story": fate.story(message, config),
+            "reasons": reasons.get(message.pk, []),
+            "steps": fate.steps(message),
+        }
+        for message in messages
+    ]
+
+
+def _first_steps(user: "User") -> dict[str, bool]:
+    return {
+        "has_languages": bool(user.contribution_languages),
+        "has_reviewed": browsing.has_done(user, ContributionKind.LABELS),
+        "has_written": browsing.has_done(user, *WRITTEN),
+    }

@@ -1,0 +1,68 @@
+"""What the views share: who may come in, and how a broken rule is answered to pages and scripts."""
+
+from collections.abc import Callable
+from functools import wraps
+from random import SystemRandom
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
+
+from oasst.lib.errors import DomainError
+from tasks_app.errors import NotAllowed
+
+RNG = SystemRandom()
+FORM_INVALID = 422
+SIGNED_OUT = 401
+
+View = Callable[..., HttpResponse]
+
+
+def contributor(view: View) -> View:
+    """Let in who is signed in, and answer a DomainError that the view does not handle itself."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return _sign_in(request)
+        try:
+            return view(request, *args, **kwargs)
+        except DomainError as error:
+            return problem(request, error)
+
+    return guarded
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """True for our scripts, which ask for JSON by name."""
+    return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
+
+
+def _sign_in(request: HttpRequest) -> HttpResponse:
+    if wants_json(request):
+        text = _("You are signed out. Sign in again in another tab; what you wrote stays here.")
+        return _json_error("signed_out", text, SIGNED_OUT)
+    if getattr(request, "htmx", False):
+        return HttpResponseClientRedirect(reverse("account_login"))
+    return redirect_to_login(request.get_full_path())
+
+
+def problem(request: HttpRequest, error: DomainError) -> HttpResponse:
+    """Say what happened and what to do, in the form that the request understands."""
+    if wants_json(request):
+        return _json_error(error.code, error.message, error.status)
+    if getattr(request, "htmx", False):
+        toast = {"text": error.message, "tone": "error"}
+        return trigger_client_event(HttpResponse(status=error.status), "toast", toast)
+    if isinstance(error, NotAllowed):
+        return render(request, "tasks/not_allowed.html", {"error": error}, status=error.status)
+    if error.status == 404:
+        raise Http404(error.message)
+    return render(request, "tasks/problem.html", {"error": error}, status=error.status)
+
+
+def _json_error(code: str, message: str, status: int) -> JsonResponse:
+    return JsonResponse({"error": {"code": code, "message": message}}, status=status)

@@ -1,0 +1,156 @@
+"""Reading: the list of messages, trees, and what one can say about a message outside of tasks."""
+
+import uuid
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages as toasts
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import trigger_client_event
+
+from oasst.accounts.redirects import wanted_path
+from tasks_app import browsing, reactions, reading
+from tasks_app.enums import TreeState
+from tasks_app.errors import MessageNotFound
+from tasks_app.forms.messages import BrowseForm, FreeLabelForm, ReactionForm, ReportForm
+from tasks_app.models import Message, MessageTree
+from tasks_app.reactions import InvalidReaction
+from tasks_app.views.edges import FORM_INVALID, contributor
+
+
+@require_safe
+@contributor
+def message_list(request: HttpRequest) -> HttpResponse:
+    """Recent messages, one's own, or what a search finds."""
+    form = BrowseForm(request.GET, langs=request.user.contribution_languages)
+    context: dict[str, Any] = {"form": form, "cards": []}
+    if not form.is_valid():
+        return render(request, "tasks/messages.html", context, status=FORM_INVALID)
+    asked = form.cleaned_data
+    found, more = browsing.messages(request.user, form.filter(), asked["before"])
+    context |= {
+        "cards": reading.cards(found, request.user),
+        "is_mine": asked["mine"],
+        "is_filtered": bool(asked["q"] or asked["role"] or asked["state"]),
+        "more": _url(asked, before=more) if more else "",
+        "newest": _url(asked) if asked["before"] else "",
+    }
+    return render(request, "tasks/messages.html", context)
+
+
+def _url(asked: dict[str, Any], **extra: Any) -> str:
+    query = {name: asked[name] for name in ("q", "lang", "role", "state")} | extra
+    query["mine"] = "on" if asked["mine"] else ""
+    return "?" + urlencode({name: value for name, value in query.items() if value})
+
+
+@require_safe
+@contributor
+def message(request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
+    """The tree of a message, with the message marked."""
+    found = get_object_or_404(Message.objects.select_related("tree"), pk=message_id)
+    return _tree_page(request, found.tree, target=found.pk)
+
+
+@require_safe
+@contributor
+def tree(request: HttpRequest, tree_id: uuid.UUID) -> HttpResponse:
+    """A whole tree."""
+    return _tree_page(request, get_object_or_404(MessageTree, pk=tree_id))
+
+
+def _tree_page(
+    request: HttpRequest, found: MessageTree, *, target: uuid.UUID | None = None
+) -> HttpResponse:
+    rows = browsing.tree_messages(found.pk)
+    context = {
+        "tree": found,
+        "state": TreeState(found.state),
+        "root": reading.tree(rows, request.user, target=target),
+        "count": len(rows),
+        "target": target,
+        "is_moderator": request.user.is_moderator,
+    }
+    return render(request, "tasks/tree.html", context)
+
+
+@require_POST
+@contributor
+def react(request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
+    """Give an emoji or take it back."""
+    form = ReactionForm(request.POST)
+    if not form.is_valid():
+        raise InvalidReaction
+    found = _readable(request, message_id)
+    code = form.cleaned_data["code"]
+    found.emojis = reactions.react(found.pk, request.user, code, now=timezone.now())
+    if request.htmx:
+        card = reading.cards([found], request.user)[0]
+        return render(request, "tasks/_reactions.html", {"card": card})
+    return _back(request, found.pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@contributor
+def report(request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
+    """Ask the moderators to look at a message."""
+    found = _readable(request, message_id)
+    form = ReportForm(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        return _dialog(request, "report", found, form)
+    reactions.report(
+        found.pk,
+        request.user,
+        form.cleaned_data["category"],
+        form.cleaned_data["text"],
+        now=timezone.now(),
+    )
+    return _thank(request, found.pk, _("Thank you. The moderators will look at this message."))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@contributor
+def label(request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
+    """Label a message outside of a task."""
+    found = _readable(request, message_id)
+    form = FreeLabelForm(request.POST if request.method == "POST" else None, message=found)
+    if not form.is_valid():
+        return _dialog(request, "labels", found, form)
+    reactions.label_freely(found.pk, request.user, form.values(), now=timezone.now())
+    return _thank(request, found.pk, _("Thank you. Your labels are saved."))
+
+
+def _readable(request: HttpRequest, message_id: uuid.UUID) -> Message:
+    """A message whose text this person sees and that is not deleted. Raises MessageNotFound."""
+    rows = Message.objects.select_related("tree", "user").filter(pk=message_id, deleted=False)
+    found = rows.first()
+    if found is None or not reading.may_read(found, request.user):
+        raise MessageNotFound
+    return found
+
+
+def _dialog(request: HttpRequest, name: str, found: Message, form: Any) -> HttpResponse:
+    """The form in a dialog for scripts, as a page of its own without them."""
+    template = f"tasks/_{name}_form.html" if request.htmx else f"tasks/{name}.html"
+    status = FORM_INVALID if form.is_bound else 200
+    context = {"message": found, "form": form, "back": wanted_path(request)}
+    return render(request, template, context, status=status)
+
+
+def _thank(request: HttpRequest, message_id: uuid.UUID, text: str) -> HttpResponse:
+    if request.htmx:
+        response = HttpResponse()
+        trigger_client_event(response, "toast", {"text": text, "tone": "success"})
+        return trigger_client_event(response, "dialog:done", {})
+    toasts.success(request, text)
+    return _back(request, message_id)
+
+
+def _back(request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
+    """To the page that the form stood on, else to the message."""
+    url = wanted_path(request)
+    return redirect(url) if url else redirect("tasks:message", message_id)

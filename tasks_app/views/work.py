@@ -1,0 +1,206 @@
+"""The page of one task: show it, take the answer, keep drafts, hold the place, skip."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages as toasts
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from oasst.lib.errors import DomainError
+from tasks_app import assignment, interactions, kinds, languages
+from tasks_app.assignment import Material
+from tasks_app.config import TreeConfig
+from tasks_app.errors import DuplicateText, InvalidRanking, TextEmpty, TextInvalid, TextTooLong
+from tasks_app.forms import work as forms
+from tasks_app.labels import InvalidLabels
+from tasks_app.models import Task
+from tasks_app.views import handout
+from tasks_app.views.edges import FORM_INVALID, contributor, wants_json
+
+# Errors that the person can put right on the same page.
+_TO_CORRECT = (TextEmpty, TextTooLong, TextInvalid, DuplicateText, InvalidLabels, InvalidRanking)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@contributor
+def work(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
+    """Show a task, or take its answer."""
+    now = timezone.now()
+    task = assignment.find(task_id, request.user)
+    shown = assignment.material(task)
+    if request.method == "POST":
+        return _submit(request, task, shown, now)
+    ended = assignment.why_ended(task, shown, now=now)
+    if task.done_at or ended:
+        return _ended(request, task, shown, error=ended, status=200)
+    draft = task.draft.body if hasattr(task, "draft") else None
+    return _show(request, task, shown, forms.for_task(task, shown.replies, initial=draft))
+
+
+def _submit(request: HttpRequest, task: Task, shown: Material, now: datetime) -> HttpResponse:
+    form = forms.for_task(task, shown.replies, data=request.POST)
+    if not form.is_valid():
+        return _show(request, task, shown, form, status=FORM_INVALID)
+    try:
+        _store(task, form, request.user, now)
+    except _TO_CORRECT as error:
+        form.add_error(None, error.message)
+        return _show(request, task, shown, form, status=error.status)
+    except DomainError as error:
+        entered = form.draft().get("text", "")
+        return _ended(request, task, shown, error=error, status=error.status, entered=entered)
+    toasts.success(request, _thanks(task))
+    return handout.after(request, task)
+
+
+def _store(task: Task, form: Any, user: Any, now: datetime) -> None:
+    if task.type.is_writing:
+        interactions.submit_reply(
+            task.pk, user, form.cleaned_data["text"], now=now, provenance=form.provenance()
+        )
+    elif task.type.is_labeling:
+        interactions.submit_labels(task.pk, user, form.values(), now=now)
+    else:
+        interactions.submit_ranking(
+            task.pk,
+            user,
+            form.groups(),
+            now=now,
+            not_rankable=form.not_rankable(),
+            reason=form.full_reason(),
+        )
+
+
+def _thanks(task: Task) -> str:
+    if task.type.is_writing:
+        return _("Thank you. Others review your message now; see “My contributions” for more.")
+    if task.type.is_labeling:
+        return _("Thank you, your review counts.")
+    return _("Thank you, your order counts.")
+
+
+def _show(
+    request: HttpRequest,
+    task: Task,
+    shown: Material,
+    form: Any,
+    *,
+    status: int = 200,
+    **extra: Any,
+) -> HttpResponse:
+    """The task's page with the form as it stands. A task that is over shows what became of it."""
+    now = timezone.now()
+    ended = assignment.why_ended(task, shown, now=now)
+    if task.done_at or ended:
+        return _ended(request, task, shown, error=ended, status=409)
+    context = {
+        **_about(task, shown),
+        "form": form,
+        "skip_form": forms.SkipForm(),
+        "hold": assignment.hold(task, now=now),
+        "draft": getattr(task, "draft", None),
+        "limit": TreeConfig.current().message_size_limit,
+        **extra,
+    }
+    return render(request, _template(task), context, status=status)
+
+
+def _template(task: Task) -> str:
+    if task.type.is_writing:
+        return "tasks/write.html"
+    return "tasks/label.html" if task.type.is_labeling else "tasks/rank.html"
+
+
+def _about(task: Task, shown: Material) -> dict[str, Any]:
+    kind = kinds.KINDS[task.kind]
+    return {
+        "task": task,
+        "kind": kind,
+        "guide": f"pages/guidelines/{kind.guide}.html",
+        "thread": shown.thread,
+        "replies": [reply for group in assignment.same_texts(shown.replies) for reply in group],
+        "is_origin_open": assignment.is_origin_open(shown.replies),
+    }
+
+
+def _ended(
+    request: HttpRequest,
+    task: Task,
+    shown: Material,
+    *,
+    error: DomainError | None,
+    status: int,
+    entered: str = "",
+) -> HttpResponse:
+    """The page of a task that is over: what was stored, and every word that was not."""
+    draft = task.draft.body.get("text", "") if hasattr(task, "draft") else ""
+    context = {
+        **_about(task, shown),
+        "error": error,
+        "entered": entered or draft,
+        "stored": assignment.stored(task, shown) if task.done_at else None,
+        "may_reclaim": error is not None and error.code in {"task_expired", "slot_taken"},
+        "is_open": task.is_open,
+    }
+    return render(request, "tasks/ended.html", context, status=status)
+
+
+@require_POST
+@contributor
+def skip(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
+    """Give a task back and go on to the next."""
+    task = assignment.find(task_id, request.user)
+    form = forms.SkipForm(request.POST)
+    reason = form.text() if form.is_valid() else ""
+    interactions.skip(task.pk, request.user, reason=reason, now=timezone.now())
+    toasts.info(request, _("Skipped. This one will not be offered to you again."))
+    return handout.after(request, task)
+
+
+@require_POST
+@contributor
+def keep_draft(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
+    """Keep what was entered so far; called by the open page every few seconds."""
+    task = assignment.find(task_id, request.user)
+    form = forms.for_task(task, assignment.material(task).replies, data=request.POST)
+    draft = interactions.save_draft(task.pk, request.user, form.draft(), now=timezone.now())
+    if wants_json(request):
+        return JsonResponse({"saved_at": draft.saved_at.isoformat()})
+    toasts.success(request, _("Your draft is saved. You find it under “My contributions”."))
+    return redirect("tasks:work", task.pk)
+
+
+@require_POST
+@contributor
+def heartbeat(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
+    """Hold the place for longer, while somebody works on it."""
+    until = interactions.extend(task_id, request.user, now=timezone.now())
+    if wants_json(request):
+        return JsonResponse({"reserved_until": until.isoformat()})
+    return redirect("tasks:work", task_id)
+
+
+@require_POST
+@contributor
+def preview(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
+    """The text as readers will see it, and a hint if it seems to be in another language."""
+    task = assignment.find(task_id, request.user)
+    form = forms.WritingForm(request.POST)
+    text = form.draft().get("text", "")
+    context = {"task": task, "text": text, "hint": _other_language(text, task.lang, request.user)}
+    if request.htmx:
+        return render(request, "tasks/_preview.html", context)
+    return _show(request, task, assignment.material(task), form, preview=context)
+
+
+def _other_language(text: str, lang: str, user: Any) -> dict[str, Any] | None:
+    """Which language a text seems to be in, if that is surely not `lang`."""
+    detected = languages.detect(text)
+    if detected is None or languages.matches(lang, detected):
+        return None
+    return {"lang": detected.lang, "is_mine": detected.lang in user.contribution_languages}
