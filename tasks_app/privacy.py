@@ -1,0 +1,65 @@
+"""What the data collection holds about a person: handed out by `collect`, taken away by `erase`."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from oasst.accounts.models import User
+from tasks_app import moderation
+from tasks_app.models import (
+    Contribution,
+    Draft,
+    Message,
+    MessageRevision,
+    ModerationAction,
+    Ranking,
+    Reaction,
+    Report,
+    Task,
+    TextLabels,
+)
+
+# section → (rows that are the person's, the columns that say something)
+SECTIONS = {
+    "messages": (
+        Message.objects,
+        "user",
+        "id tree_id parent_id role text lang detected_lang depth deleted review_count "
+        "review_result rank edited provenance created_at",
+    ),
+    "edits": (MessageRevision.objects, "user", "message_id text reason created_at"),
+    "reviews": (TextLabels.objects, "user", "message_id kind values created_at"),
+    "rankings": (Ranking.objects, "user", "parent_id groups not_rankable reason created_at"),
+    "reactions": (Reaction.objects, "user", "message_id code created_at"),
+    "reports": (Report.objects, "user", "id message_id category text state created_at resolved_at"),
+    "tasks": (
+        Task.objects,
+        "user",
+        "id kind lang message_id created_at expires_at done_at skipped_at skip_reason",
+    ),
+    "drafts": (Draft.objects, "task__user", "task_id body saved_at kept_because"),
+    "journal": (Contribution.objects, "user", "kind task_kind message_id lang data created_at"),
+    "moderation": (ModerationAction.objects, "user_id", "action reason created_at"),
+}
+
+
+def collect(user: User) -> dict[str, Iterable[dict[str, Any]]]:
+    """Section → rows of plain values, streamed; oldest first where rows are numbered."""
+    return {
+        section: rows.filter(**{owner: user.pk})
+        .order_by("pk")
+        .values(*columns.split())
+        .iterator(chunk_size=500)
+        for section, (rows, owner, columns) in SECTIONS.items()
+    }
+
+
+def erase(user: User, *, now: datetime) -> None:
+    """Remove drafts and open tasks and give back their slots. What was submitted stays.
+
+    Takes one tree's lock at a time, so it must not run inside a transaction; may run twice.
+    """
+    moderation.free_reservations(user, now=now)
+    Draft.objects.filter(task__user=user).delete()
+    Task.objects.filter(user=user, done_at=None, skipped_at=None).delete()
+    Task.objects.filter(user=user).exclude(skip_reason="").update(skip_reason="")
