@@ -22,10 +22,11 @@ class AddressField(forms.EmailField):
         super().__init__(max_length=254, widget=forms.EmailInput(attributes), **kwargs)
 
     def clean(self, value: Any) -> str:
-        email: str = super().clean(value).lower()
+        email: str = super().clean(value)
+        # Before lowering: the Kelvin sign, for one, lowers to a plain k.
         if not email.rpartition("@")[0].isascii():
             raise ValidationError(_("The part before @ can only have plain letters and digits."))
-        return email
+        return email.lower()
 
 
 class SignInForm(forms.Form):

@@ -11,8 +11,11 @@ from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from oasst.accounts.models import RateBucket
+from oasst.lib.errors import DomainError
 
 MAILS_PER_ADDRESS_AND_HOUR = 10
 REQUESTS_PER_IP_AND_HOUR = 20
@@ -20,19 +23,38 @@ TRIES_PER_IP_AND_HOUR = 20
 _HOUR_S = 3600
 
 
-def take_mail(email: str, *, now: datetime) -> int:
-    """Count one mail to `email`. Returns 0, or the seconds to wait if there were too many."""
-    return _take("mail", fold(email), per_hour=MAILS_PER_ADDRESS_AND_HOUR, now=now)
+class TooMany(DomainError):
+    """Somebody is over a limit; `retry_after_s` says for how long."""
+
+    code, status = "too_many", 429
+
+    def __init__(self, reason: str, retry_after_s: int) -> None:
+        minutes = ceil(retry_after_s / 60)
+        again = ngettext("Try again in %d minute.", "Try again in %d minutes.", minutes) % minutes
+        super().__init__(f"{reason} {again}")
+        self.retry_after_s = retry_after_s
 
 
-def take_request(ip: str, *, now: datetime) -> int:
-    """Count one asked-for mail from `ip`. Returns 0, or the seconds to wait."""
-    return _take("request", ip, per_hour=REQUESTS_PER_IP_AND_HOUR, now=now)
+def take_mail(email: str, *, now: datetime) -> None:
+    """Count one mail to `email`. Raises TooMany."""
+    wait_s = _take("mail", fold(email), per_hour=MAILS_PER_ADDRESS_AND_HOUR, now=now)
+    if wait_s:
+        reason = _("Many mails were sent to this address. The links in them work for 15 minutes.")
+        raise TooMany(reason, wait_s)
 
 
-def take_try(ip: str, *, now: datetime) -> int:
-    """Count one typed code or followed link from `ip`. Returns 0, or the seconds to wait."""
-    return _take("try", ip, per_hour=TRIES_PER_IP_AND_HOUR, now=now)
+def take_request(ip: str, *, now: datetime) -> None:
+    """Count one asked-for mail from `ip`. Raises TooMany."""
+    wait_s = _take("request", ip, per_hour=REQUESTS_PER_IP_AND_HOUR, now=now)
+    if wait_s:
+        raise TooMany(_("Many mails were asked for from your network."), wait_s)
+
+
+def take_try(ip: str, *, now: datetime) -> None:
+    """Count one typed code or followed link from `ip`. Raises TooMany."""
+    wait_s = _take("try", ip, per_hour=TRIES_PER_IP_AND_HOUR, now=now)
+    if wait_s:
+        raise TooMany(_("There were many attempts to sign in from your network."), wait_s)
 
 
 def give_try_back(ip: str) -> None:
@@ -74,6 +96,7 @@ def delete_idle(*, now: datetime) -> int:
 
 
 def _take(scope: str, key: str, *, per_hour: int, now: datetime) -> int:
+    """Take one token. Returns 0, or the seconds until there is one."""
     hashed = _key(scope, key)
     start = RateBucket(key=hashed, tokens=per_hour, updated_at=now)
     with transaction.atomic():

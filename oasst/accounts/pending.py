@@ -10,25 +10,13 @@ from datetime import datetime
 from uuid import UUID
 
 from django.http import HttpRequest
-from django.utils.translation import get_language, ngettext
-from django.utils.translation import gettext as _
+from django.utils.translation import get_language
 
 from oasst.accounts import limits, magic_link
 from oasst.accounts.enums import CodePurpose
 from oasst.accounts.models import EmailCode, User
-from oasst.lib.errors import DomainError
 
 MOST_MAILS = 5
-
-
-class TooManyMails(DomainError):
-    """Raised with the seconds to wait."""
-
-    code, status = "too_many_mails", 429
-
-    def __init__(self, message: str, retry_after_s: int) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True)
@@ -64,8 +52,9 @@ def ask(
     next_url: str = "",
     user: User | None = None,
 ) -> None:
-    """Ask for a mail and remember it. Raises TooManyMails."""
-    _check_limits(request, email, now=now)
+    """Ask for a mail and remember it. Raises limits.TooMany."""
+    limits.take_request(limits.client_ip(request), now=now)
+    limits.take_mail(email, now=now)
     asked = magic_link.ask(
         email, purpose, now=now, user=user, next_url=next_url, language=get_language() or "en"
     )
@@ -76,18 +65,6 @@ def ask(
         "ids": [str(pk) for pk in [*ids, asked.pk]][-MOST_MAILS:],
         "next": next_url,
     }
-
-
-def _check_limits(request: HttpRequest, email: str, *, now: datetime) -> None:
-    wait_s = limits.take_request(limits.client_ip(request), now=now)
-    text = _("Many mails were asked for from your network.")
-    if not wait_s:
-        wait_s = limits.take_mail(email, now=now)
-        text = _("Many mails were sent to this address. The links in them work for 15 minutes.")
-    if wait_s:
-        minutes = -(-wait_s // 60)
-        again = ngettext("Try again in %d minute.", "Try again in %d minutes.", minutes) % minutes
-        raise TooManyMails(f"{text} {again}", wait_s)
 
 
 def _key(purpose: CodePurpose) -> str:

@@ -10,7 +10,7 @@ MAX_LENGTH = 500
 
 def safe_path(url: str | None) -> str:
     """`url` if it is a path of this site, else an empty string."""
-    if not url or len(url) > MAX_LENGTH or not url.startswith("/"):
+    if not url or len(url) > MAX_LENGTH or not url.startswith("/") or not url.isprintable():
         return ""
     return url if url_has_allowed_host_and_scheme(url, allowed_hosts=None) else ""
 

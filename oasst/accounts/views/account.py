@@ -85,7 +85,7 @@ def change_email(request: HttpRequest) -> HttpResponse:
         email, now = form.cleaned_data["email"], timezone.now()
         try:
             pending.ask(request, email, CodePurpose.CHANGE_EMAIL, now=now, user=user)
-        except pending.TooManyMails as error:
+        except limits.TooMany as error:
             form.add_error(None, error.message)
             headers, status = {"Retry-After": str(error.retry_after_s)}, error.status
         else:
@@ -105,10 +105,9 @@ def email_code(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _email_page(request, new_address, form, status=400)
     ip, now = limits.client_ip(request), timezone.now()
-    if wait_s := limits.take_try(ip, now=now):
-        return too_many_requests(request, retry_after_s=wait_s)
     typed = form.cleaned_data["code"]
     try:
+        limits.take_try(ip, now=now)
         asked = magic_link.redeem_code(waiting.ids, typed, CodePurpose.CHANGE_EMAIL, now=now)
         _change(asked, now=now)
     except DomainError as error:
@@ -127,10 +126,11 @@ def email_link(request: HttpRequest, token: str) -> HttpResponse:
         if request.method != "POST":
             asked = magic_link.look_up(token, CodePurpose.CHANGE_EMAIL, now=now)
             return render(request, "accounts/email_link.html", {"asked": asked})
-        if wait_s := limits.take_try(ip, now=now):
-            return too_many_requests(request, retry_after_s=wait_s)
+        limits.take_try(ip, now=now)
         asked = magic_link.redeem_token(token, CodePurpose.CHANGE_EMAIL, now=now)
         _change(asked, now=now)
+    except limits.TooMany as error:
+        return too_many_requests(request, retry_after_s=error.retry_after_s)
     except DomainError as error:
         return render(request, "accounts/link_failed.html", {"error": error}, status=error.status)
     limits.give_try_back(ip)

@@ -48,7 +48,7 @@ def login(request: HttpRequest) -> HttpResponse:
         email = form.cleaned_data["email"]
         try:
             pending.ask(request, email, CodePurpose.SIGN_IN, now=timezone.now(), next_url=next_url)
-        except pending.TooManyMails as error:
+        except limits.TooMany as error:
             form.add_error(None, error.message)
             headers, status = {"Retry-After": str(error.retry_after_s)}, error.status
         else:
@@ -87,7 +87,7 @@ def resend(request: HttpRequest) -> HttpResponse:
     try:
         pending.ask(request, waiting.email, CodePurpose.SIGN_IN, now=now, next_url=waiting.next_url)
         messages.success(request, _("We are sending another mail."))
-    except pending.TooManyMails as error:
+    except limits.TooMany as error:
         messages.error(request, error.message)
     return redirect("accounts:sent")
 
@@ -103,10 +103,9 @@ def code(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _sent_page(request, form)
     ip, now = limits.client_ip(request), timezone.now()
-    if wait_s := limits.take_try(ip, now=now):
-        return too_many_requests(request, retry_after_s=wait_s)
     typed = form.cleaned_data["code"]
     try:
+        limits.take_try(ip, now=now)
         asked = magic_link.redeem_code(waiting.ids, typed, CodePurpose.SIGN_IN, now=now)
     except DomainError as error:
         form.add_error("code", error.message)
@@ -125,6 +124,8 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
             asked = magic_link.look_up(token, CodePurpose.SIGN_IN, now=now)
             return render(request, "accounts/link.html", {"asked": asked})
         return _redeem_link(request, token, now=now)
+    except limits.TooMany as error:
+        return too_many_requests(request, retry_after_s=error.retry_after_s)
     except DomainError as error:
         return render(request, "accounts/link_failed.html", {"error": error}, status=error.status)
 
@@ -148,8 +149,7 @@ def inactive(request: HttpRequest) -> HttpResponse:
 
 def _redeem_link(request: HttpRequest, token: str, *, now: datetime) -> HttpResponse:
     ip = limits.client_ip(request)
-    if wait_s := limits.take_try(ip, now=now):
-        return too_many_requests(request, retry_after_s=wait_s)
+    limits.take_try(ip, now=now)
     asked = magic_link.redeem_token(token, CodePurpose.SIGN_IN, now=now)
     limits.give_try_back(ip)
     return _sign_in(request, asked, method="email_link")

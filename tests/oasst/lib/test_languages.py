@@ -19,26 +19,26 @@ from oasst.lib import languages
         ("", None),
     ],
 )
-def test_match_finds_the_code_of_a_tag(tag: str, code: str | None):
+def test_match_finds_the_code_of_a_tag(tag: str, code: str | None) -> None:
     assert languages.match(tag) == code
 
 
-def test_guess_orders_by_weight_and_drops_refused_and_repeated_languages():
+def test_guess_orders_by_weight_and_drops_refused_and_repeated_languages() -> None:
     header = "en;q=0.5, de-AT, de;q=0.9, fr;q=0, tlh"
 
     assert languages.guess(header) == ["de", "en"]
 
 
-def test_guess_takes_at_most_three_languages():
+def test_guess_takes_at_most_three_languages() -> None:
     assert languages.guess("sv,da,fi,is,et") == ["sv", "da", "fi"]
 
 
 @pytest.mark.parametrize("header", ["", "*", ";;;,,", "en;q=nan", "x" * 100_000, "tlh;q=1"])
-def test_guess_falls_back_to_english_when_the_header_says_nothing(header: str):
+def test_guess_falls_back_to_english_when_the_header_says_nothing(header: str) -> None:
     assert languages.guess(header) == ["en"]
 
 
-def test_name_is_the_languages_own_word_and_an_unknown_code_stays():
+def test_name_is_the_languages_own_word_and_an_unknown_code_stays() -> None:
     assert languages.name("de") == "Deutsch"
     assert languages.name("de-CH") == "Deutsch"
     assert languages.name("tlh") == "tlh"
