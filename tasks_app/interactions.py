@@ -217,8 +217,9 @@ def skip(task_id: uuid.UUID, user: "User", *, now: datetime, reason: str = "") -
     task.save(update_fields=["skipped_at", "skip_reason", "holds_slot"])
     journal.record(ContributionKind.SKIP, user=user, now=now, message=task.message, task=task)
     if tree and task.message:
-        reactions.add_mark(task.message, user, _skip_mark(task.type), now=now)
-        moderation.auto_moderate(tree, task.message, config=config, now=now)
+        mark = _skip_mark(task.type)
+        reactions.add_mark(task.message, user, mark, now=now)
+        moderation.auto_moderate(tree, task.message, mark, config=config, now=now)
         trees.advance(tree, config=config, now=now)
     return task
 

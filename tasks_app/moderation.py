@@ -87,26 +87,32 @@ class NotYours(DomainError):
 
 
 def auto_moderate(
-    tree: MessageTree, message: Message, *, config: TreeConfig, now: datetime
+    tree: MessageTree, message: Message, mark: str, *, config: TreeConfig, now: datetime
 ) -> bool:
-    """Apply the automatic rules after a red flag or a skip; True if they did something.
+    """Apply the automatic rules after `mark` was added to a message; True if they did something.
 
-    Caller holds the tree's row lock and advances the tree. Source: reference 2.7.
+    What a moderator restored stays until the next such mark. Caller holds the tree's row lock and
+    advances the tree. Source: reference 2.7.
     """
     if not config.auto_mod_enabled or TreeState(tree.state) not in _AUTO_MODERATED:
         return False
-    flags = message.emojis.get(Emoji.RED_FLAG, 0)
-    skips = message.emojis.get(SkipMark.REPLY, 0)
-    if flags >= config.auto_mod_red_flags and message.is_root:
-        trees.enter(tree, TreeState.ABORTED_LOW_GRADE, now=now, reason=f"{flags} red flags")
-    elif flags >= config.auto_mod_red_flags:
-        _delete_below(tree, message)
-        record(Kind.AUTO_DELETE, actor=None, reason=f"{flags} red flags", now=now, message=message)
-    elif skips >= config.auto_mod_max_skip_reply:
-        trees.enter(tree, TreeState.HALTED_BY_MODERATOR, now=now, reason=f"{skips} skips")
+    count = message.emojis.get(mark, 0)
+    if mark == Emoji.RED_FLAG and count >= config.auto_mod_red_flags:
+        _end_flagged(tree, message, f"{count} red flags", now)
+    elif mark == SkipMark.REPLY and count >= config.auto_mod_max_skip_reply:
+        trees.enter(tree, TreeState.HALTED_BY_MODERATOR, now=now, reason=f"{count} skips")
     else:
         return False
     return True
+
+
+def _end_flagged(tree: MessageTree, message: Message, reason: str, now: datetime) -> None:
+    """A flagged prompt ends its tree, a flagged reply is deleted."""
+    if message.is_root:
+        trees.enter(tree, TreeState.ABORTED_LOW_GRADE, now=now, reason=reason)
+    else:
+        _delete_below(tree, message)
+        record(Kind.AUTO_DELETE, actor=None, reason=reason, now=now, message=message)
 
 
 @transaction.atomic

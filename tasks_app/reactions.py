@@ -57,7 +57,7 @@ def react(
         _remove(message, user, code)
         return message.emojis
     _add(message, user, Emoji(code), now)
-    _settle(tree, message, now)
+    _settle(tree, message, code, now)
     return message.emojis
 
 
@@ -86,8 +86,8 @@ def report(
     _put_labels(message, user, LabelKind.REPORT, {category: 1.0}, now)
     if not Reaction.objects.filter(message=message, user=user, code=Emoji.RED_FLAG).exists():
         _add(message, user, Emoji.RED_FLAG, now)
+        _settle(tree, message, Emoji.RED_FLAG, now)
     journal.record(ContributionKind.REPORT, user=user, now=now, message=message)
-    _settle(tree, message, now)
     return stored
 
 
@@ -154,7 +154,7 @@ def _put_labels(
     return label_set
 
 
-def _settle(tree: MessageTree, message: Message, now: datetime) -> None:
+def _settle(tree: MessageTree, message: Message, mark: str, now: datetime) -> None:
     config = TreeConfig.current()
-    if moderation.auto_moderate(tree, message, config=config, now=now):
+    if moderation.auto_moderate(tree, message, mark, config=config, now=now):
         trees.advance(tree, config=config, now=now)

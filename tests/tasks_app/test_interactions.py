@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from oasst.accounts.models import User
-from tasks_app import interactions, moderation, trees
+from tasks_app import interactions, labels, moderation, trees
 from tasks_app.enums import ContributionKind, TaskType, TreeState
 from tasks_app.errors import (
     AlreadySubmitted,
@@ -395,7 +395,7 @@ def late_reviewers(message: Message, count: int) -> list[tuple[Task, User]]:
             (
                 hand_out(
                     user,
-                    factories.labels.review_kind(message.role, is_root=False),
+                    labels.review_kind(message.role, is_root=False),
                     message,
                     now=when,
                 ),
