@@ -6,14 +6,15 @@ import logging
 import socket
 import sys
 import time
-import urllib.request
-from urllib.error import URLError
+from collections.abc import Callable
+from functools import partial
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from oasst.lib import services
+from oasst.lib.probe import is_ready
 from oasst.lib.supervisor import Program, supervise
 
 logger = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Command(BaseCommand):
             Program("worker", [*manage, "rqworker", "default", "--with-scheduler"]),
             Program("cron", [*manage, "cron"]),
         ]
-        watch = _Watch(self, f"http://{bind}:{port}/readyz", sign_in)
+        watch = _Watch(self, partial(is_ready, port, bind), sign_in)
         supervise(programs, each_tick=watch.tick)
         services.stop(only_if_unused=True)
         self.stdout.write("Stopped.")
@@ -53,9 +54,11 @@ class Command(BaseCommand):
 class _Watch:
     """Greets once the site answers, and restarts embedded services that were killed."""
 
-    def __init__(self, command: BaseCommand, probe: str, sign_in: list[str]) -> None:
+    def __init__(
+        self, command: BaseCommand, answers: Callable[[], bool], sign_in: list[str]
+    ) -> None:
         self.command = command
-        self.probe = probe
+        self.answers = answers
         self.sign_in = sign_in
         self.is_greeted = False
         self.next_check_s = 0.0
@@ -65,7 +68,7 @@ class _Watch:
         if now >= self.next_check_s:
             self.next_check_s = now + CHECK_SERVICES_EVERY_S
             _ensure_services()
-        if not self.is_greeted and _answers(self.probe):
+        if not self.is_greeted and self.answers():
             self.is_greeted = True
             self._greet()
 
@@ -94,11 +97,3 @@ def _ensure_services() -> None:
         services.ensure()
     except services.ServiceError as error:
         logger.error("%s", error)  # tried again in a moment
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as response:
-            return bool(response.status == 200)
-    except (URLError, OSError):
-        return False

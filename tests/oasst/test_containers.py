@@ -1,0 +1,141 @@
+"""Images and compose file: valid, and every command and file they name exists.
+
+No container engine is needed; what only an engine can tell is not tested here.
+"""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from compose_spec import PyCompose
+from django.core.management import get_commands
+
+from oasst.lib.env import BASE_DIR
+
+DOCKERFILE = (BASE_DIR / "Dockerfile").read_text(encoding="utf-8")
+COMPOSE: dict[str, Any] = yaml.safe_load((BASE_DIR / "compose.yaml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+
+
+def manage_commands(text: str) -> list[str]:
+    return re.findall(r"manage\.py (\w+)", text)
+
+
+def copied_paths() -> list[str]:
+    lines = re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, flags=re.MULTILINE)
+    return [path for line in lines for path in shlex.split(line)[:-1]]
+
+
+def test_dockerfile_has_nothing_to_complain_about() -> None:
+    hadolint = Path(sys.executable).with_name("hadolint")
+
+    result = subprocess.run(
+        [hadolint, "--no-color", "Dockerfile"],
+        cwd=BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (result.returncode, result.stdout) == (0, "")
+
+
+def test_dockerfile_runs_the_site_without_root() -> None:
+    web = DOCKERFILE.split(" AS web\n")[1].split("\nFROM")[0]
+
+    user = re.findall(r"^USER (\d+)$", web, flags=re.MULTILINE)
+
+    assert len(user) == 1
+    assert int(user[0]) > 0
+    assert web.index("USER ") < web.index("CMD ")
+
+
+@pytest.mark.parametrize("path", copied_paths())
+def test_what_the_dockerfile_copies_exists(path: str) -> None:
+    assert (BASE_DIR / path).exists()
+
+
+def test_stages_that_the_dockerfile_builds_on_exist() -> None:
+    stages = re.findall(r"^FROM \S+ AS (\w[\w-]*)$", DOCKERFILE, flags=re.MULTILINE)
+    sources = re.findall(r"--from=(\S+)", DOCKERFILE)
+
+    assert set(sources) <= set(stages)
+    assert {service["build"]["target"] for service in OURS.values()} <= set(stages)
+
+
+def test_compose_file_follows_the_specification() -> None:
+    parsed = PyCompose.from_dict({k: v for k, v in COMPOSE.items() if not k.startswith("x-")})
+
+    assert set(parsed.service_names()) == {
+        *("web", "worker", "cron", "migrate", "postgres", "redis", "mailpit"),
+    }
+
+
+def test_compose_serves_the_site_on_3000_and_mails_on_1080_to_this_machine_only() -> None:
+    ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+
+    assert ports == {"web": ["127.0.0.1:3000:3000"], "mailpit": ["127.0.0.1:1080:8025"]}
+    assert "EXPOSE 3000" in DOCKERFILE
+
+
+def test_compose_waits_for_servers_that_are_healthy() -> None:
+    waited_for = {
+        name
+        for service in SERVICES.values()
+        for name, how in service.get("depends_on", {}).items()
+        if how["condition"] == "service_healthy"
+    }
+
+    assert waited_for == {"postgres", "redis"}
+    assert all("test" in SERVICES[name]["healthcheck"] for name in (*waited_for, "mailpit"))
+
+
+def test_volumes_of_compose_are_declared() -> None:
+    used = {
+        volume.split(":")[0]
+        for service in SERVICES.values()
+        for volume in service.get("volumes", [])
+    }
+
+    assert used == set(COMPOSE["volumes"])
+
+
+def test_commands_of_images_and_compose_exist() -> None:
+    commands = manage_commands(DOCKERFILE)
+    for service in OURS.values():
+        commands += manage_commands(service.get("command", ""))
+
+    assert {"collectstatic", "migrate", "rqworker", "cron"} <= set(commands)
+    assert set(commands) <= set(get_commands())
+    assert (BASE_DIR / "oasst" / "lib" / "probe.py").exists()
+    assert '"oasst.lib.probe"' in DOCKERFILE
+
+
+def test_development_container_names_what_exists() -> None:
+    container = json.loads((BASE_DIR / ".devcontainer" / "devcontainer.json").read_text())
+    script = BASE_DIR / container["postCreateCommand"]
+
+    assert os.access(script, os.X_OK)
+    assert "make setup-dev" in script.read_text()
+    assert re.search(r"^setup-dev:", (BASE_DIR / "Makefile").read_text(), flags=re.MULTILINE)
+
+
+def test_every_setting_is_documented_in_the_example() -> None:
+    example = (BASE_DIR / ".env.example").read_text(encoding="utf-8")
+    sources = [*(BASE_DIR / "oasst").rglob("*.py"), BASE_DIR / "tests" / "settings.py"]
+    pattern = re.compile(
+        r"(?:env\.(?:text|secret|flag|integer|items|choice)|environ\.get)\(\s*\"(\w+)\""
+    )
+    names = {name for path in sources for name in pattern.findall(path.read_text(encoding="utf-8"))}
+    documented = set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", example, flags=re.MULTILINE))
+
+    assert names - documented - {"PYTEST_XDIST_WORKER"} == set()
+    assert "SECRET_KEY" in names
