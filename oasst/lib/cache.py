@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 logger = logging.getLogger(__name__)
-PATIENCE = {"socket_connect_timeout": 1, "socket_timeout": 1}
+PATIENCE: dict[str, Any] = {"socket_connect_timeout": 1, "socket_timeout": 1}
 
 
 def _try(call: Callable[..., Any], *args: Any, otherwise: Any = None) -> Any:
@@ -25,31 +25,31 @@ class _Client(RedisCacheClient):
     def __init__(self, servers: list[str], **options: Any) -> None:
         super().__init__(servers, retry=Retry(NoBackoff(), 1), **PATIENCE, **options)
 
-    def add(self, key: str, value: Any, timeout: int | None) -> bool:
+    def add(self, key: Any, value: Any, timeout: Any) -> bool:
         return _try(super().add, key, value, timeout, otherwise=True)
 
-    def get(self, key: str, default: Any) -> Any:
+    def get(self, key: Any, default: Any) -> Any:
         return _try(super().get, key, default, otherwise=default)
 
-    def set(self, key: str, value: Any, timeout: int | None) -> None:
+    def set(self, key: Any, value: Any, timeout: Any) -> None:
         _try(super().set, key, value, timeout)
 
-    def touch(self, key: str, timeout: int | None) -> bool:
+    def touch(self, key: Any, timeout: Any) -> bool:
         return _try(super().touch, key, timeout, otherwise=False)
 
-    def delete(self, key: str) -> bool:
+    def delete(self, key: Any) -> bool:
         return _try(super().delete, key, otherwise=False)
 
-    def get_many(self, keys: list[str]) -> dict[str, Any]:
+    def get_many(self, keys: Any) -> dict[Any, Any]:
         return _try(super().get_many, keys, otherwise={})
 
-    def set_many(self, data: dict[str, Any], timeout: int | None) -> None:
+    def set_many(self, data: Any, timeout: Any) -> None:
         _try(super().set_many, data, timeout)
 
-    def delete_many(self, keys: list[str]) -> None:
+    def delete_many(self, keys: Any) -> None:
         _try(super().delete_many, keys)
 
-    def has_key(self, key: str) -> bool:
+    def has_key(self, key: Any) -> bool:
         return _try(super().has_key, key, otherwise=False)
 
 
