@@ -1,0 +1,160 @@
+"""Journeys: a real Chromium drives a real daphne with a worker, on a database of their own.
+
+They run in a pytest process apart from the other tests (`make test-browser`).
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from playwright.sync_api import ConsoleMessage, Page
+from pytest_django import DjangoDbBlocker
+
+from oasst.accounts.models import User
+from oasst.lib import services
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+START_TIMEOUT_S = 60
+
+# Playwright's event loop runs in this thread; the ORM is only used between its calls.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    missing = pytest.mark.skip(reason="no Chromium on PATH or in CHROMIUM")
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            if CHROMIUM is None:
+                item.add_marker(missing)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    return {"executable_path": CHROMIUM, "args": CHROMIUM_ARGUMENTS}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(site: str) -> dict[str, Any]:
+    return {"base_url": site, "locale": "en-GB", "viewport": {"width": 1280, "height": 800}}
+
+
+@pytest.fixture(scope="session")
+def site(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """The address of a running site on the test database."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    folder = Path(settings.VAR_DIR) / "journeys"
+    folder.mkdir(parents=True, exist_ok=True)
+    environment = _site_environment(address)
+    daphne = ["-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "oasst.asgi:application"]
+    worker = ["manage.py", "rqworker", "default"]
+    processes = [
+        _start(words, folder / f"{name}.log", environment)
+        for name, words in (("web", daphne), ("worker", worker))
+    ]
+    try:
+        _wait_until_ready(f"{address}/readyz", processes[0], folder / "web.log")
+        yield address
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait(30)
+
+
+def _site_environment(address: str) -> dict[str, str]:
+    parts = urlsplit(services.database_url())
+    database = urlunsplit(parts._replace(path="/" + connection.settings_dict["NAME"]))
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "oasst.settings",
+        "DEBUG": "true",
+        "DATABASE_URL": database,
+        "REDIS_URL": settings.REDIS_URL,
+        "SITE_URL": address,
+    }
+
+
+def _start(words: list[str], log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, *words],
+            cwd=settings.BASE_DIR,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"the site did not start:\n{log.read_text()[-3000:]}")
+
+
+@pytest.fixture(autouse=True)
+def _journey_database(transactional_db: None) -> None:
+    """What a test writes is seen by the site, and gone afterwards."""
+
+
+@pytest.fixture(autouse=True)
+def _quiet_console(page: Page) -> Iterator[None]:
+    """No page logs an error: scripts work and the Content-Security-Policy is kept."""
+    errors: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        # A refused form answers with 4xx, which Chromium logs; that is no fault of the page.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            errors.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield
+    assert errors == []
+
+
+@pytest.fixture
+def sign_in(page: Page, site: str) -> Callable[[User], None]:
+    """Sign in as somebody through a one-time link."""
+
+    def go(user: User) -> None:
+        out = StringIO()
+        call_command("login_link", user.email, stdout=out)
+        link = urlsplit(out.getvalue().strip())
+        page.goto(site + link.path)
+        page.locator("main form button[type=submit], main form button").first.click()
+        page.wait_for_url(lambda url: "/accounts/login/" not in url)
+
+    return go
