@@ -30,12 +30,22 @@ MAX_NESTING = 20
 _BLOCKS_WITH_DIRECTION = {"paragraph_open", "heading_open", "list_item_open", "th_open", "td_open"}
 _SCHEMES = {"http", "https", "mailto"}
 _LANGUAGES = frozenset(
-    "bash c cpp csharp css diff go haskell html http ini java javascript json jsx julia kotlin latex"
-    " lua makefile matlab perl php powershell python r ruby rust scala sh sql swift toml tsx"
+    "bash c cpp csharp css diff go haskell html http ini java javascript json jsx julia kotlin"
+    " latex lua makefile matlab perl php powershell python r ruby rust scala sh sql swift toml tsx"
     " typescript xml yaml".split()
 )
-_ALIASES = {"py": "python", "js": "javascript", "ts": "typescript", "yml": "yaml", "c++": "cpp",
-            "shell": "bash", "rs": "rust", "rb": "ruby", "cs": "csharp", "tex": "latex"}  # fmt: skip
+_ALIASES = {
+    "c++": "cpp",
+    "cs": "csharp",
+    "js": "javascript",
+    "py": "python",
+    "rb": "ruby",
+    "rs": "rust",
+    "shell": "bash",
+    "tex": "latex",
+    "ts": "typescript",
+    "yml": "yaml",
+}
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # Left-to-right and right-to-left override: they make text read differently from what it is.

@@ -1,0 +1,120 @@
+"""The template tags of the design system."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.template import Context, Template, TemplateSyntaxError
+from django.test import RequestFactory
+
+from oasst.lib import icons
+from oasst.lib.templatetags.ui import grouped, language_name, relative_time
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+def rendered(source: str, **context: object) -> str:
+    return Template("{% load ui %}" + source).render(Context(context))
+
+
+def test_icon_without_label_is_hidden_from_screen_readers() -> None:
+    svg = rendered('{% icon "pencil" %}')
+
+    assert svg.startswith('<svg class="icon" ')
+    assert 'aria-hidden="true"' in svg
+    assert "role=" not in svg
+
+
+def test_icon_with_label_is_an_image_and_escapes_it() -> None:
+    svg = rendered('{% icon "pencil" label=label %}', label='"><script>')
+
+    assert 'role="img" aria-label="&quot;&gt;&lt;script&gt;"' in svg
+    assert "aria-hidden" not in svg
+
+
+@pytest.mark.parametrize("name", ["no-such-icon", "../LICENSE", "Pencil", ""])
+def test_unknown_icon_is_an_error_that_names_it(name: str) -> None:
+    with pytest.raises(ValueError, match=r"is not the name|is the name right"):
+        icons.icon(name)
+
+
+def test_every_drawing_uses_the_colours_of_the_theme() -> None:
+    for file in icons.drawing_folder().glob("*.svg"):
+        svg = icons.drawing(file.stem)
+
+        assert 'class="d-' in svg
+        assert "stroke=" not in svg
+        assert "#" not in svg
+
+
+def test_component_renders_its_file_around_its_body() -> None:
+    source = '{% component "card" title=title %}<p>{{ x }}</p>{% endcomponent %}'
+
+    html = rendered(source, title="A & B", x="<i>")
+
+    assert 'aria-label="A &amp; B"' in html
+    assert "<p>&lt;i&gt;</p>" in html
+
+
+def test_component_sees_nothing_but_its_parameters() -> None:
+    html = rendered('{% component "card" %}body{% endcomponent %}', title="from outside")
+
+    assert "from outside" not in html
+
+
+def test_component_without_end_is_a_syntax_error() -> None:
+    with pytest.raises(TemplateSyntaxError, match="component"):
+        rendered('{% component "card" %}')
+
+
+@pytest.mark.parametrize(
+    ("ago", "words"),
+    [
+        (timedelta(seconds=59), "just now"),
+        (timedelta(seconds=-59), "just now"),
+        (timedelta(minutes=1), "1\xa0minute ago"),
+        (timedelta(hours=3, minutes=59), "3\xa0hours ago"),
+        (timedelta(days=15), "2\xa0weeks ago"),
+        (timedelta(hours=-47), "in 1\xa0day"),
+    ],
+)
+def test_relative_time_is_said_in_one_unit(ago: timedelta, words: str) -> None:
+    assert relative_time(NOW - ago, now=NOW) == words
+
+
+def test_ago_carries_the_absolute_time() -> None:
+    html = rendered("{% ago moment %}", moment=NOW)
+
+    assert 'datetime="2026-11-20T12:00:00+00:00"' in html
+    assert 'title="Nov. 20, 2026, noon UTC"' in html
+
+
+@pytest.mark.parametrize(
+    ("lang", "name"),
+    [
+        ("de", "Deutsch"),
+        ("pt-BR", "Português Brasileiro"),
+        ("uk-UA", "Українська"),
+        ("x-klingon", "x-klingon"),
+    ],
+)
+def test_language_is_named_in_its_own_words(lang: str, name: str) -> None:
+    assert language_name(lang) == name
+
+
+def test_digits_are_grouped_by_a_space_that_does_not_break() -> None:
+    assert grouped(18204) == "18\u202f204"
+    assert grouped(204) == "204"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/tasks/", 'href="/tasks/" aria-current="page"'),
+        ("/tasks/abc/", 'href="/tasks/" aria-current="true"'),
+        ("/messages/", 'href="/tasks/"'),
+    ],
+)
+def test_navigation_marks_where_one_is(path: str, expected: str) -> None:
+    request = RequestFactory().get(path)
+
+    assert rendered('{% nav_href "tasks:list" %}', request=request) == expected
