@@ -9,6 +9,7 @@ from django import template
 from django.http import HttpRequest
 from django.template.context import Context
 from django.template.loader import get_template
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -39,12 +40,14 @@ def drawing(name: str, label: str = "") -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def current_if(context: Context, url: str) -> SafeString | str:
-    """`aria-current` for a link of the main navigation: this page, or a page below it."""
+def nav_href(context: Context, url_name: str) -> SafeString:
+    """`href`, and `aria-current` on this page and those below it, for the main navigation."""
+    url = reverse(url_name)
     request: HttpRequest | None = context.get("request")
     if request is None or not request.path.startswith(url):
-        return ""
-    return format_html('aria-current="{}"', "page" if request.path == url else "true")
+        return format_html('href="{}"', url)
+    current = "page" if request.path == url else "true"
+    return format_html('href="{}" aria-current="{}"', url, current)
 
 
 @register.filter
