@@ -72,7 +72,8 @@ def test_modules_and_functions_keep_their_size() -> None:
 def test_test_functions_keep_their_size() -> None:
     tests = python_files("tests")
 
-    assert [name for path in tests for name in too_long(path, TEST_FUNCTION_LINES)] == []
+    long = [name for path in tests for name in too_long(path, TEST_FUNCTION_LINES)]
+    assert [name for name in long if ":test_" in name] == []
 
 
 @pytest.mark.parametrize("folder", SOURCES)
