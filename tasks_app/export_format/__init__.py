@@ -4,8 +4,12 @@ Knows nothing of Django or the database. Fields and their meaning: docs/data-for
 """
 
 from tasks_app.export_format.anonymizing import Anonymizer
+from tasks_app.export_format.conversations import preference_rows, sft_rows, turns
 from tasks_app.export_format.files import (
     BadLine,
+    Watch,
+    Writable,
+    count_lines,
     open_output,
     read_objects,
     read_trees,
@@ -24,6 +28,7 @@ from tasks_app.export_format.nodes import (
     visit_threads,
 )
 from tasks_app.export_format.parsing import FormatError, node_from_json, tree_from_json
+from tasks_app.export_format.tables import write_table
 
 __all__ = [
     "ROLES",
@@ -34,18 +39,25 @@ __all__ = [
     "LabelMean",
     "MessageNode",
     "MessageTree",
+    "Watch",
+    "Writable",
+    "count_lines",
     "node_from_json",
     "node_to_json",
     "open_output",
+    "preference_rows",
     "read_objects",
     "read_trees",
+    "sft_rows",
     "sort_replies",
     "tree_from_json",
     "tree_to_json",
     "tree_to_rows",
+    "turns",
     "visit_messages",
     "visit_threads",
     "write_objects",
+    "write_table",
 ]
 
 # Raise it when a reader of the old version would misread a file of the new one.

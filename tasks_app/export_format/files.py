@@ -5,12 +5,12 @@ import json
 import os
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from tasks_app.export_format.nodes import MessageTree, visit_messages
 from tasks_app.export_format.parsing import (
@@ -23,6 +23,9 @@ from tasks_app.export_format.parsing import (
 
 MAX_LINE_BYTES = 64 * 2**20
 
+Writable = BufferedIOBase | BinaryIO
+Watch = Callable[[Iterator[Any]], Iterable[Any]]
+
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
@@ -32,16 +35,17 @@ class BadLine:
     reason: str
 
 
-def read_trees(path: Path) -> Iterator[MessageTree | BadLine]:
+def read_trees(path: Path, *, watch: Watch = iter) -> Iterator[MessageTree | BadLine]:
     """All trees of a `.jsonl` or `.jsonl.gz` file, of whole trees or of flat messages.
 
     What cannot be used comes as BadLine; the rest goes on. A tree is yielded whole: one bad field
     spoils its tree. Rows of a flat file whose parent is absent are left out, each with a BadLine.
     Rows of one tree may stand anywhere; memory holds only trees that are not complete yet.
-    Raises OSError if the file cannot be opened.
+    `watch` may look at the lines as they pass, as tqdm does. Raises OSError if the file cannot be
+    opened.
     """
     flat = _FlatRows(path)
-    for number, row in read_objects(path):
+    for number, row in watch(read_objects(path)):
         if isinstance(row, BadLine):
             yield row
         elif "message_id" in row:
@@ -69,6 +73,15 @@ def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any] | BadLine]]:
                     yield number, _object(number, line, stream)
         except (EOFError, OSError, zlib.error) as error:
             yield number + 1, BadLine(number + 1, f"the file is damaged here: {error}")
+
+
+def count_lines(path: Path) -> int:
+    """Lines that `read_objects` will pass, roughly: blank ones count, damage ends the count."""
+    lines = 0
+    with _open_input(path) as stream, suppress(EOFError, OSError, zlib.error):
+        while block := stream.read(2**20):
+            lines += block.count(b"\n")
+    return lines
 
 
 @contextmanager
@@ -157,17 +170,13 @@ def _assemble(
         yield tree
 
 
-def write_objects(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write one JSON object a line, compressed if the name ends in .gz; how many there were.
-
-    The file appears under its name only when it is complete. Same rows, same bytes.
-    """
+def write_objects(stream: Writable, rows: Iterable[Mapping[str, Any]]) -> int:
+    """Write one JSON object a line; how many there were. Same rows, same bytes."""
     count = 0
-    with open_output(path) as stream:
-        for row in rows:
-            line = json.dumps(row, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-            stream.write(line.encode() + b"\n")
-            count += 1
+    for row in rows:
+        line = json.dumps(row, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        stream.write(line.encode() + b"\n")
+        count += 1
     return count
 
 

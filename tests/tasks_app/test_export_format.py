@@ -3,7 +3,7 @@
 import gzip
 import json
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -266,18 +266,23 @@ def test_sort_replies_puts_ranks_first_and_unranked_last() -> None:
     assert [reply.message_id for reply in tree.prompt.replies] == ["pc", "pb", "pa"]
 
 
+def write(path: Path, rows: Iterable[Row]) -> int:
+    with open_output(path) as stream:
+        return write_objects(stream, rows)
+
+
 def test_write_objects_of_the_same_rows_gives_the_same_bytes(tmp_path: Path) -> None:
     rows = [tree_row(nested("p", text="Grüße, 你好"))]
 
-    assert write_objects(tmp_path / "one.jsonl.gz", rows) == 1
-    write_objects(tmp_path / "two.jsonl.gz", rows)
-    write_objects(tmp_path / "plain.jsonl", rows)
+    assert write(tmp_path / "one.jsonl.gz", rows) == 1
+    write(tmp_path / "two.jsonl.gz", rows)
+    write(tmp_path / "plain.jsonl", rows)
 
     assert (tmp_path / "one.jsonl.gz").read_bytes() == (tmp_path / "two.jsonl.gz").read_bytes()
     assert "Grüße, 你好" in (tmp_path / "plain.jsonl").read_text("utf-8")
 
 
-def test_write_objects_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+def test_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     path = save(tmp_path, "old")
 
     def rows() -> Iterator[Row]:
@@ -285,7 +290,7 @@ def test_write_objects_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
         raise RuntimeError("database went away")
 
     with pytest.raises(RuntimeError):
-        write_objects(path, rows())
+        write(path, rows())
 
     assert path.read_text() == "old\n"
     assert list(tmp_path.iterdir()) == [path]

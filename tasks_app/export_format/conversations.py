@@ -1,0 +1,61 @@
+"""Trees as conversations for training: whole threads, and pairs of a better and a worse reply.
+
+Here a prompter is called `user`, as chat templates want it.
+"""
+
+from collections.abc import Collection, Iterator
+from itertools import combinations
+from typing import Any
+
+from tasks_app.export_format.nodes import MessageNode, MessageTree, visit_messages, visit_threads
+
+_TRAINING_ROLES = {"prompter": "user", "assistant": "assistant"}
+
+Turn = dict[str, str]
+
+
+def sft_rows(tree: MessageTree) -> Iterator[dict[str, Any]]:
+    """One object per thread that ends on an assistant message with no other one below it."""
+    for thread in visit_threads(tree.prompt):
+        last = thread[-1]
+        if last.role == "assistant" and not _is_answered(last):
+            yield _about(tree, last) | {"messages": turns(thread)}
+
+
+def preference_rows(
+    tree: MessageTree, tied: Collection[frozenset[str]] = ()
+) -> Iterator[dict[str, Any]]:
+    """One object per pair of ranked assistant replies to the same message.
+
+    Pairs of message ids in `tied` are left out: the rankings did not prefer either.
+    """
+    for thread in visit_threads(tree.prompt):
+        replies = [r for r in thread[-1].replies if r.role == "assistant" and r.rank is not None]
+        replies.sort(key=lambda reply: reply.rank or 0)
+        for better, worse in combinations(replies, 2):
+            if frozenset({better.message_id, worse.message_id}) in tied:
+                continue
+            yield _about(tree, thread[-1]) | {
+                "prompt": turns(thread),
+                "chosen": turns([better]),
+                "rejected": turns([worse]),
+                "chosen_id": better.message_id,
+                "rejected_id": worse.message_id,
+            }
+
+
+def turns(thread: list[MessageNode]) -> list[Turn]:
+    """Messages as chat templates take them."""
+    return [{"role": _TRAINING_ROLES[node.role], "content": node.text} for node in thread]
+
+
+def _is_answered(node: MessageNode) -> bool:
+    return any(below.role == "assistant" for below in visit_messages(node) if below is not node)
+
+
+def _about(tree: MessageTree, node: MessageNode) -> dict[str, Any]:
+    return {
+        "message_tree_id": tree.message_tree_id,
+        "message_id": node.message_id,
+        "lang": node.lang or tree.prompt.lang,
+    }

@@ -1,0 +1,268 @@
+"""From files in the oasst format to the database: whole trees, with the ids they have.
+
+Importing a file twice changes nothing the second time.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from django.db import IntegrityError, transaction
+
+from tasks_app import export_format, offers, trees
+from tasks_app import facts as tree_facts
+from tasks_app.config import TreeConfig
+from tasks_app.enums import TreeState
+from tasks_app.export_format import BadLine, MessageNode, visit_threads
+from tasks_app.models import ImportedLabelAggregate, Message, MessageTree, TreeTransition
+
+BATCH_MESSAGES = 2000
+
+# Ids that are no UUID become one, always the same.
+NAMESPACE = uuid.UUID("8b1f6a0e-6a52-5d0c-9a63-0c3f4b1d2e57")
+
+# Left again within one transaction, so no tree may rest there.
+_STAND_INS = {TreeState.READY_FOR_SCORING: TreeState.RANKING}
+_MAX_LENGTHS = {"user_id": 200, "lang": 32, "model_name": 1024}
+
+OnBad = Callable[[BadLine], None]
+
+
+@dataclass
+class ImportReport:
+    """What an import did: trees and messages stored, trees that were there, lines it refused."""
+
+    trees: int = 0
+    messages: int = 0
+    known: int = 0
+    bad: int = 0
+
+
+@dataclass
+class _Rows:
+    """One tree of the file as rows, not stored yet."""
+
+    line: int
+    tree: MessageTree
+    messages: list[Message]
+    labels: list[ImportedLabelAggregate]
+
+
+@dataclass(frozen=True)
+class _Import:
+    """One run over one file."""
+
+    report: ImportReport
+    on_bad: OnBad
+    config: TreeConfig
+    origin: str
+    state: TreeState | None
+    now: datetime
+
+    def refuse(self, line: int, reason: str) -> None:
+        self.report.bad += 1
+        self.on_bad(BadLine(line, reason))
+
+
+def import_trees(
+    path: Path,
+    *,
+    now: datetime,
+    on_bad: OnBad,
+    state: TreeState | None = None,
+    dry_run: bool = False,
+    watch: export_format.Watch = iter,
+) -> ImportReport:
+    """Store the trees of a `.jsonl` or `.jsonl.gz` file, of trees or of flat messages.
+
+    Each enters `state`, by default the one the file names, or the ranking backlog. A tree is
+    stored whole or not at all; what cannot be used goes to `on_bad` with line and reason. With
+    `dry_run` all is done and undone. `watch` sees the lines pass. Raises OSError.
+    """
+    run = _Import(ImportReport(), on_bad, TreeConfig.current(), path.name, state, now)
+    with transaction.atomic() if dry_run else nullcontext():
+        for batch in _batches(export_format.read_trees(path, watch=watch), run):
+            _import_batch(batch, run)
+        if dry_run:
+            transaction.set_rollback(True)
+    return run.report
+
+
+def _batches(
+    items: Iterator[export_format.MessageTree | BadLine], run: _Import
+) -> Iterator[list[_Rows]]:
+    """The usable trees of a file as rows, some thousand messages at a time."""
+    batch: list[_Rows] = []
+    size = 0
+    for item in items:
+        if isinstance(item, BadLine):
+            run.refuse(item.number, item.reason)
+            continue
+        try:
+            rows = _rows(item, run)
+        except export_format.FormatError as error:
+            run.refuse(item.line, str(error))
+            continue
+        batch.append(rows)
+        size += len(rows.messages)
+        if size >= BATCH_MESSAGES:
+            yield batch
+            batch, size = [], 0
+    yield batch
+
+
+def _import_batch(batch: list[_Rows], run: _Import) -> None:
+    """Store what is new; if the batch fails as one, each tree by itself."""
+    new = list(_new(batch, run))
+    try:
+        _store(new, run)
+    except IntegrityError:  # somebody else imports the same
+        for rows in new:
+            try:
+                _store([rows], run)
+            except IntegrityError as error:
+                run.refuse(rows.line, f"tree {rows.tree.pk}: {error}".strip().split("\n")[0])
+
+
+def _new(batch: list[_Rows], run: _Import) -> Iterator[_Rows]:
+    """Those of the batch that are not stored yet and whose messages are in no other tree."""
+    ids = [message.pk for rows in batch for message in rows.messages]
+    known = set(MessageTree.objects.filter(pk__in=[r.tree.pk for r in batch]).values_list("pk"))
+    taken = set(Message.objects.filter(pk__in=ids).values_list("pk", flat=True))
+    for rows in batch:
+        own = {message.pk for message in rows.messages}
+        if (rows.tree.pk,) in known:
+            run.report.known += 1
+        elif own & taken:
+            other = min(own & taken)
+            run.refuse(rows.line, f"tree {rows.tree.pk}: message {other} is in another tree")
+        else:
+            yield rows
+        known.add((rows.tree.pk,))
+        taken |= own
+
+
+@transaction.atomic
+def _store(batch: list[_Rows], run: _Import) -> None:
+    MessageTree.objects.bulk_create(rows.tree for rows in batch)
+    Message.objects.bulk_create(message for rows in batch for message in rows.messages)
+    ImportedLabelAggregate.objects.bulk_create(row for rows in batch for row in rows.labels)
+    TreeTransition.objects.bulk_create(
+        TreeTransition(
+            tree=rows.tree,
+            to_state=rows.tree.state,
+            reason=f"imported from {run.origin}"[:500],
+            created_at=run.now,
+        )
+        for rows in batch
+    )
+    for rows in batch:
+        if rows.tree.active:
+            tree = MessageTree.objects.locked().get(pk=rows.tree.pk)
+            trees.advance(tree, config=run.config, now=run.now)
+    run.report.trees += len(batch)
+    run.report.messages += sum(len(rows.messages) for rows in batch)
+
+
+def _rows(source: export_format.MessageTree, run: _Import) -> _Rows:
+    """Rows of a tree as the file has it. Raises FormatError where a column is too short."""
+    state = run.state or _state(source)
+    tree = MessageTree(
+        id=_uuid(source.message_tree_id),
+        lang=source.prompt.lang or "en",
+        state=state,
+        active=not state.is_terminal,
+        goal_tree_size=run.config.goal_tree_size,
+        origin=(source.origin or run.origin)[:1024],
+        state_since=run.now,
+        created_at=source.prompt.created_date or run.now,
+    )
+    threads = list(visit_threads(source.prompt))
+    messages = [_message(thread, tree, run) for thread in threads]
+    _set_limits(tree, messages, run.config)
+    labels = [
+        _labels(message, thread[-1]) for message, thread in zip(messages, threads, strict=True)
+    ]
+    return _Rows(source.line, tree, messages, labels)
+
+
+def _state(source: export_format.MessageTree) -> TreeState:
+    try:
+        state = TreeState(source.tree_state or "")
+    except ValueError:
+        return TreeState.BACKLOG_RANKING
+    return _STAND_INS.get(state, state)
+
+
+def _message(thread: list[MessageNode], tree: MessageTree, run: _Import) -> Message:
+    node = thread[-1]
+    for name, limit in _MAX_LENGTHS.items():
+        if len(getattr(node, name) or "") > limit:
+            raise export_format.FormatError(f"{name}: longer than {limit} characters")
+    return Message(
+        id=_uuid(node.message_id),
+        tree=tree,
+        parent_id=_uuid(node.parent_id) if node.parent_id else None,
+        imported_author=node.user_id or "",
+        role=node.role,
+        text=node.text,
+        lang=node.lang or tree.lang,
+        depth=len(thread) - 1,
+        deleted=node.deleted,
+        review_count=node.review_count or 0,
+        review_result=node.review_result,
+        rank=node.rank,
+        synthetic=node.synthetic,
+        model_name=node.model_name or "",
+        emojis=node.emojis,
+        detoxify=node.detoxify,
+        created_at=node.created_date or run.now,
+    )
+
+
+def _labels(message: Message, node: MessageNode) -> ImportedLabelAggregate:
+    values = {name: {"value": m.value, "count": m.count} for name, m in node.labels.items()}
+    return ImportedLabelAggregate(
+        message=message,
+        values=values,
+        review_count=node.review_count or 0,
+        review_count_known=node.review_count is not None,
+    )
+
+
+def _set_limits(tree: MessageTree, messages: list[Message], config: TreeConfig) -> None:
+    """Children counts, and limits of the tree that its own messages keep within."""
+    nodes = [
+        tree_facts.Node(
+            id=message.pk,
+            parent_id=message.parent_id,
+            role=message.role,
+            depth=message.depth,
+            lang=message.lang,
+            deleted=message.deleted,
+            review_count=message.review_count,
+            review_result=message.review_result,
+            children_count=0,
+        )
+        for message in messages
+    ]
+    tree.max_depth = max(config.max_tree_depth, *(message.depth for message in messages))
+    tree.max_children_count, tree.num_prompter_replies = config.max_children_count, 0
+    counts = offers.plan(tree_facts.of_nodes(tree, nodes), config).children_counts
+    for message in messages:
+        message.children_count = counts[message.pk]
+    most = dict.fromkeys(export_format.ROLES, 0)
+    for message in messages:
+        most[message.role] = max(most[message.role], message.children_count)
+    tree.max_children_count = max(config.max_children_count, *most.values())
+    tree.num_prompter_replies = max(config.num_prompter_replies, most["assistant"])
+
+
+def _uuid(key: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(key)
+    except ValueError:
+        return uuid.uuid5(NAMESPACE, key)
