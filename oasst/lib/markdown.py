@@ -12,9 +12,12 @@ from urllib.parse import urlsplit
 import nh3
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
+from linkify_it import LinkifyIt
 from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
@@ -71,14 +74,6 @@ def _as_typed(text: str) -> SafeString:
     return format_html('<p class="as-typed" dir="auto">{}</p>', text)
 
 
-def _is_link_allowed(url: str) -> bool:
-    """Whole addresses only: a relative one could lead to an action on this site."""
-    try:
-        return urlsplit(url.strip()).scheme.lower() in _SCHEMES
-    except ValueError:
-        return False
-
-
 def _highlight(code: str, language: str, _attributes: str) -> str:
     name = _ALIASES.get(language.lower(), language.lower())
     if name not in _LANGUAGES or len(code) > MAX_HIGHLIGHT_CHARS:
@@ -97,23 +92,45 @@ def _prepare(state: StateCore) -> None:
             token.attrSet("class", str(style).replace("text-align:", "align-"))
 
 
-def _render_image(tokens: Sequence[Token], index: int, *_: Any) -> str:
-    """A link in place of the image: pages must not call other servers by themselves."""
-    token = tokens[index]
-    address = str(token.attrs["src"])
-    return format_html('<a class="image-link" href="{}">{}</a>', address, token.content or address)
+class _Renderer(RendererHTML):
+    """HTML of the tokens that must look different here. Methods are named for their tokens."""
+
+    def image(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        """A link in place of the image: pages must not call other servers by themselves."""
+        address = str(tokens[idx].attrs["src"])
+        words = tokens[idx].content or address
+        return format_html('<a class="image-link" href="{}">{}</a>', address, words)
+
+    def table_open(self, *_: Any) -> str:
+        return '<div class="table-scroll"><table>\n'
+
+    def table_close(self, *_: Any) -> str:
+        return "</table></div>\n"
+
+
+class _Parser(MarkdownIt):
+    def validateLink(self, url: str) -> bool:  # noqa: N802
+        """Whole addresses only: a relative one could lead to an action on this site."""
+        try:
+            return urlsplit(url.strip()).scheme.lower() in _SCHEMES
+        except ValueError:
+            return False
 
 
 def _make_parser() -> MarkdownIt:
-    options = {"html": False, "linkify": True, "typographer": False, "breaks": True,
-               "maxNesting": MAX_NESTING, "highlight": _highlight}  # fmt: skip
-    parser = MarkdownIt("js-default", options)
-    parser.linkify.set({"fuzzy_link": False, "fuzzy_email": False, "fuzzy_ip": False})
-    parser.validateLink = _is_link_allowed
+    options = {
+        "html": False,
+        "linkify": True,
+        "typographer": False,
+        "breaks": True,
+        "maxNesting": MAX_NESTING,
+        "highlight": _highlight,
+    }
+    parser = _Parser("js-default", options, renderer_cls=_Renderer)
+    parser.linkify = LinkifyIt(
+        options={"fuzzy_link": False, "fuzzy_email": False, "fuzzy_ip": False}
+    )
     parser.core.ruler.push("prepare", _prepare)
-    parser.renderer.rules["image"] = _render_image
-    parser.renderer.rules["table_open"] = lambda *_: '<div class="table-scroll"><table>\n'
-    parser.renderer.rules["table_close"] = lambda *_: "</table></div>\n"
     return parser
 
 

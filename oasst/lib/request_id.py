@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any
 
 from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest, HttpResponseBase
@@ -23,9 +24,7 @@ def current() -> str:
 
 
 @sync_and_async_middleware
-def request_id_middleware(
-    get_response: Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]],
-) -> Callable:
+def request_id_middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[..., Any]:
     """Stands first in MIDDLEWARE, so that whatever fails later has an id."""
     if iscoroutinefunction(get_response):
 

@@ -24,7 +24,7 @@ register = template.Library()
 
 
 @register.simple_block_tag
-def component(content: str, name: str, **params: Any) -> SafeString:
+def component(content: str, name: str, **params: Any) -> str:
     """Render templates/components/<name>.html around what stands inside, as `content`."""
     return get_template(f"components/{name}.html").render({**params, "content": content})
 
