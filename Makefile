@@ -65,7 +65,8 @@ demo: export SITE_URL ?= http://localhost:$(PORT)
 demo: setup  ## Set up, fill and run the site until Ctrl-C (PORT=8000)
 	@[ -z "$(MODEL)" ] || echo "MODEL=$(MODEL) is noted, but chat is not built yet: the site starts without a model."
 	@$(MANAGE) migrate --verbosity 0
-	@$(MANAGE) seed_demo
+	@echo "Filling the site with a demonstration …"
+	@LOG_LEVEL=WARNING $(MANAGE) seed_demo
 	@exec $(MANAGE) supervise --port $(PORT) --sign-in alice@example.org mona@example.org root@example.org
 
 # Tests

@@ -1,6 +1,7 @@
 """Puts work on the job queue. Jobs are dotted paths, take ids and may run twice."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -61,7 +62,9 @@ def run(path: str, key: str | None, *args: object) -> None:
     if key is not None:
         redis_client().delete(_marker(key))
     job: Callable[..., object] = import_string(path)
+    started = time.monotonic()
     job(*args)
+    logger.info("job %s took %.3f s", path, time.monotonic() - started)
 
 
 def enqueue_now(path: str, *args: object, key: str | None = None) -> None:

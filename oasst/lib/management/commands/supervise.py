@@ -12,6 +12,7 @@ from functools import partial
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
 
 from oasst.lib import services
 from oasst.lib.probe import is_ready
@@ -39,14 +40,15 @@ class Command(BaseCommand):
     def handle(self, *, bind: str, port: int, sign_in: list[str], **options: object) -> None:
         _refuse_taken_port(bind, port)
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
-        daphne = [sys.executable, "-m", "daphne", "-b", bind, "-p", str(port)]
+        daphne = [sys.executable, "-m", "daphne", "-b", bind, "-p", str(port), "--no-server-name"]
         programs = [
             Program("web", [*daphne, "oasst.asgi:application"]),
-            Program("worker", [*manage, "rqworker", "default", "--with-scheduler"]),
+            Program("worker", [*manage, "rqworker", "default", "--with-scheduler", "-v", "0"]),
             Program("cron", [*manage, "cron"]),
         ]
         watch = _Watch(self, partial(is_ready, port, bind), sign_in)
         supervise(programs, each_tick=watch.tick)
+        connections.close_all()
         services.stop(only_if_unused=True)
         self.stdout.write("Stopped.")
 
