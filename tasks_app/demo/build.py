@@ -12,6 +12,7 @@ from django.db import transaction
 from oasst.lib import queue
 from tasks_app import config, moderation
 from tasks_app.demo import accounts
+from tasks_app.demo.backlog import import_backlog
 from tasks_app.demo.content import Story, stories
 from tasks_app.demo.play import Cast, Play
 from tasks_app.enums import TreeState
@@ -42,6 +43,7 @@ SPANS = {
     S.PROMPT_LOTTERY_WAITING: Span(2, 1.2, 0.8),
     S.INITIAL_PROMPT_REVIEW: Span(0.9, 0.2, 0.15),
 }
+IMPORTED_BEFORE = timedelta(days=20)
 BANNED_BEFORE = timedelta(minutes=20)
 DRAFTED_BEFORE = timedelta(minutes=6)
 BAN_REASON = "Advertising and rude replies, after two friendly warnings."
@@ -62,7 +64,7 @@ def build(*, seed: int, now: datetime, stage: TreeState | None = None) -> Outcom
     All or nothing. Jobs that real contributions would queue are not queued: their work happens
     here, at the times of the stories. Raises CannotPlay and DomainErrors.
     """
-    wanted = [s for s in stories() if s.state in SPANS and stage in (None, s.state)]
+    wanted = [story for story in stories() if stage in (None, story.state)]
     missing = _missing(wanted)
     with queue.silent(), config.overridden(**_stock_limits()):
         if missing:
@@ -72,7 +74,9 @@ def build(*, seed: int, now: datetime, stage: TreeState | None = None) -> Outcom
 
 def _perform(missing: Sequence[Story], *, seed: int, now: datetime) -> None:
     cast = accounts.hire(now=now)
-    plays = [Play(story, cast, seed=seed) for story in missing]
+    imported = [story for story in missing if story.state == S.BACKLOG_RANKING]
+    import_backlog(imported, seed=seed, now=now - IMPORTED_BEFORE)
+    plays = [Play(story, cast, seed=seed) for story in missing if story not in imported]
     _tell(plays, now=now, rng=random.Random(seed))
     for play in plays:
         play.leave_drafts(now=now - DRAFTED_BEFORE)
