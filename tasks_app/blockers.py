@@ -37,17 +37,15 @@ def explain(user: "User", kind: str, langs: Sequence[str], *, now: datetime) -> 
         for other, count in sorted(others.items(), key=lambda item: -item[1])
         if other != kind
     ]
-    found.append(_other_languages(user, kind, langs))
+    found.append(_other_languages(user, kind, langs, now))
     blockers = [blocker for blocker in found if blocker]
     return blockers or [Blocker(_("Everything is done for now. New work appears as others reply."))]
 
 
 def _own_share(user: "User", kind: str, langs: Sequence[str]) -> Blocker | None:
     """Work that exists, but not for this person."""
-    offers = Offer.objects.filter(lang__in=langs, slots__gt=0)
-    if kind != RANDOM:
-        offers = offers.filter(kind=kind)
-    count = offers.count()
+    offers = Offer.objects.free(langs)
+    count = (offers if kind == RANDOM else offers.filter(kind=kind)).count()
     if not count:
         return None
     return Blocker(
@@ -121,15 +119,15 @@ def _reviews_before_ranking(langs: Sequence[str]) -> Blocker | None:
     return Blocker(text % {"count": count}, kind=TaskType.LABEL_ASSISTANT_REPLY, count=count)
 
 
-def _other_languages(user: "User", kind: str, langs: Sequence[str]) -> Blocker | None:
-    more = [lang for lang in user.contribution_languages if lang not in langs]
-    offers = Offer.objects.filter(lang__in=more, slots__gt=0)
-    if kind != RANDOM:
-        offers = offers.filter(kind=kind)
-    lang = offers.values_list("lang", flat=True).first()
-    if lang is None:
-        return None
-    text = _("There is work of this kind in another of your languages: %(lang)s.")
-    return Blocker(
-        text % {"lang": lang}, kind=None if kind == RANDOM else TaskType(kind), lang=lang
-    )
+def _other_languages(
+    user: "User", kind: str, langs: Sequence[str], now: datetime
+) -> Blocker | None:
+    for lang in user.contribution_languages:
+        if lang in langs:
+            continue
+        counts = selection.available_tasks(user, [lang], now=now)
+        if counts if kind == RANDOM else kind in counts:
+            text = _("There is work of this kind in another of your languages: %(lang)s.")
+            wanted = None if kind == RANDOM else TaskType(kind)
+            return Blocker(text % {"lang": lang}, kind=wanted, lang=lang)
+    return None

@@ -175,7 +175,8 @@ class TreeConfig:
         """Goal size of a tree that starts now."""
         if not self.random_goal_tree_size:
             return self.goal_tree_size
-        return rng.randint(self.min_goal_tree_size, self.goal_tree_size)
+        least = min(self.min_goal_tree_size, self.goal_tree_size)
+        return rng.randint(least, self.goal_tree_size)
 
     def reviews_needed(self, *, is_root: bool) -> int:
         """How many reviews decide on a message."""

@@ -11,7 +11,14 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce, Extract
 
-from tasks_app.enums import LabelKind, ReportState, SkipMark, TaskType, TreeState
+from tasks_app.enums import (
+    REPLY_TASKS,
+    LabelKind,
+    ReportState,
+    SkipMark,
+    TaskType,
+    TreeState,
+)
 from tasks_app.labels import REPORT_SEVERITY
 
 if TYPE_CHECKING:
@@ -131,6 +138,11 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
 class OfferQuerySet(models.QuerySet["Offer"]):
     """Questions about what there is to do."""
+
+    def free(self, langs: Iterable[str]) -> Self:
+        """Offers that somebody could take; a reply also needs a place in its tree."""
+        room = ~Q(kind__in=REPLY_TASKS) | Q(tree__open_places__gt=0)
+        return self.filter(room, lang__in=list(langs), slots__gt=0)
 
     def open_for(self, user: "User", kinds: Iterable[TaskType], langs: Iterable[str]) -> Self:
         """Offers of like `kinds` (all writing, all labeling or all ranking) that `user` may take.
