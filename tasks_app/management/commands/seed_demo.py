@@ -1,5 +1,8 @@
 """Fill the database with the demonstration."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -28,10 +31,24 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         stage = TreeState(options["stage"]) if options["stage"] else None
         try:
-            outcome = build(seed=options["seed"], now=timezone.now(), stage=stage)
+            with _quiet(unless=options["verbosity"] > 1):
+                outcome = build(seed=options["seed"], now=timezone.now(), stage=stage)
         except (CannotPlay, DomainError) as error:
             raise CommandError(f"nothing was added: {error}") from error
         self.stdout.write(_summary(outcome))
+
+
+@contextmanager
+def _quiet(*, unless: bool) -> Iterator[None]:
+    """Hundreds of simulated acts need no line each in the operator's terminal."""
+    logger = logging.getLogger("tasks_app")
+    before = logger.level
+    if not unless:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _summary(outcome: Outcome) -> str:
