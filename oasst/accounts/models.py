@@ -99,6 +99,9 @@ class User(AbstractBaseUser, PermissionsMixin):
                 violation_error_message=_("Another account uses this e-mail address."),
             ),
             models.CheckConstraint(
+                condition=Q(email=Lower("email")), name="accounts_user_email_lower_case"
+            ),
+            models.CheckConstraint(
                 condition=Q(deleted_at__isnull=True) | Q(is_active=False),
                 name="accounts_user_deleted_is_inactive",
             ),
