@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
+from oasst.accounts import people
 from oasst.accounts.redirects import safe_path
 
 
@@ -25,7 +26,12 @@ class AccountAdapter(DefaultAccountAdapter):
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         """Let in who is known, or whose address the provider has verified; else ask for a mail."""
-        if sociallogin.is_existing or any(a.verified for a in sociallogin.email_addresses):
+        verified = [a.email.lower() for a in sociallogin.email_addresses if a.verified]
+        for email in verified:
+            user = people.find(email)
+            if user is not None and user.email == email:
+                people.set_address(user, email)
+        if sociallogin.is_existing or verified:
             return
         provider = sociallogin.account.get_provider().name
         text = _("%(provider)s has not confirmed an e-mail address of yours. Sign in by e-mail.")

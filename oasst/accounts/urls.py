@@ -4,10 +4,9 @@ The names `account_…` and `socialaccount_…` are those allauth looks up. Its 
 passwords, sign-up and addresses are not mounted: sign-in by e-mail replaces them.
 """
 
-from allauth.socialaccount import views as social
 from allauth.urls import build_provider_urlpatterns
 from django.urls import URLPattern, URLResolver, include, path
-from django.views.generic import RedirectView
+from django.views.generic import RedirectView, TemplateView
 
 from oasst.accounts.views import account, mailbox, signing_in
 
@@ -39,9 +38,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path(
         "accounts/3rdparty/login/cancelled/",
-        social.login_cancelled,
+        TemplateView.as_view(template_name="socialaccount/login_cancelled.html"),
         name="socialaccount_login_cancelled",
     ),
-    path("accounts/3rdparty/login/error/", social.login_error, name="socialaccount_login_error"),
+    path(
+        "accounts/3rdparty/login/error/",
+        TemplateView.as_view(template_name="socialaccount/authentication_error.html"),
+        name="socialaccount_login_error",
+    ),
     path("accounts/", include(build_provider_urlpatterns())),
 ]
