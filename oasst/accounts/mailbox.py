@@ -4,10 +4,9 @@ import re
 import secrets
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage as ParsedMail
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from django.conf import settings
@@ -69,6 +68,6 @@ def _read(path: Path) -> Mail:
         to=str(parsed["To"]),
         sender=str(parsed["From"]),
         subject=str(parsed["Subject"]),
-        sent_at=parsedate_to_datetime(str(parsed["Date"])),
+        sent_at=datetime.fromtimestamp(int(path.stem.split("-")[0]) / 1e9, tz=UTC),
         text=str(body.get_content()) if body else "",
     )

@@ -109,11 +109,15 @@ def email_code(request: HttpRequest) -> HttpResponse:
     try:
         limits.take_try(ip, now=now)
         asked = magic_link.redeem_code(waiting.ids, typed, CodePurpose.CHANGE_EMAIL, now=now)
-        _change(asked, now=now)
     except DomainError as error:
         form.add_error("code", error.message)
         return _email_page(request, new_address, form, status=error.status)
     limits.give_try_back(ip)
+    try:
+        _change(asked, now=now)
+    except DomainError as error:  # the code is used up, so its field is gone
+        messages.error(request, error.message)
+        return redirect("accounts:email")
     return _email_changed(request, asked)
 
 

@@ -1,0 +1,196 @@
+"""Taking one's data along, and deleting the account, across all apps."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core import mail
+from django.db import models
+from django.test import Client
+from pytest_django import DjangoCaptureOnCommitCallbacks
+
+from oasst import privacy
+from oasst.accounts.models import User
+from tasks_app import interactions, reactions, selection
+from tasks_app.enums import TaskType
+from tasks_app.models import Draft, Message, Task, TextLabels
+from tests import factories
+from tests.factories import CHANCE, NOW, grow
+
+# Columns that point to a person, and where the download shows their rows.
+SHOWN = {
+    "account.EmailAddress.user": "account.email_addresses",
+    "socialaccount.SocialAccount.user": "account.connected_accounts",
+    "tasks_app.Message.user": "contributions.messages",
+    "tasks_app.MessageRevision.user": "contributions.edits",
+    "tasks_app.Task.user": "contributions.tasks",
+    "tasks_app.TextLabels.user": "contributions.reviews",
+    "tasks_app.Ranking.user": "contributions.rankings",
+    "tasks_app.Reaction.user": "contributions.reactions",
+    "tasks_app.Report.user": "contributions.reports",
+    "tasks_app.Contribution.user": "contributions.journal",
+}
+# Secrets that live for minutes, second factors, Django's own log, what moderators did in office.
+NOT_SHOWN = {
+    "accounts.EmailCode.user",
+    "admin.LogEntry.user",
+    "mfa.Authenticator.user",
+    "tasks_app.ConfigChange.actor",
+    "tasks_app.ModerationAction.actor",
+    "tasks_app.Report.claimed_by",
+    "tasks_app.Report.resolved_by",
+    "tasks_app.TreeTransition.actor",
+}
+
+
+def columns_of_people() -> Iterator[str]:
+    for model in apps.get_models():
+        for field in model._meta.get_fields():
+            if isinstance(field, models.ForeignKey) and field.related_model is User:
+                yield f"{model._meta.app_label}.{model.__name__}.{field.name}"
+
+
+def download(client: Client) -> dict[str, Any]:
+    response = client.get("/account/data/")
+    assert response.status_code == 200
+    return json.loads(b"".join(response.streaming_content))
+
+
+@pytest.fixture
+def busy(alice: User, bob: User) -> Message:
+    """Alice has written, reviewed and reacted, and holds an open task with a draft."""
+    mine = grow("P(A)", author=alice)
+    theirs = grow("P(A)", author=bob)
+    reactions.label_freely(theirs.root.pk, alice, {"spam": 0.0}, now=NOW)
+    reactions.react(theirs[1].pk, alice, "+1", now=NOW)
+    task = selection.next_task(alice, TaskType.INITIAL_PROMPT, langs=["en"], now=NOW, rng=CHANCE)
+    interactions.save_draft(task.pk, alice, {"text": "half a prompt"}, now=NOW)
+    return mine.root
+
+
+def test_every_column_that_points_to_a_person_is_accounted_for() -> None:
+    assert set(columns_of_people()) == set(SHOWN) | NOT_SHOWN
+
+
+def test_download_holds_everything(client: Client, alice: User, bob: User, busy: Message) -> None:
+    client.force_login(alice)
+
+    data = download(client)
+
+    assert set(data) == {"about", "account", "contributions"}
+    assert data["account"]["account"][0]["email"] == alice.email
+    mine = data["contributions"]
+    assert busy.text in [row["text"] for row in mine["messages"]]
+    assert mine["reviews"][0]["values"] == {"spam": 0.0}
+    assert [row["code"] for row in mine["reactions"]] == ["+1"]
+    assert mine["drafts"][0]["body"] == {"text": "half a prompt"}
+    assert len(mine["tasks"]) == 1
+    for place in SHOWN.values():
+        app, section = place.split(".")
+        assert section in data[app]
+
+
+def test_download_holds_nothing_of_others(client: Client, bob: User, busy: Message) -> None:
+    client.force_login(factories.person("Carol"))
+
+    data = download(client)
+
+    assert bob.email not in json.dumps(data)
+    assert [rows for rows in data["contributions"].values() if rows] == []
+
+
+def test_download_is_limited(client: Client, alice: User) -> None:
+    client.force_login(alice)
+
+    answers = [client.get("/account/data/") for _ in range(privacy.DOWNLOADS_PER_HOUR + 1)]
+
+    assert [a.status_code for a in answers] == [200] * privacy.DOWNLOADS_PER_HOUR + [429]
+    assert int(answers[-1]["Retry-After"]) > 0
+
+
+def test_deleting_needs_the_address_typed(client: Client, alice: User, bob: User) -> None:
+    client.force_login(alice)
+
+    for typed in ("", "yes", bob.email):
+        response = client.post("/account/delete/", {"confirmation": typed})
+        assert response.status_code == 400
+
+    alice.refresh_from_db()
+    assert alice.deleted_at is None
+
+
+def test_deleting_removes_the_person_and_keeps_the_work(
+    client: Client,
+    alice: User,
+    busy: Message,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    phone = Client()
+    for browser in (client, phone):
+        browser.force_login(alice)
+    email, text = alice.email, busy.text
+
+    with django_capture_on_commit_callbacks(execute=True):
+        response = client.post("/account/delete/", {"confirmation": " Alice@Example.org "})
+
+    assert "is deleted" in response.content.decode()
+    for browser in (client, phone):
+        assert browser.get("/account/")["Location"].startswith("/accounts/login/")
+    assert mail.outbox[-1].to == [email]
+    _assert_anonymous(User.objects.get(pk=alice.pk), email)
+    assert Draft.objects.count() == 0
+    assert Task.objects.filter(user=alice).count() == 0
+    busy.refresh_from_db()
+    assert (busy.text, busy.user_id) == (text, alice.pk)
+    assert TextLabels.objects.filter(user=alice).count() == 1
+
+
+def _assert_anonymous(gone: User, email: str) -> None:
+    assert gone.public_name == "Deleted account"
+    assert gone.deleted_at is not None
+    assert not gone.is_active
+    assert gone.emailaddress_set.count() == 0
+    assert gone.groups.count() == 0
+    assert email not in str(list(User.objects.values()))
+    assert "Alice" not in str(list(User.objects.values()))
+
+
+def test_deleted_address_can_join_again_as_somebody_new(client: Client, alice: User) -> None:
+    email = alice.email
+    privacy.erase_person(alice, now=NOW)
+
+    again = User.objects.create_user(email)
+
+    assert again.pk != alice.pk
+
+
+def test_deleting_gives_reserved_work_to_others(alice: User, bob: User) -> None:
+    grow("P", author=factories.person("Carol"), max_children_count=1, goal_tree_size=2)
+    kind = TaskType.ASSISTANT_REPLY
+    mine = selection.next_task(alice, kind, langs=["en"], now=NOW, rng=CHANCE)
+    assert kind not in selection.available_tasks(bob, ["en"], now=NOW)
+
+    privacy.erase_person(alice, now=NOW)
+
+    theirs = selection.next_task(bob, kind, langs=["en"], now=NOW, rng=CHANCE)
+    assert theirs.message_id == mine.message_id
+
+
+def test_deleting_twice_does_no_harm(alice: User, busy: Message) -> None:
+    privacy.erase_person(alice, now=NOW)
+    privacy.erase_person(alice, now=NOW)
+
+    assert User.objects.get(pk=alice.pk).email == f"{alice.pk}@deleted.invalid"
+
+
+def test_moderator_who_deletes_the_account_loses_all_rights(client: Client, mona: User) -> None:
+    privacy.erase_person(mona, now=NOW)
+
+    gone = User.objects.get(pk=mona.pk)
+    assert (gone.is_staff, gone.is_moderator, gone.has_perm("tasks_app.view_message")) == (
+        False,
+        False,
+        False,
+    )
