@@ -15,7 +15,7 @@ def record_verdict(message: Message, *, config: TreeConfig) -> None:
     follows late votes. Source: reference 2.4, design 4.
     """
     needed = config.reviews_needed(is_root=message.is_root)
-    had_place = message.review_count < needed
+    had_place = message.review_result is None or message.review_count < needed
     message.review_count += 1
     if message.review_count >= needed:
         threshold = config.acceptance_threshold(is_root=message.is_root)

@@ -1,6 +1,8 @@
 """From the rankings below a parent to the ranks of its replies."""
 
 import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Case, F, PositiveIntegerField, Value, When
@@ -21,39 +23,57 @@ def update_tree(facts: TreeFacts, *, now: datetime) -> None:
             update_parent(node.id, now=now)
 
 
-def update_parent(parent_id: uuid.UUID, *, now: datetime) -> None:
-    """Compute the ranks of the replies to one message. Caller holds the tree's row lock.
+@dataclass(frozen=True)
+class Outcome:
+    """What the rankings below a message say: `consensus` is None if they agree on no order."""
 
-    Rankings that call the replies not rankable count as votes: if they are more than half,
-    no reply gets a rank. Replies that not everybody ranked, or that are deleted or rejected by
-    now, get none either.
-    """
+    consensus: Consensus[str] | None
+    usable: int
+    refused: int
+
+    @property
+    def order(self) -> list[str]:
+        """Ids of the replies that get a rank, best first."""
+        return self.consensus.order if self.consensus else []
+
+
+def update_parent(parent_id: uuid.UUID, *, now: datetime) -> None:
+    """Compute the ranks of the replies to one message. Caller holds the tree's row lock."""
     rankings = list(Ranking.objects.filter(parent=parent_id).order_by("id"))
     if not rankings:
         return  # ranks of an imported tree stay as published
-    usable = [ranking for ranking in rankings if not ranking.not_rankable]
-    refused = len(rankings) - len(usable)
-    consensus = _aggregate(usable, parent_id) if refused * 2 <= len(rankings) else None
-    _write_ranks(parent_id, consensus.order if consensus else [])
+    rankable = Message.objects.rankable_below(parent_id).values_list("pk", flat=True)
+    result = outcome(rankings, {str(pk) for pk in rankable})
+    _write_ranks(parent_id, result.order)
     RankingConsensus.objects.update_or_create(
         parent_id=parent_id,
         defaults={
-            "order": consensus.order if consensus else [],
-            "margins": _margins(consensus) if consensus else [],
-            "agreement": consensus.agreement if consensus else None,
-            "rankings": len(usable),
-            "not_rankable": refused,
+            "order": result.order,
+            "margins": _margins(result.consensus) if result.consensus else [],
+            "agreement": result.consensus.agreement if result.consensus else None,
+            "rankings": result.usable,
+            "not_rankable": result.refused,
             "computed_at": now,
         },
     )
 
 
-def _aggregate(rankings: list[Ranking], parent_id: uuid.UUID) -> Consensus[str] | None:
-    """The consensus of stored rankings, or None if they share fewer than two accepted replies."""
-    rankable = Message.objects.rankable_below(parent_id).values_list("pk", flat=True)
-    accepted = {str(pk) for pk in rankable}
+def outcome(rankings: Sequence[Ranking], rankable: Collection[str]) -> Outcome:
+    """Aggregate the rankings, in order of id, below one message.
+
+    Rankings that call the replies not rankable count as votes: if they are more than half,
+    no reply gets a rank. Replies that not everybody ranked, or that are not in `rankable` (deleted
+    or rejected by now), get none either.
+    """
+    usable = [ranking for ranking in rankings if not ranking.not_rankable]
+    refused = len(rankings) - len(usable)
+    consensus = _aggregate(usable, rankable) if refused * 2 <= len(rankings) else None
+    return Outcome(consensus, len(usable), refused)
+
+
+def _aggregate(rankings: list[Ranking], rankable: Collection[str]) -> Consensus[str] | None:
     groups = [
-        [[pk for pk in group if pk in accepted] for group in ranking.groups] for ranking in rankings
+        [[pk for pk in group if pk in rankable] for group in ranking.groups] for ranking in rankings
     ]
     common = set.intersection(*({pk for group in g for pk in group} for g in groups))
     if len(common) < 2:
