@@ -6,15 +6,14 @@ same selection give the same bytes.
 
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
 from typing import Any
 
-from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
+from oasst.lib import database
 from tasks_app import export_format
 from tasks_app.enums import TreeState
 from tasks_app.export_format import MessageNode
@@ -110,7 +109,7 @@ def export(
     if selection.is_flat and file_format not in FLAT_FORMATS:
         raise ValueError(f"{file_format}: needs whole trees, the selection picks single messages")
     report = ExportReport()
-    with _one_moment():
+    with database.one_moment():
         rows = _rows(file_format, selection, telling, report, watch)
         if file_format == Format.PARQUET:
             version = export_format.SCHEMA_VERSION
@@ -169,18 +168,6 @@ def _ties(chunk: _Chunk, rename: Callable[[str], str]) -> set[frozenset[str]]:
         for a, b, margin in margins
         if margin == 0
     }
-
-
-@contextmanager
-def _one_moment() -> Iterator[None]:
-    """See the database as it was at the first query, whatever others write meanwhile."""
-    if connection.in_atomic_block:
-        yield
-        return
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield
 
 
 def _trees(selection: Selection) -> QuerySet[MessageTree]:
