@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponseBase
 ADMIN_PREFIX = "/admin/"
 # Unfold builds on Alpine.js, which evaluates expressions in attributes and sets styles inline.
 ADMIN_POLICY = {
-    "script-src": [SELF, UNSAFE_EVAL, UNSAFE_INLINE],
+    "script-src": [SELF, UNSAFE_EVAL],
     "style-src": [SELF, UNSAFE_INLINE],
 }
 

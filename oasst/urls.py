@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
+from django_rq import stats_views
 from django_rq.urls import get_admin_urlpatterns
 
 from oasst import health
@@ -26,10 +27,14 @@ def _for_admins(view: View) -> View:
     return admin.site.admin_view(checked)
 
 
+queue_pages = [
+    path("stats.json", _for_admins(stats_views.stats_json), name="home_json"),
+    *get_admin_urlpatterns(view_wrapper=_for_admins),
+]
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
-    path("admin/queues/", include((get_admin_urlpatterns(view_wrapper=_for_admins), "django_rq"))),
+    path("admin/queues/", include((queue_pages, "django_rq"))),
     path("admin/", admin.site.urls),
     path("", include("oasst.lib.urls")),
     path("", include("oasst.accounts.urls")),
