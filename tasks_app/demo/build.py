@@ -39,7 +39,7 @@ SPANS = {
     S.RANKING: Span(36, 27, 12, ranked=8),
     S.HALTED_BY_MODERATOR: Span(25, 24, 4),
     S.ABORTED_LOW_GRADE: Span(30, 3, 1),
-    S.GROWING: Span(13, 6, 3.5),
+    S.GROWING: Span(10, 3.5, 2.5),
     S.PROMPT_LOTTERY_WAITING: Span(2, 1.2, 0.8),
     S.INITIAL_PROMPT_REVIEW: Span(0.9, 0.2, 0.15),
 }

@@ -15,7 +15,7 @@ from tasks_app import config, interactions, labels, lottery, moderation, reactio
 from tasks_app import trees as state_machine
 from tasks_app.demo import opinions
 from tasks_app.demo.cast import CAST
-from tasks_app.demo.content import Line, Story
+from tasks_app.demo.content import DraftLine, Line, SkipLine, Story
 from tasks_app.enums import ReportState, Role, TaskType, TreeState
 from tasks_app.models import Message, MessageTree, Task
 
@@ -44,7 +44,8 @@ class Play:
         self.ranked_after: datetime | None = None
         self._rng = random.Random(f"{seed}/{story.key}")
         self._to_rank: list[tuple[Message, list[UUID]]] = []
-        self._drafts: list[tuple[Line, Message]] = []
+        self._drafts: list[tuple[DraftLine, Message]] = []
+        self._reported: list[tuple[Line, Message]] = []
 
     @property
     def acts_expected(self) -> int:
@@ -53,7 +54,15 @@ class Play:
         return messages * (REVIEWS + 2) + RANKINGS * (self.story.state in COMPLETE) + 2
 
     def acts(self) -> Acts:
-        """All acts, in order."""
+        """All acts, in order. Reports come last, so that moderators find them fresh."""
+        yield from self._live()
+        for line, message in self._reported:
+            now = yield None
+            for report in line.reports:
+                person = self.cast[report.by]
+                reactions.report(message.pk, person, report.category, report.text, now=now)
+
+    def _live(self) -> Acts:
         prompt = self.story.prompt
         root = yield from self._write(prompt, None)
         yield from self._review(prompt, root)
@@ -61,8 +70,6 @@ class Play:
         if self.story.state in UNDRAWN:
             return
         yield from self._wait_for_lottery(root)
-        if prompt.skip:
-            yield from self._skip(prompt, root)
         yield from self._grow(prompt, root)
         if self.story.state == S.HALTED_BY_MODERATOR:
             now = yield None
@@ -75,13 +82,11 @@ class Play:
 
     def leave_drafts(self, *, now: datetime) -> None:
         """Let people take their tasks and begin to write."""
-        for line, message in self._drafts:
-            assert line.draft is not None
-            author = self.cast[line.draft.by]
+        for draft, message in self._drafts:
+            author = self.cast[draft.by]
             task = self._take(author, _reply_kind(message), message, now)
-            interactions.save_draft(
-                task.pk, author, {"text": line.draft.text}, now=now + timedelta(minutes=1)
-            )
+            later = now + timedelta(minutes=1)
+            interactions.save_draft(task.pk, author, {"text": draft.text}, now=later)
 
     # Writing and reviewing
 
@@ -137,8 +142,10 @@ class Play:
 
     def _grow(self, line: Line, message: Message) -> Acts:
         """Write and review the replies, then theirs. Rejected ones first, to free their places."""
+        if line.skip:
+            yield from self._skip(line.skip, message)
         if line.draft:
-            self._drafts.append((line, message))
+            self._drafts.append((line.draft, message))
         replies = sorted(line.replies, key=lambda r: (not _is_dropped(r), self._rng.random()))
         written = {}
         for reply in replies:
@@ -157,12 +164,11 @@ class Play:
             if reply.is_accepted:
                 yield from self._grow(reply, written[reply.text])
 
-    def _skip(self, line: Line, message: Message) -> Acts:
-        assert line.skip is not None
+    def _skip(self, skip: SkipLine, message: Message) -> Acts:
         now = yield None
-        person = self.cast[line.skip.by]
+        person = self.cast[skip.by]
         task = self._take(person, _reply_kind(message), message, now)
-        interactions.skip(task.pk, person, reason=line.skip.reason, now=self._later(now))
+        interactions.skip(task.pk, person, reason=skip.reason, now=self._later(now))
 
     # Ranking
 
@@ -205,13 +211,12 @@ class Play:
     # What others do to a message
 
     def _react(self, line: Line, message: Message) -> Acts:
-        """Emoji, reports, and what the moderator does about them."""
-        if line.reactions or line.reports or line.edit or line.delete_reason:
+        """Emoji, and what the moderator does."""
+        if line.reports:
+            self._reported.append((line, message))
+        if line.reactions or line.edit or line.delete_reason:
             now = yield None
             self._give_reactions(line, message, now)
-            for report in line.reports:
-                person = self.cast[report.by]
-                reactions.report(message.pk, person, report.category, report.text, now=now)
             if line.edit or line.delete_reason:
                 now = yield None
                 self._moderate(line, message, now)

@@ -18,7 +18,7 @@ from django.db.models import Count, Max
 from django.utils import timezone
 
 from oasst.accounts.models import User
-from tasks_app import selection
+from tasks_app import checks, selection
 from tasks_app.config import ConfigChange
 from tasks_app.demo.build import Outcome, build
 from tasks_app.demo.content import stories
@@ -187,6 +187,10 @@ def test_demo_holds_no_slot_but_for_the_draft() -> None:
 
     assert [task.draft.task_id for task in held] == [task.pk for task in held]
     assert Offer.objects.filter(slots__gt=0).count() > 20
+
+
+def test_demo_breaks_no_invariant() -> None:
+    assert list(checks.broken_invariants()) == []
 
 
 def test_demo_changes_no_setting() -> None:
