@@ -1,0 +1,67 @@
+"""What the operators' probes say."""
+
+import shutil
+import uuid
+from types import SimpleNamespace
+
+import pytest
+from django.db import connection
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from oasst.lib import queue
+
+
+def test_healthz_answers_without_the_database(client: Client) -> None:
+    response = client.get("/healthz")
+
+    assert (response.status_code, response.content) == (200, b"ok\n")
+
+
+@pytest.mark.django_db
+def test_readyz_is_ready_when_everything_answers(client: Client) -> None:
+    response = client.get("/readyz")
+
+    assert response.status_code == 200
+    assert response.json() == {
+        "ready": True,
+        "checks": {"database": "ok", "disk": "ok", "redis": "ok"},
+    }
+
+
+@pytest.mark.django_db
+def test_readyz_is_ready_without_redis_but_says_so(client: Client, settings: Settings) -> None:
+    settings.REDIS_URL = f"unix:///tmp/{uuid.uuid4().hex}.sock"
+    queue.redis_client.cache_clear()
+
+    response = client.get("/readyz")
+
+    queue.redis_client.cache_clear()
+    assert response.status_code == 200
+    assert response.json()["checks"]["redis"] == "unreachable"
+
+
+@pytest.mark.django_db
+def test_readyz_refuses_while_migrations_are_missing(client: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM django_migrations WHERE id ="
+            " (SELECT max(id) FROM django_migrations WHERE app = 'accounts')"
+        )
+
+    response = client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["checks"]["database"] == "migrations pending"
+
+
+@pytest.mark.django_db
+def test_readyz_refuses_when_the_disk_is_almost_full(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1024))
+
+    response = client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["checks"]["disk"] == "almost full"
