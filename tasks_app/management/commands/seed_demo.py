@@ -41,14 +41,13 @@ class Command(BaseCommand):
 @contextmanager
 def _quiet(*, unless: bool) -> Iterator[None]:
     """Hundreds of simulated acts need no line each in the operator's terminal."""
-    logger = logging.getLogger("tasks_app")
-    before = logger.level
+    before = logging.root.manager.disable
     if not unless:
-        logger.setLevel(logging.WARNING)
+        logging.disable(logging.INFO)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        logging.disable(before)
 
 
 def _summary(outcome: Outcome) -> str:
