@@ -22,6 +22,7 @@ BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
+BROWSER_TESTS := $(PYTEST) tests/journeys -q --output var/test/browser --screenshot only-on-failure
 export OASST_TEST_DATA ?= $(DATA)
 export CHROMIUM
 
@@ -83,7 +84,7 @@ test-unit: setup-dev
 
 test-browser: setup-dev
 	@if [ ! -d tests/journeys ]; then true; \
-	elif [ -n "$(CHROMIUM)" ]; then $(PYTEST) tests/journeys -q -m "not full" $(ARGS); \
+	elif [ -n "$(CHROMIUM)" ]; then $(BROWSER_TESTS) -m "not full" $(ARGS); \
 	else echo "Not run: the browser tests (tests/journeys), for want of Chromium on PATH or in CHROMIUM."; fi
 
 test-fast: setup-dev  ## Run the tests that need no browser and no patience
@@ -92,7 +93,7 @@ test-fast: setup-dev  ## Run the tests that need no browser and no patience
 test-full: setup-dev  ## Run every variant of every test; takes long
 	@status=0; \
 	$(PYTEST) tests --ignore=tests/journeys -n 2 -q -m "not gpu and not real_model" $(ARGS) || status=1; \
-	$(PYTEST) tests/journeys -q $(ARGS) || status=1; \
+	$(BROWSER_TESTS) $(ARGS) || status=1; \
 	exit $$status
 
 bench: setup-dev  ## Run a benchmark (NAME=tasks, ARGS="--messages 10000")
