@@ -46,8 +46,8 @@ class Step:
 _STEP_ICONS = {"done": "circle-check", "now": "hourglass", "failed": "circle-x", "open": "circle"}
 
 
-def status(message: Message, config: TreeConfig) -> Status:
-    """A few words for a badge. Needs no other rows than the message."""
+def status(message: Message, config: TreeConfig, *, ranked: int = 0) -> Status:
+    """A few words for a badge. `ranked` is how many siblings have a rank, if that is known."""
     needed = config.reviews_needed(is_root=message.is_root)
     if message.deleted:
         return Status(_("Removed"), "bad", "trash-2")
@@ -59,7 +59,8 @@ def status(message: Message, config: TreeConfig) -> Status:
             words % {"count": message.review_count, "needed": needed}, "info", "hourglass"
         )
     if message.rank is not None:
-        return Status(_("Place %(place)d") % {"place": message.rank + 1}, "good", "award")
+        words = _("Place %(place)d of %(ranked)d") if ranked else _("Place %(place)d")
+        return Status(words % {"place": message.rank + 1, "ranked": ranked}, "good", "award")
     if message.review_result:
         return Status(_("Accepted"), "good", "circle-check")
     return Status(_("Not reviewed"), "", "circle-dashed")

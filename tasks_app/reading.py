@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 
 from tasks_app import fate
 from tasks_app.config import TreeConfig
@@ -69,6 +70,18 @@ class Card:
     replies: list["Card"] = field(default_factory=list)
 
     @property
+    def anchor(self) -> str:
+        """The id of the message in a page."""
+        return f"m-{self.message.pk}"
+
+    @property
+    def gone_text(self) -> str:
+        """What stands in place of a hidden text."""
+        if self.message.deleted:
+            return _("This message was removed.")
+        return _("The reviewers did not accept this message.")
+
+    @property
     def may_react(self) -> bool:
         """True if the message takes reactions, labels and reports."""
         return not self.message.deleted and not self.is_hidden
@@ -81,7 +94,10 @@ class Card:
 
 def cards(messages: Sequence[Message], reader: "User") -> list[Card]:
     """The cards of messages that have `tree` and `user` loaded. At most three queries."""
-    config = TreeConfig.current()
+    return _cards(messages, reader, TreeConfig.current())
+
+
+def _cards(messages: Sequence[Message], reader: "User", config: TreeConfig) -> list[Card]:
     pressed = _own_reactions(messages, reader)
     is_moderator = reader.is_moderator
     return [
@@ -92,7 +108,8 @@ def cards(messages: Sequence[Message], reader: "User") -> list[Card]:
 
 def tree(messages: Sequence[Message], reader: "User", *, target: uuid.UUID | None = None) -> Card:
     """The card of the root, with those of all replies below it, best ranked first."""
-    every = {card.message.pk: card for card in cards(messages, reader)}
+    config = TreeConfig.current()
+    every = {card.message.pk: card for card in _cards(messages, reader, config)}
     root: Card | None = None
     for card in every.values():
         card.is_target = card.message.pk == target
@@ -103,7 +120,15 @@ def tree(messages: Sequence[Message], reader: "User", *, target: uuid.UUID | Non
             parent.replies.append(card)
     if root is None:
         raise ValueError("a tree has at least one message")
+    for card in every.values():
+        _count_places(card.replies, config)
     return root
+
+
+def _count_places(replies: Sequence[Card], config: TreeConfig) -> None:
+    ranked = [reply for reply in replies if reply.message.rank is not None]
+    for reply in ranked:
+        reply.status = fate.status(reply.message, config, ranked=len(ranked))
 
 
 def may_read(message: Message, reader: "User") -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import ProhibitNullCharactersValidator
 from django.utils.translation import gettext_lazy as _
 
 from tasks_app.errors import TextInvalid
@@ -30,9 +31,13 @@ class PlainText(forms.CharField):
         self.validators = [
             validator
             for validator in self.validators
-            if type(validator).__name__ != "ProhibitNullCharactersValidator"
+            if not isinstance(validator, ProhibitNullCharactersValidator)
         ]
         self.validators.insert(0, check_storable)
+
+    def to_python(self, value: Any) -> str:
+        """Browsers send line ends as two characters; one is meant, and one is counted."""
+        return super().to_python(value).replace("\r\n", "\n")
 
 
 class Draftable(forms.Form):
@@ -44,7 +49,8 @@ class Draftable(forms.Form):
         for name in self.fields:
             value = self.data.get(self.add_prefix(name))
             if isinstance(value, str) and value:
-                kept[name] = UNSTORABLE.sub("\ufffd", value[:MAX_DRAFT_CHARACTERS])
+                value = value[:MAX_DRAFT_CHARACTERS].replace("\r\n", "\n")
+                kept[name] = UNSTORABLE.sub("\ufffd", value)
         return kept
 
 

@@ -8,9 +8,9 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from tasks_app import browsing, fate, kinds, selection
+from tasks_app import blockers, browsing, fate, kinds, selection
 from tasks_app.config import TreeConfig
-from tasks_app.enums import ContributionKind, TaskType
+from tasks_app.enums import RANDOM, ContributionKind, TaskType
 from tasks_app.forms.work import LanguageForm
 from tasks_app.models import Message
 from tasks_app.views.edges import contributor
@@ -34,6 +34,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "open_tasks": _with_kinds(user, now),
         "best": kinds.best_next(available, is_new=not steps["has_reviewed"]),
         "available": sum(available.values()),
+        "blockers": [] if available else blockers.explain(user, RANDOM, langs, now=now),
         "waiting": browsing.waiting(langs),
         "recent": _recent(user),
         "steps": steps,

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime
+from string import ascii_uppercase
 from typing import Any
 
 from django.contrib import messages as toasts
@@ -101,6 +102,7 @@ def _show(
     context = {
         **_about(task, shown),
         "form": form,
+        "rank_cards": _rank_cards(form, shown) if task.type.is_ranking else [],
         "skip_form": forms.SkipForm(),
         "hold": assignment.hold(task, now=now),
         "draft": getattr(task, "draft", None),
@@ -123,9 +125,22 @@ def _about(task: Task, shown: Material) -> dict[str, Any]:
         "kind": kind,
         "guide": f"pages/guidelines/{kind.guide}.html",
         "thread": shown.thread,
-        "replies": [reply for group in assignment.same_texts(shown.replies) for reply in group],
         "is_origin_open": assignment.is_origin_open(shown.replies),
     }
+
+
+def _rank_cards(form: forms.RankingForm, shown: Material) -> list[dict[str, Any]]:
+    """The replies as cards with letters; identical texts stand together."""
+    cards = [
+        {"message": reply, "field": form.place(reply.pk), "is_same_as_above": place > 0}
+        for group in assignment.same_texts(shown.replies)
+        for place, reply in enumerate(group)
+    ]
+    return [card | {"letter": _letter(number)} for number, card in enumerate(cards)]
+
+
+def _letter(number: int) -> str:
+    return ascii_uppercase[number] if number < len(ascii_uppercase) else str(number + 1)
 
 
 def _ended(
