@@ -1,0 +1,3 @@
+// Pages of messages: copying, and the dialog to report and label.
+import "./copy.js";
+import "./message_dialog.js";

@@ -1,0 +1,29 @@
+// Counts characters as the server does: code points, without white space at the ends.
+
+const field = document.querySelector("textarea[data-limit]");
+const counter = document.getElementById("text-counter");
+const NEAR = 0.8;
+
+function count() {
+  const length = [...field.value.trim()].length;
+  const limit = Number(field.dataset.limit);
+  const left = limit - length;
+  const words = left < 0 ? counter.dataset.wordsOver : counter.dataset.wordsLeft;
+  const format = new Intl.NumberFormat(document.documentElement.lang);
+  counter.textContent = words.replace("%s", format.format(Math.abs(left)));
+  counter.classList.toggle("counter-near", length > NEAR * limit && left >= 0);
+  counter.classList.toggle("counter-over", left < 0);
+  field.setAttribute("aria-invalid", String(left < 0));
+}
+
+function showRendered() {
+  count();
+  htmx.trigger(field, "preview");
+}
+
+if (field) {
+  field.addEventListener("input", count);
+  field.form.addEventListener("draft:written", showRendered);
+  count();
+  if (field.value.trim()) field.setSelectionRange(field.value.length, field.value.length);
+}
