@@ -26,6 +26,7 @@ from oasst.lib.queue import enqueue
 
 VALID_MINUTES = 15
 RESEND_AFTER_S = 30
+LATE_AFTER_S = 15
 MOST_WRONG_CODES = 5
 GIVE_UP_SENDING_AFTER = timedelta(hours=1)
 KEEP_FOR = timedelta(days=1)
@@ -126,9 +127,12 @@ def look_up(token: str, purpose: CodePurpose, *, now: datetime) -> EmailCode:
 
 @transaction.atomic
 def redeem_token(token: str, purpose: CodePurpose, *, now: datetime) -> EmailCode:
-    """Use up a link. Locks the row, so of two at once one wins. Raises as `look_up`."""
-    asked = _check(_by_token(token, purpose).select_for_update().first(), now=now)
-    _use(asked, now=now)
+    """Use up a link; of two attempts at the same moment one wins. Raises as `look_up`."""
+    asked = look_up(token, purpose, now=now)
+    family = _lock_family(asked)
+    if asked.pk not in {row.pk for row in family}:
+        raise LinkUsed
+    _use_up(family, now=now)
     return asked
 
 
@@ -141,12 +145,13 @@ def redeem_code(
     the count must outlive the error, hence no transaction around the raise.
     """
     with transaction.atomic():
-        rows = EmailCode.objects.filter(pk__in=ids, purpose=purpose, used_at=None)
-        alive = list(rows.filter(expires_at__gt=now).select_for_update().order_by("pk"))
+        asked = EmailCode.objects.filter(pk__in=ids, purpose=purpose).first()
+        family = _lock_family(asked) if asked else []
+        alive = [row for row in family if row.pk in ids and row.expires_at and row.expires_at > now]
         open_rows = [row for row in alive if row.wrong_codes < MOST_WRONG_CODES]
         for row in open_rows:
             if constant_time_compare(row.code_hash, _hash_code(row.pk, code)):
-                _use(row, now=now)
+                _use_up(family, now=now)
                 return row
         _count_wrong(open_rows)
     if not alive:
@@ -162,9 +167,20 @@ def seconds_until_resend(asked: EmailCode, *, now: datetime) -> int:
     return max(0, round(RESEND_AFTER_S - passed))
 
 
-def void(emails: Iterable[str], *, now: datetime) -> int:
-    """Make every open mail to these addresses useless. Returns how many there were."""
-    return EmailCode.objects.filter(email__in=emails, used_at=None).update(used_at=now)
+def sending_state(asked: EmailCode, *, now: datetime) -> str:
+    """How far the mail is: `sent`, `failing` (the mail server refuses), `late` or `waiting`."""
+    if asked.sent_at is not None:
+        return "sent"
+    if asked.send_attempts:
+        return "failing"
+    is_late = (now - asked.created_at).total_seconds() > LATE_AFTER_S
+    return "late" if is_late else "waiting"
+
+
+@transaction.atomic
+def void(emails: Iterable[str], *, now: datetime) -> None:
+    """Make every open mail to these addresses useless."""
+    _use_up(_lock(EmailCode.objects.filter(email__in=emails)), now=now)
 
 
 def waiting_to_be_sent(*, now: datetime) -> QuerySet[EmailCode]:
@@ -196,12 +212,19 @@ def _check(asked: EmailCode | None, *, now: datetime) -> EmailCode:
     return asked
 
 
-def _use(asked: EmailCode, *, now: datetime) -> None:
-    """Mark `asked` used, and with it every other open mail for the same purpose and person."""
-    same = EmailCode.objects.filter(purpose=asked.purpose, used_at=None)
+def _lock_family(asked: EmailCode) -> list[EmailCode]:
+    """Lock every open mail of the same purpose to the same person: they are used up together."""
     mine = Q(user=asked.user_id) if asked.user_id else Q(email=asked.email)
-    same.filter(mine | Q(pk=asked.pk)).update(used_at=now)
-    asked.used_at = now
+    return _lock(EmailCode.objects.filter(mine, purpose=asked.purpose))
+
+
+def _lock(rows: QuerySet[EmailCode]) -> list[EmailCode]:
+    # Always in the same order, so that two who lock the same rows do not wait for each other.
+    return list(rows.filter(used_at=None).select_for_update().order_by("pk"))
+
+
+def _use_up(rows: Sequence[EmailCode], *, now: datetime) -> None:
+    EmailCode.objects.filter(pk__in=[row.pk for row in rows]).update(used_at=now)
 
 
 def _count_wrong(rows: Sequence[EmailCode]) -> None:

@@ -94,7 +94,9 @@ def test_mail_lost_with_the_queue_is_sent_by_cron(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     client.post(LOGIN, {"email": "alice@example.org"})  # the queue never hears of it
-    assert "waits to be sent" in client.get("/accounts/login/sent/").content.decode()
+    assert "mail waits to be sent" in client.get("/accounts/login/sent/").content.decode()
+    EmailCode.objects.update(created_at=timezone.now() - timedelta(seconds=16))
+    assert "longer than it should" in client.get("/accounts/login/sent/state/").content.decode()
     EmailCode.objects.update(next_send_at=timezone.now() - timedelta(seconds=10))
 
     with django_capture_on_commit_callbacks(execute=True):

@@ -70,7 +70,8 @@ def sent_state(request: HttpRequest) -> HttpResponse:
     """The fragment that says whether the mail is out yet."""
     waiting = pending.read(request, CodePurpose.SIGN_IN)
     asked = waiting.latest if waiting else None
-    return render(request, "accounts/_mail_state.html", {"asked": asked})
+    state = magic_link.sending_state(asked, now=timezone.now()) if asked else ""
+    return render(request, "accounts/_mail_state.html", {"state": state})
 
 
 @never_cache
@@ -171,12 +172,14 @@ def _sent_page(request: HttpRequest, form: CodeForm, *, status: int = 200) -> Ht
     asked = waiting.latest if waiting else None
     if waiting is None or asked is None:
         return redirect("account_login")
+    now = timezone.now()
     context = {
         "form": form,
         "asked": asked,
         "next": waiting.next_url,
         "sender": settings.DEFAULT_FROM_EMAIL,
-        "resend_after_s": magic_link.seconds_until_resend(asked, now=timezone.now()),
+        "state": magic_link.sending_state(asked, now=now),
+        "resend_after_s": magic_link.seconds_until_resend(asked, now=now),
     }
     return render(request, "accounts/sent.html", context, status=status)
 
