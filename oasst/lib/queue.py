@@ -77,7 +77,7 @@ def enqueue_now(path: str, *args: object, key: str | None = None) -> None:
         queue.enqueue(
             run,
             args=(path, key, *args),
-            description=f"{path}{args}",
+            description=path,  # RQ logs it; arguments can be e-mail addresses
             retry=JobRetry(max=len(RETRY_AFTER_S), interval=RETRY_AFTER_S),
             failure_ttl=FAILED_JOB_LIFETIME_S,
         )
