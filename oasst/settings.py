@@ -103,7 +103,9 @@ TEMPLATES = [
 
 # Database, queue, cache
 
-DATABASES = {"default": Env.db_url_config(services.database_url())}
+DATABASES = {
+    "default": {**Env.db_url_config(services.database_url()), "CONN_HEALTH_CHECKS": True}
+}
 DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
     f"-c statement_timeout={env.integer('DATABASE_STATEMENT_TIMEOUT_MS', 30_000)}"
     " -c idle_in_transaction_session_timeout=60000"
@@ -115,7 +117,7 @@ if DATABASE_POOL_SIZE:
     pool = {"min_size": 2, "max_size": DATABASE_POOL_SIZE, "timeout": 10}
     DATABASES["default"]["OPTIONS"]["pool"] = pool
 else:
-    DATABASES["default"].update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
 REDIS_URL = services.redis_url()
 CACHES = {
     "default": {
