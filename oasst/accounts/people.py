@@ -82,6 +82,7 @@ def change_address(asked: EmailCode, *, now: datetime) -> tuple[User, str]:
 
     Every open sign-in mail to either address becomes useless. Raises AddressTaken, AccountGone.
     """
+    assert asked.user_id is not None  # a constraint of the table
     user = User.objects.select_for_update().get(pk=asked.user_id)
     if not user.is_active:
         raise AccountGone

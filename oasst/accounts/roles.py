@@ -19,7 +19,7 @@ ROLES = (MODERATORS, ADMINS)
 
 # Everything else a moderator does (halt, delete, restore, ban) goes through logged domain
 # functions; no permission to add or delete rows is ever needed for it.
-_MODERATOR_ACTIONS = {
+_MODERATOR_ACTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "accounts": {"user": ("view", "change")},
     "tasks_app": {
         "message": ("view", "change"),
