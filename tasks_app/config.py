@@ -209,7 +209,7 @@ def parse(name: str, value: Any) -> Any:
         raise InvalidSetting(f"{name}: there is no such setting.")
     kind = _types()[name]
     try:
-        parsed = _PARSERS[_origin(kind)](value)
+        parsed: Any = _PARSERS[_origin(kind)](value)
     except (TypeError, ValueError) as error:
         raise InvalidSetting(f"{name}={value!r}: expected {_EXPECTED[_origin(kind)]}.") from error
     least = fields()[name].metadata["least"]
