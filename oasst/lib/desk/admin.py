@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import messages
-from django.contrib.admin import helpers
+from django.contrib.admin import ShowFacets, helpers
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -18,6 +18,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
 
 from oasst.lib.desk.actions import DeskAction
 from oasst.lib.desk.display import page_url
@@ -27,16 +28,29 @@ from oasst.lib.errors import DomainError
 MOST_AT_ONCE = 100
 
 
+class DeskList(ChangeList):
+    """Without "show all" beside the number of rows of a list that shows all."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not (self.query or self.filter_params):
+            self.full_result_count = self.result_count
+
+
 class DeskAdmin(ModelAdmin):
     """A list, a page to read, and `desk_actions`."""
 
     paginator = EstimatedPaginator
     show_full_result_count = False
-    list_per_page = 50
+    show_facets = ShowFacets.NEVER  # each would count the whole table
+    list_per_page = 25
     list_filter_submit = True
     # The template of a row's page; without one, Django's read-only form.
     page_template: ClassVar[str] = ""
     desk_actions: ClassVar[Sequence[DeskAction]] = ()
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return DeskList
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -4,6 +4,7 @@ import json
 from functools import cached_property
 
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 
 EXACT_UP_TO = 5_000
 
@@ -11,6 +12,7 @@ EXACT_UP_TO = 5_000
 class EstimatedPaginator(Paginator):
     """Never reads a whole table to learn how many pages there are."""
 
+    object_list: QuerySet
     template_name = "admin/desk/pagination.html"
     is_estimated = False
 

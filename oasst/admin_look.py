@@ -1,0 +1,110 @@
+"""How the admin looks and what stands in its side bar: the settings of django-unfold."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+
+def _may(permission: str) -> Callable[[HttpRequest], bool]:
+    return lambda request: request.user.has_perm(permission)
+
+
+def _page(title: Any, icon: str, model: str, **extra: Any) -> dict[str, Any]:
+    """A link to the list of a model, for those who may view it."""
+    app, name = model.split(".")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
+        "permission": _may(f"{app}.view_{name}"),
+        **extra,
+    }
+
+
+def _is_admin(request: HttpRequest) -> bool:
+    return getattr(request.user, "is_admin", False)
+
+
+_STYLES = ("tokens", "conversation", "desk")
+
+# The accent and the paper of static/css/tokens.css, in the steps that unfold wants.
+_TEAL = {"50": (98, 0.012), "100": (95.3, 0.022), "200": (90, 0.04), "300": (84, 0.066),
+         "400": (79.5, 0.09), "500": (74, 0.1), "600": (46, 0.083), "700": (39.5, 0.074),
+         "800": (34, 0.06), "900": (30, 0.05), "950": (24, 0.04)}  # fmt: skip
+_PAPER = {"50": (98.4, 0.003), "100": (96.2, 0.004), "200": (90, 0.006), "300": (84, 0.008),
+          "400": (69.5, 0.01), "500": (50, 0.014), "600": (40.5, 0.014), "700": (35, 0.013),
+          "800": (31.5, 0.011), "900": (20.5, 0.008), "950": (17.8, 0.008)}  # fmt: skip
+
+
+def _scale(steps: dict[str, tuple[float, float]], hue: int) -> dict[str, str]:
+    return {step: f"oklch({light}% {chroma} {hue})" for step, (light, chroma) in steps.items()}
+
+
+_NAVIGATION = [
+    {
+        "items": [
+            {
+                "title": _("Overview"),
+                "icon": "space_dashboard",
+                "link": reverse_lazy("admin:index"),
+            },
+            _page(_("Reports"), "flag", "tasks_app.report",
+                  badge="tasks_app.admin.dashboard.open_reports"),
+        ],
+    },
+    {
+        "title": _("Conversations"),
+        "items": [
+            _page(_("Messages"), "chat", "tasks_app.message"),
+            _page(_("Trees"), "account_tree", "tasks_app.messagetree"),
+            _page(_("Tasks"), "checklist", "tasks_app.task"),
+        ],
+    },
+    {
+        "title": _("People"),
+        "items": [
+            _page(_("People"), "group", "accounts.user"),
+            _page(_("Contributions"), "history", "tasks_app.contribution"),
+        ],
+    },
+    {
+        "title": _("Running the site"),
+        "items": [
+            _page(_("Configuration"), "tune", "tasks_app.configchange"),
+            _page(_("Moderation log"), "gavel", "tasks_app.moderationaction"),
+            {
+                "title": _("Job queue"),
+                "icon": "queue",
+                "link": reverse_lazy("django_rq:home"),
+                "permission": _is_admin,
+            },
+        ],
+    },
+]  # fmt: skip
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": _("Moderators' desk"),
+    "SITE_HEADER": "Open Assistant",
+    "SITE_SUBHEADER": _("Moderators' desk"),
+    "SITE_URL": "/",
+    "SITE_ICON": lambda _request: static("img/favicon.svg"),
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda _request: static("img/favicon.svg"),
+        }
+    ],
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "8px",
+    "COLORS": {"primary": _scale(_TEAL, 195), "base": _scale(_PAPER, 215)},
+    "STYLES": [lambda _request, name=name: static(f"css/{name}.css") for name in _STYLES],
+    "DASHBOARD_CALLBACK": "tasks_app.admin.dashboard.fill",
+    "COMMAND": {"search_callback": "tasks_app.admin.search.results"},
+    "SIDEBAR": {"show_search": True, "command_search": True, "navigation": _NAVIGATION},
+}

@@ -1,0 +1,169 @@
+"""The moderation log and the journal of contributions: to read, never to change."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _l
+from unfold.contrib.filters.admin import (
+    AutocompleteSelectFilter,
+    ChoicesDropdownFilter,
+    DropdownFilter,
+)
+from unfold.decorators import display
+
+from oasst.lib.desk.admin import DeskAdmin
+from oasst.lib.desk.display import NONE, link, page_url, row_link, when
+from oasst.lib.desk.filters import DaysFilter, LanguageFilter
+from oasst.lib.templatetags.ui import absolute_time
+from tasks_app.enums import ModerationKind, ReportState
+from tasks_app.models import Contribution, Message, MessageTree, ModerationAction
+
+MOST_ENTRIES = 50
+_ACTIONS = dict(ModerationKind.choices)
+
+
+def entries(**about: Any) -> list[dict[str, Any]]:
+    """The newest entries about a tree, message or person (`tree_id=…` and the like)."""
+    rows = ModerationAction.objects.filter(**about).select_related("actor")[:MOST_ENTRIES]
+    return [shown(row) for row in rows]
+
+
+def shown(row: ModerationAction) -> dict[str, Any]:
+    """An entry in words."""
+    return {
+        "what": _ACTIONS.get(row.action, row.action),
+        "by": actor(row),
+        "reason": row.reason,
+        "when": row.created_at,
+        "data": ", ".join(f"{name}: {value}" for name, value in details(row.data)),
+        "target": target(row),
+    }
+
+
+def details(data: dict[str, Any]) -> list[tuple[Any, Any]]:
+    """What else an entry holds, in words."""
+    words = {
+        "messages": lambda count: (_l("messages"), count),
+        "outcome": lambda outcome: (_l("decision"), ReportState(outcome).label),
+        "until": lambda until: (_l("until"), _moment(until) if until else _l("now")),
+        "from": lambda roles: (_l("from"), ", ".join(roles) or NONE),
+        "to": lambda role: (_l("to"), role or NONE),
+    }
+    return [words[name](value) for name, value in data.items() if name in words]
+
+
+def _moment(text: str) -> str:
+    return absolute_time(datetime.fromisoformat(text))
+
+
+def actor(row: ModerationAction) -> SafeString | str:
+    """Who did it."""
+    return row_link(row.actor) if row.actor_id else _l("a rule or a command")
+
+
+def target(row: ModerationAction) -> SafeString | str:
+    """What it was done to. The row may be gone; its id stays."""
+    if row.message_id:
+        return link(page_url(Message, row.message_id), _l("message"))
+    if row.tree_id:
+        return link(page_url(MessageTree, row.tree_id), _l("tree"))
+    if row.user_id:
+        return link(page_url(get_user_model(), row.user_id), _l("person"))
+    return NONE
+
+
+class ReadOnlyAdmin(DeskAdmin):
+    """Rows that only the domain writes."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ActionFilter(DropdownFilter):
+    """By what was done."""
+
+    title, parameter_name = _l("action"), "action"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, Any]]:
+        return ModerationKind.choices
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(action=self.value()) if self.value() else queryset
+
+
+@admin.register(ModerationAction)
+class ModerationActionAdmin(ReadOnlyAdmin):
+    """Who did what to whom, and why."""
+
+    list_display = ("when_column", "action_column", "actor_column", "target_column",
+                    "reason", "data_column")  # fmt: skip
+    list_display_links = None
+    list_filter = (ActionFilter, ("actor", AutocompleteSelectFilter), ("created_at", DaysFilter))
+    search_fields = ("reason",)
+    search_help_text = _l("An id of a message, tree or person, or words of the reason")
+    ordering = ("-id",)
+    list_select_related = ("actor",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        words = search_term.strip()
+        try:
+            pk = uuid.UUID(words)
+        except ValueError:
+            return queryset.filter(reason__icontains=words) if words else queryset, False
+        return queryset.filter(Q(tree_id=pk) | Q(message_id=pk) | Q(user_id=pk)), False
+
+    @display(description=_l("when"))
+    def when_column(self, row: ModerationAction) -> SafeString | str:
+        return when(row.created_at)
+
+    @display(description=_l("action"))
+    def action_column(self, row: ModerationAction) -> str:
+        return str(_ACTIONS.get(row.action, row.action))
+
+    @display(description=_l("by"))
+    def actor_column(self, row: ModerationAction) -> SafeString | str:
+        return actor(row)
+
+    @display(description=_l("about"))
+    def target_column(self, row: ModerationAction) -> SafeString | str:
+        return target(row)
+
+    @display(description=_l("details"))
+    def data_column(self, row: ModerationAction) -> str:
+        return str(shown(row)["data"]) or NONE
+
+
+@admin.register(Contribution)
+class ContributionAdmin(ReadOnlyAdmin):
+    """The journal, the newest first."""
+
+    list_display = ("when_column", "user_column", "kind", "lang", "message_column")
+    list_display_links = None
+    list_filter = (
+        ("kind", ChoicesDropdownFilter),
+        LanguageFilter,
+        ("user", AutocompleteSelectFilter),
+        ("created_at", DaysFilter),
+    )
+    ordering = ("-id",)
+    list_select_related = ("user",)
+
+    @display(description=_l("when"))
+    def when_column(self, row: Contribution) -> SafeString | str:
+        return when(row.created_at)
+
+    @display(description=_l("person"))
+    def user_column(self, row: Contribution) -> SafeString | str:
+        return row_link(row.user)
+
+    @display(description=_l("message"))
+    def message_column(self, row: Contribution) -> SafeString | str:
+        return link(page_url(Message, row.message_id), _l("message")) if row.message_id else NONE

@@ -1,0 +1,155 @@
+"""Everything the desk shows about one message; a fixed number of queries."""
+
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from oasst.lib.desk.display import NONE, Fact, link, row_link, when
+from oasst.lib.languages import name as language_name
+from tasks_app.admin import log
+from tasks_app.admin.report_item import items
+from tasks_app.enums import Emoji
+from tasks_app.labels import LABELS
+from tasks_app.models import (
+    ImportedLabelAggregate,
+    Message,
+    MessageRevision,
+    Ranking,
+    RankingConsensus,
+    Report,
+    TextLabels,
+)
+
+MOST_ROWS = 50
+# Tone of the badges on the desk's own pages, by the key that `state` gives.
+TONES = {"deleted": "bad", "rejected": "warn", "accepted": "good", "in review": "info"}
+
+
+def state(message: Message) -> tuple[str, str]:
+    """A key and words for where a message stands."""
+    if message.deleted:
+        return "deleted", _("Deleted")
+    if message.review_result is None:
+        return "in review", _("In review")
+    if message.review_result:
+        return "accepted", _("Accepted")
+    return "rejected", _("Not accepted")
+
+
+def author(message: Message) -> SafeString | str:
+    """Who wrote it: an account, a name from an imported file, or a model."""
+    if message.user is not None:
+        return row_link(message.user)
+    return message.model_name or message.imported_author or NONE
+
+
+def public_url(message: Message) -> str:
+    """The page that contributors see."""
+    return reverse("tasks:message", args=[message.pk])
+
+
+def bubble(message: Message) -> dict[str, Any]:
+    """A message for the template `_bubble.html`."""
+    key, words = state(message)
+    return {"message": message, "state": words, "tone": TONES[key], "author": author(message)}
+
+
+def context(message: Message) -> dict[str, Any]:
+    """What the page of a message shows."""
+    rows = Message.objects.defer("search_vector", "detoxify").select_related("user")
+    thread = rows.thread(message)
+    replies = list(rows.filter(parent=message).order_by("rank", "created_at", "id")[:MOST_ROWS])
+    return {
+        "title": _("Message"),
+        "thread": [bubble(node) for node in thread],
+        "replies": [bubble(reply) for reply in replies],
+        "facts": facts(message),
+        "public_url": public_url(message),
+        "label_sets": label_sets([message.pk]).get(message.pk, []),
+        "imported": imported_labels([message.pk]).get(message.pk),
+        "rankings": rankings([message.pk], numbers(replies)).get(message.pk, []),
+        "consensus": RankingConsensus.objects.filter(parent=message).first(),
+        "reports": items(
+            Report.objects.filter(message=message)
+            .select_related("claimed_by")
+            .order_by("-created_at")[:MOST_ROWS]
+        ),
+        "revisions": MessageRevision.objects.filter(message=message).select_related("user"),
+        "log": log.entries(message_id=message.pk),
+    }
+
+
+def numbers(replies: Iterable[Message]) -> dict[str, str]:
+    """A short number for each reply, as rankings name them."""
+    return {str(reply.pk): str(place) for place, reply in enumerate(replies, start=1)}
+
+
+def facts(message: Message) -> list[Fact]:
+    """The columns of a message in words."""
+    counts = [f"{Emoji(code).label} {n}" for code, n in message.emojis.items() if code in Emoji]
+    return [
+        (_("Tree"), row_link(message.tree, message.tree.get_state_display())),
+        (_("Author"), author(message)),
+        (_("Role"), message.get_role_display()),
+        (_("Language"), _language(message)),
+        (_("Written"), when(message.created_at)),
+        (_("Reviews"), message.review_count),
+        (_("Rank"), NONE if message.rank is None else message.rank + 1),
+        (_("Reactions"), ", ".join(counts) or NONE),
+        (_("Where the text is from"), message.provenance or NONE),
+        (_("Id"), format_html("<code>{}</code>", message.pk)),
+        (_("Public page"), link(public_url(message), _("Open"))),
+    ]
+
+
+def _language(message: Message) -> str:
+    name = language_name(message.lang)
+    if message.detected_lang in ("", message.lang):
+        return name
+    detected = language_name(message.detected_lang)
+    return _("%(lang)s, detected: %(detected)s") % {"lang": name, "detected": detected}
+
+
+def label_sets(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[dict[str, Any]]]:
+    """What people said about messages: reviews, free labels and reports, in the order given."""
+    found: dict[uuid.UUID, list[dict[str, Any]]] = {}
+    for row in TextLabels.objects.filter(message__in=ids).select_related("user").order_by("id"):
+        shown = {"row": row, "by": row_link(row.user), "values": _values(row.values)}
+        found.setdefault(row.message_id, []).append(shown)
+    return found
+
+
+def _values(values: Mapping[str, float]) -> list[tuple[str, str]]:
+    return [
+        (str(LABELS[name].title), f"{value:g}") for name, value in values.items() if name in LABELS
+    ]
+
+
+def imported_labels(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[tuple[str, str]]]:
+    """Means and counts that imported files gave."""
+    found = {}
+    for row in ImportedLabelAggregate.objects.filter(message__in=ids):
+        values = row.values.items()
+        found[row.message_id] = [(name, f"{v['value']:.2f} × {v['count']}") for name, v in values]
+    return found
+
+
+def rankings(
+    ids: Iterable[uuid.UUID], names: Mapping[str, str]
+) -> dict[uuid.UUID, list[dict[str, Any]]]:
+    """The orders people gave the replies, by parent: "2 > 1 = 3"."""
+    found: dict[uuid.UUID, list[dict[str, Any]]] = {}
+    for row in Ranking.objects.filter(parent__in=ids).select_related("user").order_by("id"):
+        shown = {"row": row, "by": row_link(row.user), "order": order(row.groups, names)}
+        found.setdefault(row.parent_id, []).append(shown)
+    return found
+
+
+def order(groups: Iterable[Iterable[str]], names: Mapping[str, str]) -> str:
+    """Groups of ties, best first, as text."""
+    return " > ".join(" = ".join(names.get(str(pk), "?") for pk in group) for group in groups)

@@ -1,0 +1,237 @@
+"""Messages: search, thread, everything said about one, and delete, restore, edit."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _l
+from django.utils.translation import ngettext
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from oasst.lib.desk.actions import DeskAction, ReasonForm
+from oasst.lib.desk.admin import DeskAdmin
+from oasst.lib.desk.display import excerpt, row_link, when
+from oasst.lib.desk.filters import DaysFilter, LanguageFilter, YesNoFilter
+from oasst.lib.markdown import render
+from tasks_app import moderation
+from tasks_app.admin import message_page
+from tasks_app.models import Message, Report
+from tasks_app.querysets import count_of
+
+REVIEW_COLOURS = {
+    "deleted": "danger",
+    "rejected": "warning",
+    "accepted": "success",
+    "in review": "info",
+}
+
+
+class ReasonForAuthor(ReasonForm):
+    """A reason that the author reads too."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = _(
+            "The author reads this. The moderation log keeps it, with your name."
+        )
+
+
+class EditForm(ReasonForm):
+    """A message's text."""
+
+    text = forms.CharField(
+        label=_l("Text"),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 12, "dir": "auto"}),
+        help_text=_l("Markdown. Every earlier text is kept."),
+    )
+    field_order = ("text", "reason")
+
+
+class DeleteMessage(DeskAction):
+    """Hides a message and everything below it."""
+
+    name, title, icon = "delete", _l("Delete"), "delete"
+    is_danger, in_bulk = True, True
+    form_class = ReasonForAuthor
+
+    def fits(self, row: Message, *, actor: Any, now: datetime) -> bool:
+        return not row.deleted
+
+    def explain(self, rows: Sequence[Message]) -> str:
+        below = Message.objects.with_all_below([row.pk for row in rows])
+        count = Message.objects.filter(pk__in=below, deleted=False).count()
+        return ngettext(
+            "This hides %d message. It can be restored.",
+            "This hides %d messages: what you chose and everything written below it. "
+            "They can be restored.",
+            count,
+        ) % count  # fmt: skip
+
+    def run(self, row: Message, data: dict[str, Any], *, actor: Any, now: datetime) -> str:
+        count = moderation.delete_message(row.pk, actor=actor, reason=data["reason"], now=now)
+        return ngettext("%d message is hidden now.", "%d messages are hidden now.", count) % count
+
+
+class RestoreMessage(DeskAction):
+    """Shows a deleted message again."""
+
+    name, title, icon, in_bulk = "restore", _l("Restore"), "restore_from_trash", True
+
+    def fits(self, row: Message, *, actor: Any, now: datetime) -> bool:
+        return row.deleted
+
+    def explain(self, rows: Sequence[Message]) -> str:
+        return ngettext(
+            "This shows %d message again, with the messages above it. Replies to it stay hidden.",
+            "This shows %d messages again, with the messages above them. "
+            "Replies to them stay hidden.",
+            len(rows),
+        ) % len(rows)  # fmt: skip
+
+    def run(self, row: Message, data: dict[str, Any], *, actor: Any, now: datetime) -> str:
+        count = moderation.restore_message(row.pk, actor=actor, reason=data["reason"], now=now)
+        return ngettext("%d message is shown again.", "%d messages are shown again.", count) % count
+
+
+class EditMessage(DeskAction):
+    """Changes a message's text."""
+
+    name, title, icon, form_class = "edit", _l("Edit"), "edit", EditForm
+    has_preview = True
+
+    def initial(self, row: Message) -> dict[str, Any]:
+        return {"text": row.text}
+
+    def preview(self, row: Message, form: forms.Form) -> str:
+        return render(form.data.get("text", ""))
+
+    def run(self, row: Message, data: dict[str, Any], *, actor: Any, now: datetime) -> str:
+        reason = data["reason"]
+        moderation.edit_message(row.pk, data["text"], actor=actor, reason=reason, now=now)
+        return _("The text is changed. Reviews and rankings of the earlier text still count.")
+
+
+class ReviewFilter(YesNoFilter):
+    """By what the reviewers decided."""
+
+    title, parameter_name = _l("review"), "review"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, Any]]:
+        return [
+            ("accepted", _("Accepted")),
+            ("rejected", _("Not accepted")),
+            ("undecided", _("Undecided")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        results = {"accepted": True, "rejected": False, "undecided": None}
+        if self.value() not in results:
+            return queryset
+        return queryset.filter(review_result=results[self.value()])
+
+
+class DeletedFilter(YesNoFilter):
+    """By whether a moderator or the automatic rules hid it."""
+
+    title, parameter_name = _l("deleted"), "is_deleted"
+
+    def narrow(self, queryset: QuerySet, answer: bool) -> QuerySet:
+        return queryset.filter(deleted=answer)
+
+
+class ReportedFilter(YesNoFilter):
+    """By whether an open report waits."""
+
+    title, parameter_name = _l("reported"), "reported"
+
+    def narrow(self, queryset: QuerySet, answer: bool) -> QuerySet:
+        waiting = Exists(Report.objects.waiting().filter(message=OuterRef("pk")))
+        return queryset.filter(waiting if answer else ~waiting)
+
+
+@admin.register(Message)
+class MessageAdmin(DeskAdmin):
+    """All messages, the newest first."""
+
+    list_display = ("text_column", "role_column", "state_column", "reports_column",
+                    "tree_column", "author_column", "created_column")  # fmt: skip
+    list_filter = (
+        LanguageFilter,
+        ("tree__state", ChoicesDropdownFilter),
+        ("role", ChoicesDropdownFilter),
+        ReviewFilter,
+        DeletedFilter,
+        ReportedFilter,
+        ("user", AutocompleteSelectFilter),
+        ("created_at", DaysFilter),
+    )
+    search_fields = ("text",)
+    search_help_text = _l("Words of the text, or an id")
+    ordering = ("-created_at", "id")
+    list_select_related = ("tree", "user")
+    page_template = "admin/desk/message.html"
+    desk_actions = (DeleteMessage(), RestoreMessage(), EditMessage())
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        waiting = Report.objects.waiting().filter(message=OuterRef("pk"))
+        rows = super().get_queryset(request).select_related("tree", "user")
+        return rows.defer("search_vector", "detoxify").annotate(
+            open_reports=count_of(waiting, "message")
+        )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        return search(queryset, search_term), False
+
+    def page(self, request: HttpRequest, obj: Message) -> dict[str, Any]:
+        return message_page.context(obj)
+
+    @display(description=_l("text"))
+    def text_column(self, row: Message) -> SafeString:
+        return excerpt(row.text)
+
+    @display(description=_l("role"))
+    def role_column(self, row: Message) -> str:
+        return f"{row.get_role_display()}, {row.lang}"
+
+    @display(description=_l("review"), label=REVIEW_COLOURS)
+    def state_column(self, row: Message) -> tuple[str, str]:
+        return message_page.state(row)
+
+    @display(description=_l("tree"))
+    def tree_column(self, row: Message) -> SafeString | str:
+        return row_link(row.tree, row.tree.get_state_display())
+
+    @display(description=_l("author"))
+    def author_column(self, row: Message) -> SafeString | str:
+        return message_page.author(row)
+
+    @display(description=_l("reports"), label={"open": "danger"})
+    def reports_column(self, row: Any) -> tuple[str, int] | str:
+        return ("open", row.open_reports) if row.open_reports else ""
+
+    @display(description=_l("written"))
+    def created_column(self, row: Message) -> SafeString | str:
+        return when(row.created_at)
+
+
+def search(queryset: QuerySet, words: str) -> QuerySet:
+    """Messages with these words, or with this id, or of the tree with this id."""
+    words = words.strip()
+    if not words:
+        return queryset
+    try:
+        pk = uuid.UUID(words)
+    except ValueError:
+        return queryset.matching(words)
+    return queryset.filter(Q(pk=pk) | Q(tree=pk) | Q(user=pk))

@@ -1,0 +1,124 @@
+"""Everything the desk shows about one tree; a fixed number of queries however large it is."""
+
+import uuid
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.db.models import Count
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+
+from oasst.lib.desk.display import NONE, Fact, link, page_url, when
+from oasst.lib.languages import name as language_name
+from tasks_app.admin import log, message_page
+from tasks_app.models import (
+    Message,
+    MessageTree,
+    Offer,
+    RankingConsensus,
+    Report,
+    Task,
+    TreeTransition,
+)
+
+DEEPEST_INDENT = 6
+
+
+def outline(messages: Iterable[Message]) -> Iterator[tuple[str, Message]]:
+    """The messages in reading order, each with its number: 1, 1.1, 1.1.1, 1.2 … Pure."""
+    replies: dict[uuid.UUID | None, list[Message]] = {}
+    for message in messages:
+        replies.setdefault(message.parent_id, []).append(message)
+    waiting = [("1", root) for root in replies.get(None, [])]
+    while waiting:
+        number, message = waiting.pop()
+        yield number, message
+        below = sorted(replies.get(message.pk, []), key=_place)
+        numbered = [(f"{number}.{place}", reply) for place, reply in enumerate(below, start=1)]
+        waiting.extend(reversed(numbered))
+
+
+def _place(message: Message) -> tuple[bool, int, Any]:
+    return message.rank is None, message.rank or 0, (message.created_at, message.pk)
+
+
+def context(tree: MessageTree) -> dict[str, Any]:
+    """What the page of a tree shows."""
+    rows = Message.objects.filter(tree=tree).defer("search_vector", "detoxify")
+    nodes = list(outline(rows.select_related("user")))
+    transitions = TreeTransition.objects.filter(tree=tree).select_related("actor")
+    return {
+        "title": _("Tree"),
+        "nodes": _nodes(nodes),
+        "facts": facts(tree, [message for _number, message in nodes]),
+        "public_url": public_url(tree),
+        "transitions": transitions.order_by("-id"),
+        "offers": Offer.objects.filter(tree=tree, slots__gt=0).order_by("since"),
+        "tasks": _open_tasks(tree),
+        "log": log.entries(tree_id=tree.pk),
+        "numbers": {message.pk: number for number, message in nodes},
+    }
+
+
+def public_url(tree: MessageTree) -> str:
+    """The page that contributors see."""
+    return reverse("tasks:tree", args=[tree.pk])
+
+
+def _open_tasks(tree: MessageTree) -> Any:
+    return Task.objects.filter(tree=tree, holds_slot=True).select_related("user")
+
+
+def _nodes(nodes: list[tuple[str, Message]]) -> list[dict[str, Any]]:
+    ids = [message.pk for _number, message in nodes]
+    names = {str(message.pk): number for number, message in nodes}
+    labels, imported = message_page.label_sets(ids), message_page.imported_labels(ids)
+    rankings = message_page.rankings(ids, names)
+    consensus = {row.parent_id: row for row in RankingConsensus.objects.filter(parent__in=ids)}
+    reports = Report.objects.waiting().filter(message__in=ids).order_by()
+    reported = dict(reports.values_list("message").annotate(n=Count("pk")))
+    return [
+        message_page.bubble(message)
+        | {
+            "number": number,
+            "indent": min(message.depth, DEEPEST_INDENT),
+            "url": page_url(Message, message.pk),
+            "label_sets": labels.get(message.pk, []),
+            "imported": imported.get(message.pk, []),
+            "rankings": rankings.get(message.pk, []),
+            "consensus": _agreed(consensus.get(message.pk), names),
+            "reports": reported.get(message.pk, 0),
+        }
+        for number, message in nodes
+    ]
+
+
+def _agreed(row: RankingConsensus | None, names: dict[str, str]) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    order = message_page.order([[pk] for pk in row.order], names)
+    return {"order": order or NONE, "row": row}
+
+
+def facts(tree: MessageTree, messages: list[Message]) -> list[Fact]:
+    """The columns of a tree in words."""
+    accepted = sum(message.is_accepted for message in messages)
+    return [
+        (_("Language"), language_name(tree.lang)),
+        (_("In this state"), when(tree.state_since)),
+        (
+            _("Accepted messages"),
+            _("%(n)d of %(goal)d") % {"n": accepted, "goal": tree.goal_tree_size},
+        ),
+        (_("All messages"), len(messages)),
+        (_("Open places"), tree.open_places),
+        (_("Maximum depth"), tree.max_depth),
+        (_("Replies per message"), tree.max_children_count),
+        (_("Prompter replies"), tree.num_prompter_replies),
+        (_("Drawn in the lottery"), when(tree.won_prompt_lottery_at)),
+        (_("Started"), when(tree.created_at)),
+        (_("Origin"), tree.origin or NONE),
+        (_("Id"), format_html("<code>{}</code>", tree.pk)),
+        (_("Public page"), link(public_url(tree), _("Open"))),
+    ]
