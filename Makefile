@@ -117,7 +117,7 @@ lint-templates: setup-dev
 	@$(BIN)/djlint templates --lint --quiet
 
 lint-migrations: setup-dev
-	@$(MANAGE) makemigrations --check --dry-run
+	@$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 lint-deployment: export DEBUG = false
 lint-deployment: export SECRET_KEY = only-for-this-check-k3YvR7w9QzT2mXc5BnL8pJ4hG6fD1sAa
