@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from django.apps import apps
 from django.contrib.postgres.search import SearchQuery
-from django.db import models
+from django.db import connections, models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce, Extract
 
@@ -184,6 +184,17 @@ class OfferQuerySet(models.QuerySet["Offer"]):
 
     def _skipped(self, user: "User", mark: SkipMark) -> Exists:
         return Exists(self._of_offer("Reaction", user=user, code=mark))
+
+    def kinds_with_slots(self, langs: Iterable[str]) -> set[str]:
+        """Kinds that have a free slot in `langs`, for whomever. One probe of the index per kind."""
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(
+                """SELECT wanted.kind FROM unnest(%s::text[]) wanted(kind) WHERE EXISTS (
+                    SELECT FROM tasks_app_offer o
+                    WHERE o.kind = wanted.kind AND o.lang = ANY(%s) AND o.slots > 0)""",
+                [list(TaskType), list(langs)],
+            )
+            return {kind for (kind,) in cursor}
 
     def count_by_kind(self) -> dict[str, int]:
         """How many offers of each kind there are."""

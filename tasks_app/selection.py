@@ -78,7 +78,10 @@ def next_task(
             return resumed
         _check_pending(own, config, now)
         choice = Choice(langs, explicit=kind != RANDOM, message_id=message_id, own=own)
+        on_offer = _on_offer(kind, langs)
         for kinds in _draw_order(kind, config, rng):
+            if not on_offer.intersection(kinds):
+                continue
             task = _hand_out(user, kinds, choice, config=config, now=now, rng=rng)
             if task:
                 return task
@@ -128,6 +131,13 @@ def _draw_order(
         group = rng.choices(left, weights=weights)[0]
         left.remove(group)
         yield group.kinds
+
+
+def _on_offer(kind: str, langs: Sequence[str]) -> set[str]:
+    """Kinds worth a search: with a random draw, most have nothing for anybody at quiet times."""
+    if kind != RANDOM:
+        return {kind}
+    return Offer.objects.kinds_with_slots(langs) | {TaskType.INITIAL_PROMPT}
 
 
 def _hand_out(

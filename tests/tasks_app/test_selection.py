@@ -117,6 +117,17 @@ def test_random_writes_a_prompt_when_nothing_else_is_left(alice: User) -> None:
     assert hand_out(alice, "random").type == K.INITIAL_PROMPT
 
 
+def test_random_looks_only_where_there_is_work(
+    alice: User, django_assert_max_num_queries: Any
+) -> None:
+    grow("P?", state=TreeState.INITIAL_PROMPT_REVIEW)
+    with django_assert_max_num_queries(9):
+        assert hand_out(alice, "random").kind == TaskType.LABEL_INITIAL_PROMPT
+
+    assert Offer.objects.kinds_with_slots(["en"]) == {TaskType.LABEL_INITIAL_PROMPT}
+    assert Offer.objects.kinds_with_slots(["de"]) == set()
+
+
 def test_random_without_any_weight_finds_nothing(alice: User) -> None:
     grow("P")
     weights = {group.weight: 0.0 for group in selection.GROUPS}
