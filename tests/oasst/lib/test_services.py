@@ -19,6 +19,8 @@ from oasst.lib import services
 ENSURE = "from oasst.lib import services; services.ensure()"
 IS_ROOT = os.geteuid() == 0
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def var(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
