@@ -147,6 +147,11 @@ class Message(models.Model):
             models.Index(fields=["user", "-created_at"], name="message_user_newest"),
             models.Index(fields=["lang", "-created_at", "id"], name="message_lang_newest"),
             models.Index(fields=["-created_at", "id"], name="message_newest"),
+            models.Index(
+                fields=["-created_at", "id"],
+                condition=Q(deleted=True),
+                name="message_deleted_newest",
+            ),
             GinIndex(fields=["search_vector"], name="message_search"),
         ]
         constraints = [
@@ -269,6 +274,7 @@ class Task(models.Model):
     class Meta:
         verbose_name = _("task")
         indexes = [
+            models.Index(fields=["-created_at", "id"], name="task_newest"),
             models.Index(
                 fields=["tree"], condition=Q(holds_slot=True), name="task_reservations_of_tree"
             ),
