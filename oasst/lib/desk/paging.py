@@ -18,10 +18,15 @@ class EstimatedPaginator(Paginator):
 
     @cached_property
     def count(self) -> int:
-        rows = self.object_list.order_by()
+        rows = self.object_list.order_by().values("pk")
         counted = rows[: EXACT_UP_TO + 1].count()
         if counted <= EXACT_UP_TO:
             return counted
         self.is_estimated = True
         plan = json.loads(rows.explain(format="json"))
         return max(counted, int(plan[0]["Plan"]["Plan Rows"]))
+
+    @cached_property
+    def num_pages(self) -> int:
+        """Far pages are slow to reach and nobody leafs so far: filters find what is there."""
+        return min(super().num_pages, EXACT_UP_TO // self.per_page)
