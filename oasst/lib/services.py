@@ -140,8 +140,10 @@ def stop(*, only_if_unused: bool = False) -> bool:
     with _lock(places):
         if only_if_unused and _postgres_clients(places):
             return False
-        _stop_valkey(places)
-        _stop_postgres(places)
+        if not env.secret("REDIS_URL"):
+            _stop_valkey(places)
+        if not env.secret("DATABASE_URL"):
+            _stop_postgres(places)
     return True
 
 

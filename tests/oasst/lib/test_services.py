@@ -177,6 +177,7 @@ def test_external_servers_are_left_alone(var: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("REDIS_URL", "redis://cache.example:6379/0")
 
     services.ensure()
+    services.stop()
 
     assert not var.exists()
     assert services.database_url() == "postgresql://db.example/oasst"
