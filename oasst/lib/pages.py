@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -30,13 +33,14 @@ def too_many_requests(request: HttpRequest, *, retry_after_s: int) -> HttpRespon
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Without the request: no context processor runs, no user is read, no database is needed."""
+    # The database is away or overloaded: that passes, so people and proxies may try again.
+    if isinstance(sys.exception(), OperationalError | InterfaceError):
+        return _plain_page("503.html", status=503, headers={"Retry-After": "30"})
     return _plain_page("500.html", status=500)
 
 
-def unavailable(request: HttpRequest) -> HttpResponse:
-    return _plain_page("503.html", status=503)
-
-
-def _plain_page(template: str, *, status: int) -> HttpResponse:
+def _plain_page(
+    template: str, *, status: int, headers: dict[str, str] | None = None
+) -> HttpResponse:
     page = render_to_string(template, {"request_id": request_id.current()})
-    return HttpResponse(page, status=status)
+    return HttpResponse(page, status=status, headers=headers)

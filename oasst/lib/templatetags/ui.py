@@ -15,9 +15,9 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
-from django.utils.translation import get_language_info, gettext
+from django.utils.translation import gettext
 
-from oasst.lib import icons
+from oasst.lib import icons, languages
 from oasst.lib.markdown import render
 
 register = template.Library()
@@ -84,13 +84,7 @@ def relative_time(moment: datetime, *, now: datetime) -> str:
 @register.filter
 def language_name(lang: str) -> str:
     """A language in its own words: "de" → "Deutsch". An unknown code stays as it is."""
-    for code in (lang, lang.split("-")[0]):
-        try:
-            name = get_language_info(code.lower())["name_local"]
-        except KeyError:
-            continue
-        return name[:1].upper() + name[1:]
-    return lang
+    return languages.name(lang)
 
 
 @register.filter

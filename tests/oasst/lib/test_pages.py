@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import path
@@ -16,8 +17,12 @@ def broken(request: HttpRequest) -> HttpResponse:
     raise RuntimeError("on purpose")
 
 
-# The routes of one test below.
-urlpatterns = [path("broken/", broken)]
+def without_database(request: HttpRequest) -> HttpResponse:
+    raise OperationalError("on purpose")
+
+
+# The routes of two tests below.
+urlpatterns = [path("broken/", broken), path("away/", without_database)]
 handler500 = "oasst.lib.pages.server_error"
 
 TEXTS = ["/guidelines/", "/terms/", "/privacy/"]
@@ -79,6 +84,17 @@ def test_server_error_names_the_request(client: Client, settings: Settings) -> N
 
     assert response.status_code == 500
     assert response.headers["X-Request-ID"] in response.content.decode()
+
+
+def test_database_that_is_away_asks_to_come_back(client: Client, settings: Settings) -> None:
+    settings.ROOT_URLCONF = __name__
+    client.raise_request_exception = False
+
+    response = client.get("/away/")
+
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "30"
+    assert "Back in a moment" in response.content.decode()
 
 
 def test_too_many_requests_says_how_long_to_wait(rf: RequestFactory) -> None:

@@ -92,7 +92,7 @@ def test_ago_carries_the_absolute_time() -> None:
     ("lang", "name"),
     [
         ("de", "Deutsch"),
-        ("pt-BR", "Português Brasileiro"),
+        ("pt-BR", "Português (Brasil)"),
         ("uk-UA", "Українська"),
         ("x-klingon", "x-klingon"),
     ],
