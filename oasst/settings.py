@@ -104,9 +104,7 @@ TEMPLATES = [
 
 # Database, queue, cache
 
-DATABASES = {
-    "default": {**Env.db_url_config(services.database_url()), "CONN_HEALTH_CHECKS": True}
-}
+DATABASES = {"default": {**Env.db_url_config(services.database_url()), "CONN_HEALTH_CHECKS": True}}
 DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
     f"-c statement_timeout={env.integer('DATABASE_STATEMENT_TIMEOUT_MS', 30_000)}"
     " -c idle_in_transaction_session_timeout=60000"
