@@ -4,15 +4,19 @@ from collections.abc import Callable
 from functools import wraps
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import include, path
 from django_rq import stats_views
 from django_rq.urls import get_admin_urlpatterns
+from rq.exceptions import NoSuchJobError
 
 from oasst import health
 
 View = Callable[..., HttpResponse]
+
+# What django-rq raises for jobs, workers, queues and schedulers that are not (or no longer) there.
+_QUEUE_HAS_NO_SUCH_THING = (NoSuchJobError, ValueError, IndexError, ImproperlyConfigured)
 
 
 def _for_admins(view: View) -> View:
@@ -22,7 +26,10 @@ def _for_admins(view: View) -> View:
     def checked(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         if not getattr(request.user, "is_admin", False):
             raise PermissionDenied
-        return view(request, *args, **kwargs)
+        try:
+            return view(request, *args, **kwargs)
+        except _QUEUE_HAS_NO_SUCH_THING as error:
+            raise Http404 from error
 
     return admin.site.admin_view(checked)
 
