@@ -1,5 +1,6 @@
 """What a person can do next, and handing it out: choice of kind, choice of item, reservation."""
 
+import logging
 import random
 import uuid
 from collections.abc import Iterable, Sequence
@@ -13,14 +14,20 @@ from tasks_app import lottery, offers
 from tasks_app.config import TreeConfig
 from tasks_app.enums import LABEL_TASKS, RANDOM, RANK_TASKS, REPLY_TASKS, FormMode, TaskType
 from tasks_app.errors import NotAllowed, NoTaskAvailable, TooManyPendingTasks
-from tasks_app.models import Message, Offer, Task
+from tasks_app.models import Message, MessageTree, Offer, Task
 from tasks_app.querysets import OfferQuerySet
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
 
-# A reservation that others hold at this very moment may hide an item; then wait for them.
-MAX_TRIES = 4
+logger = logging.getLogger(__name__)
+
+# How often to draw again when somebody else was quicker; each time one of them got something.
+MAX_TRIES = 40
+
+
+class _Missed(Exception):
+    """Somebody else took the slot that was drawn. The locks must go before the next try."""
 
 
 @dataclass(frozen=True)
@@ -66,25 +73,38 @@ def next_task(
     `message_id` only a task on that message will do. Raises NotAllowed, TooManyPendingTasks,
     NoTaskAvailable.
     """
-    with transaction.atomic():
-        config = TreeConfig.current()
-        require_contributor(user, now)
-        lock_user(user.pk)
-        langs = list(langs or user.contribution_languages)
-        own = list(Task.objects.open_of(user, now).select_related("tree", "message"))
-        wanted = [task for task in own if message_id in (None, task.message_id)]
-        resumed = _resumable(wanted, kind, langs, now)
-        if resumed:
-            return resumed
-        _check_pending(own, config, now)
-        choice = Choice(langs, explicit=kind != RANDOM, message_id=message_id, own=own)
-        on_offer = _on_offer(kind, langs)
-        for kinds in _draw_order(kind, config, rng):
-            if not on_offer.intersection(kinds):
-                continue
-            task = _hand_out(user, kinds, choice, config=config, now=now, rng=rng)
-            if task:
-                return task
+    for _ in range(MAX_TRIES):
+        try:
+            with transaction.atomic():
+                return _next_task(user, kind, langs, message_id, now, rng)
+        except _Missed:
+            logger.debug("user %s: somebody else was quicker, drawing again", user.pk)
+    raise NoTaskAvailable
+
+
+def _next_task(
+    user: "User",
+    kind: str,
+    langs: Sequence[str] | None,
+    message_id: uuid.UUID | None,
+    now: datetime,
+    rng: random.Random,
+) -> Task:
+    config = TreeConfig.current()
+    require_contributor(user, now)
+    lock_user(user.pk)
+    langs = list(langs or user.contribution_languages)
+    own = list(Task.objects.open_of(user, now).select_related("tree", "message"))
+    wanted = [task for task in own if message_id in (None, task.message_id)]
+    resumed = _resumable(wanted, kind, langs, now)
+    if resumed:
+        return resumed
+    _check_pending(own, config, now)
+    choice = Choice(langs, explicit=kind != RANDOM, message_id=message_id, own=own)
+    for kinds in _promising(_draw_order(kind, config, rng), langs):
+        task = _hand_out(user, kinds, choice, config=config, now=now, rng=rng)
+        if task:
+            return task
     raise NoTaskAvailable
 
 
@@ -133,11 +153,16 @@ def _draw_order(
         yield group.kinds
 
 
-def _on_offer(kind: str, langs: Sequence[str]) -> set[str]:
-    """Kinds worth a search: with a random draw, most have nothing for anybody at quiet times."""
-    if kind != RANDOM:
-        return {kind}
-    return Offer.objects.kinds_with_slots(langs) | {TaskType.INITIAL_PROMPT}
+def _promising(
+    order: Iterable[tuple[TaskType, ...]], langs: Sequence[str]
+) -> Iterable[tuple[TaskType, ...]]:
+    """The first kinds anyhow; once those had nothing, only kinds that somebody could be given."""
+    on_offer: set[str] | None = None
+    for number, kinds in enumerate(order):
+        if number == 1:
+            on_offer = Offer.objects.kinds_with_slots(langs) | {TaskType.INITIAL_PROMPT}
+        if on_offer is None or on_offer.intersection(kinds):
+            yield kinds
 
 
 def _hand_out(
@@ -160,7 +185,7 @@ def _hand_out(
         task = _new_task(kind, offer.lang, user, config=config, now=now, rng=rng)
         if kind.is_labeling:
             task.form_mode = form_mode(kind, explicit=choice.explicit, config=config, rng=rng)
-    task.tree, task.message, task.holds_slot = offer.tree, offer.message, True
+    task.tree, task.message_id, task.holds_slot = offer.tree, offer.message_id, True
     task.reserved_until = min(now + reservation(kind, config), task.expires_at)
     if kind.is_ranking:
         task.shown_ids = _shuffled_replies(offer.message_id, rng)
@@ -246,35 +271,58 @@ def _reserve(
     config: TreeConfig,
     rng: random.Random,
 ) -> Offer | None:
-    """Take a slot of a random offer. The tree's row stays locked until the transaction ends."""
+    """Take a slot of a random offer. The tree's row stays locked until the transaction ends.
+
+    Raises _Missed if somebody else took it meanwhile.
+    """
     candidates = Offer.objects.open_for(user, kinds, choice.langs)
     if choice.message_id:
         candidates = candidates.filter(message=choice.message_id)
-    if TaskType.ASSISTANT_REPLY in kinds and rng.random() < config.p_lonely_child_extension:
-        lonely = _take(candidates.filter(lonely=True), rng, wait=False)
-        if lonely:
-            return lonely
-    return _take(candidates, rng, wait=True)
+    offer = _draw(candidates, rng)
+    if offer is None:
+        return None
+    if TaskType.ASSISTANT_REPLY in kinds and not offer.lonely:
+        offer = _prefer_lonely(candidates, config, rng) or offer
+    if not offers.take_slot(offer):
+        raise _Missed
+    return offer
 
 
-def _take(candidates: OfferQuerySet, rng: random.Random, *, wait: bool) -> Offer | None:
-    """First look past trees that somebody else has locked; if that finds nothing, wait for them."""
-    for attempt in range(MAX_TRIES):
-        skip_locked = not wait or attempt == 0
-        offer = _draw(candidates, rng, skip_locked=skip_locked)
-        if offer is not None and offers.take_slot(offer):
-            return offer
-        if offer is None and (not wait or not skip_locked):
-            return None
-    return None
+def _draw(candidates: OfferQuerySet, rng: random.Random) -> Offer | None:
+    """A random candidate, its tree locked: the first at or after a random point, going round.
+
+    Looks past trees that others have locked. Where that finds nothing, it waits for the tree of
+    one candidate and looks again; it waits only while it holds no other tree, so that no two
+    hand-outs wait for each other. Raises _Missed if there is nothing left then.
+    """
+    free, point = _past_locked(candidates), rng.random()
+    offer = free.filter(shuffle__gte=point).first() or free.filter(shuffle__lt=point).first()
+    if offer is not None:
+        return offer
+    tree_id = candidates.order_by("shuffle").values_list("tree", flat=True).first()
+    if tree_id is None:
+        return None
+    MessageTree.objects.locked().get(pk=tree_id)
+    offer = candidates.filter(tree=tree_id).select_related("tree").order_by("shuffle").first()
+    if offer is None:
+        raise _Missed
+    return offer
 
 
-def _draw(candidates: OfferQuerySet, rng: random.Random, *, skip_locked: bool) -> Offer | None:
-    """A random candidate, its tree locked: the first at or after a random point, going round."""
-    point = rng.random()
-    rows = candidates.select_related("tree", "message").order_by("shuffle")
-    locked = rows.select_for_update(of=("tree",), no_key=True, skip_locked=skip_locked)
-    return locked.filter(shuffle__gte=point).first() or locked.filter(shuffle__lt=point).first()
+def _prefer_lonely(
+    candidates: OfferQuerySet, config: TreeConfig, rng: random.Random
+) -> Offer | None:
+    """At the chance set for it, a prompter message that has few replies. Source: reference 3.5."""
+    if rng.random() >= config.p_lonely_child_extension:
+        return None
+    lonely = _past_locked(candidates.filter(lonely=True))
+    return lonely.filter(shuffle__gte=rng.random()).first() or lonely.first()
+
+
+def _past_locked(candidates: OfferQuerySet) -> OfferQuerySet:
+    """Candidates by their random numbers, their trees to be locked, without waiting."""
+    rows = candidates.select_related("tree").order_by("shuffle")
+    return rows.select_for_update(of=("tree",), no_key=True, skip_locked=True)
 
 
 def available_tasks(user: "User", langs: Sequence[str], *, now: datetime) -> dict[TaskType, int]:

@@ -76,7 +76,11 @@ def crowd(size: int, *, langs: Sequence[str] = ("en",), prefix: str = "Person") 
     emails = [f"{prefix.lower()}.{number}@example.org" for number in range(size)]
     known = {user.email: user for user in User.objects.filter(email__in=emails)}
     missing = [
-        User(email=email, **_settled(name) | {"contribution_languages": list(langs)})
+        User(
+            id=uuid.uuid5(uuid.NAMESPACE_URL, email),
+            email=email,
+            **_settled(name) | {"contribution_languages": list(langs)},
+        )
         for name, email in zip(names, emails, strict=True)
         if email not in known
     ]

@@ -121,7 +121,7 @@ def test_random_looks_only_where_there_is_work(
     alice: User, django_assert_max_num_queries: Any
 ) -> None:
     grow("P?", state=TreeState.INITIAL_PROMPT_REVIEW)
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(13):
         assert hand_out(alice, "random").kind == TaskType.LABEL_INITIAL_PROMPT
 
     assert Offer.objects.kinds_with_slots(["en"]) == {TaskType.LABEL_INITIAL_PROMPT}
