@@ -1,0 +1,267 @@
+"""Random crowds: whatever people, moderators and the clock do, in any order, all rules hold."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from oasst.accounts.models import User
+from oasst.lib import queue
+from oasst.lib.errors import DomainError
+from tasks_app import interactions, lottery, moderation, reactions, selection
+from tasks_app.config import overridden
+from tasks_app.enums import RANDOM, TaskType
+from tasks_app.models import Message, MessageTree, Task
+from tests import factories
+from tests.factories import NOW
+from tests.tasks_app import oracle
+
+LANGS = ["en", "de"]
+PEOPLE = 8
+# Trees small enough to live their whole life within one example.
+SMALL = {
+    "goal_tree_size": 4,
+    "max_tree_depth": 2,
+    "max_children_count": 2,
+    "num_reviews_initial_prompt": 2,
+    "num_reviews_reply": 2,
+    "num_required_rankings": 2,
+    "rank_prompter_replies": True,
+    "auto_mod_red_flags": 3,
+    "auto_mod_max_skip_reply": 3,
+    "max_active_trees": 2,
+    "p_activate_backlog_tree": 0.5,
+    "max_pending_tasks_per_user": 4,
+}
+# What may happen next; what stands here often happens often.
+EVENTS = [
+    *["work"] * 16,
+    *["take"] * 2,
+    *["submit"] * 4,
+    "submit_again",
+    *["skip", "extend", "save_draft", "react", "react", "red_flag", "report"],
+    *["settle", "settle", "wait", "wait"],
+    *["halt_tree", "unhalt_tree", "unhalt_tree", "delete_message", "restore_message"],
+    *["ban_user", "unban_user", "unban_user"],
+]
+WAITS_MINUTES = [1, 5, 11, 31, 24 * 60, 49 * 60]
+
+
+class Crowd(RuleBasedStateMachine):
+    """Each example starts with an empty database and a crowd that has done nothing."""
+
+    steps = 0
+    outcomes: Counter[str] = Counter()
+
+    def __init__(self) -> None:
+        super().__init__()
+        _empty()
+        self.people = factories.crowd(PEOPLE, langs=LANGS)
+        User.objects.update(is_active=True)
+        self.moderator = factories.mona()
+        self.now = NOW
+        self.tasks: list[Task] = []
+        self.submits: list[Callable[[], Any]] = []
+        self.touched: set[Any] = set()
+
+    def teardown(self) -> None:
+        assert oracle.check_everything() == []
+
+    @invariant()
+    def touched_trees_are_sound(self) -> None:
+        touched, self.touched = self.touched, set()
+        assert oracle.check_trees(MessageTree.objects.filter(pk__in=touched)) == []
+
+    @rule(event=st.sampled_from(EVENTS), seed=st.integers(0, 2**32))
+    def step(self, event: str, seed: int) -> None:
+        type(self).steps += 1
+        # Ids of tasks are drawn from this, so it must never be the same twice.
+        self.rng = random.Random(f"{seed} {self.steps}")
+        act = getattr(self, event, None)
+        if act:
+            act()
+        elif event.endswith("_tree"):
+            self.moderate(event, self.some_tree())
+        elif event.endswith("_message"):
+            self.moderate(event, self.some_message())
+        else:
+            self.moderate(event, self.somebody())
+
+    # People
+
+    def work(self) -> None:
+        """Somebody takes a task and does it at once."""
+        task = self.take(RANDOM)
+        if task:
+            self.submit(task)
+
+    def take(self, kind: str = "") -> Task | None:
+        user, rng = self.somebody(), self.rng
+        kind = kind or rng.choice(TaskType.values)
+        task = self.attempt("take", selection.next_task, user, kind, rng=rng)
+        if task:
+            oracle.assert_fits(task, user)
+            self.tasks.append(task)
+            self.touched.add(task.tree_id)
+        return task
+
+    def submit(self, task: Task | None = None) -> None:
+        """Any task that was ever handed out, perhaps done or expired by now."""
+        task = task or self.some_task()
+        if task is None:
+            return
+        function, body = _answer(task, self.rng)
+        user = User.objects.get(pk=task.user_id)
+        name = f"submit {task.kind}"
+        stored = self.attempt(name, function, task.pk, user, **body)
+        if stored is not None:
+            self.submits.append(lambda: self.attempt("again", function, task.pk, user, **body))
+
+    def submit_again(self) -> None:
+        """What was accepted once, sent again, has no second effect."""
+        if not self.submits:
+            return
+        before = oracle.count_effects()
+        self.rng.choice(self.submits)()
+        assert oracle.count_effects() == before
+
+    def skip(self) -> None:
+        self.handle("skip")
+
+    def extend(self) -> None:
+        self.handle("extend")
+
+    def save_draft(self) -> None:
+        self.handle("save_draft", {"text": "Half a thought"})
+
+    def handle(self, what: str, *more: Any) -> None:
+        task = self.some_task()
+        if task:
+            user = User.objects.get(pk=task.user_id)
+            self.attempt(what, getattr(interactions, what), task.pk, user, *more)
+
+    def react(self, code: str = "") -> None:
+        message = self.some_message()
+        if message:
+            code = code or self.rng.choice(["+1", "-1", "clap"])
+            self.attempt("react", reactions.react, message.pk, self.somebody(), code)
+
+    def red_flag(self) -> None:
+        self.react("red_flag")
+
+    def report(self) -> None:
+        message = self.some_message()
+        if message:
+            who = self.somebody()
+            self.attempt("report", reactions.report, message.pk, who, "spam", "Look at this.")
+
+    # Time and jobs
+
+    def wait(self) -> None:
+        self.now += timedelta(minutes=self.rng.choice(WAITS_MINUTES))
+        if self.rng.random() < 0.7:  # else cron is late
+            interactions.release_expired(now=self.now)
+            interactions.delete_expired(now=self.now)
+
+    def settle(self) -> None:
+        for lang in LANGS:
+            lottery.settle(lang, now=self.now, rng=self.rng, ended=self.rng.randrange(2))
+
+    # Moderators
+
+    def moderate(self, what: str, target: Any) -> None:
+        if target:
+            act = getattr(moderation, what)
+            self.attempt(what, act, target.pk, actor=self.moderator, reason="why")
+
+    # Small change
+
+    def attempt(self, name: str, act: Callable[..., Any], *args: Any, **more: Any) -> Any:
+        """What `act` gives, or None where a rule said no. Any other error is a failure."""
+        try:
+            result = act(*args, now=self.now, **more)
+        except DomainError as error:
+            self.outcomes[f"{name}: {error.code}"] += 1
+            return None
+        self.outcomes[name] += 1
+        return result
+
+    def somebody(self) -> User:
+        return User.objects.get(pk=self.rng.choice(self.people).pk)
+
+    def some_task(self) -> Task | None:
+        task = self.rng.choice(self.tasks[-12:]) if self.tasks else None
+        self.touched.add(task and task.tree_id)
+        return task
+
+    def some_message(self) -> Message | None:
+        messages = Message.objects.order_by("created_at", "pk")
+        message = self.rng.choice([*messages]) if messages else None
+        self.touched.add(message and message.tree_id)
+        return message
+
+    def some_tree(self) -> MessageTree | None:
+        trees = MessageTree.objects.order_by("created_at", "pk")
+        tree = self.rng.choice([*trees]) if trees else None
+        self.touched.add(tree and tree.pk)
+        return tree
+
+
+def _empty() -> None:
+    tables = "tasks_app_messagetree, tasks_app_task, tasks_app_moderationaction"
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {tables} CASCADE")
+
+
+def _answer(task: Task, rng: random.Random) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """What a person of average care submits for `task`."""
+    if task.type.is_writing:
+        return interactions.submit_reply, {"text": f"Text {rng.randrange(10**9)}"}
+    if task.type.is_labeling:
+        return interactions.submit_labels, {"values": {"spam": float(rng.random() < 0.2)}}
+    ids = rng.sample(task.shown_ids, len(task.shown_ids))
+    cut = rng.randrange(len(ids))
+    groups = [group for group in (ids[:cut], ids[cut:]) if group]
+    return interactions.submit_ranking, {"groups": groups, "not_rankable": rng.random() < 0.2}
+
+
+def play(examples: int, steps: int, *, derandomize: bool) -> None:
+    """Play so many crowds of so many steps each."""
+    Crowd.steps = 0
+    Crowd.outcomes.clear()
+    with queue.silent(), overridden(**SMALL):
+        run_state_machine_as_test(
+            Crowd,
+            settings=settings(
+                max_examples=examples,
+                stateful_step_count=steps,
+                derandomize=derandomize,
+                deadline=None,
+                # To make a failure smaller takes minutes; add Phase.shrink to look into one.
+                phases=[Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    assert Crowd.steps >= examples * steps
+    # The crowd really got somewhere.
+    done = {name for name, count in Crowd.outcomes.items() if count > 4}
+    assert {f"submit {kind}" for kind in TaskType.values if kind != "rank_initial_prompts"} <= done
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_random_crowd_breaks_nothing_in_2000_steps() -> None:
+    play(examples=10, steps=200, derandomize=True)
+
+
+@pytest.mark.full
+@pytest.mark.django_db(transaction=True)
+def test_random_crowd_breaks_nothing_in_10000_steps() -> None:
+    play(examples=50, steps=200, derandomize=False)
