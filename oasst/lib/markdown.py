@@ -26,6 +26,7 @@ from pygments.token import STANDARD_TYPES
 # Parsing is close to linear, but not for every hostile text. Above these sizes the text is shown
 # as it was typed: complete, and at once.
 MAX_MARKDOWN_CHARS = 20_000
+MAX_ADDRESSES = 200
 MAX_HIGHLIGHT_CHARS = 5_000
 MAX_NESTING = 20
 
@@ -59,7 +60,7 @@ _OVERRIDES = re.compile("[\u202d\u202e]")
 def render(text: str) -> SafeString:
     """HTML of `text`, safe to put into a page."""
     text = _OVERRIDES.sub("", _UNSTORABLE.sub("\ufffd", text))
-    if len(text) > MAX_MARKDOWN_CHARS:
+    if len(text) > MAX_MARKDOWN_CHARS or text.count("://") > MAX_ADDRESSES:
         return _as_typed(text)
     env: dict[str, Any] = {}
     tokens = _PARSER.parse(text, env)
