@@ -44,7 +44,7 @@ _ORIGIN_HIDDEN = {TreeState.GROWING, TreeState.RANKING, TreeState.BACKLOG_RANKIN
 
 @dataclass(frozen=True)
 class Button:
-    """One reaction as a button. `count` is None where it is not to be seen."""
+    """One reaction as a button. `count` is None where it is not to be seen, or nothing."""
 
     code: str
     label: str | Promise
@@ -156,7 +156,7 @@ def _card(
             code.label,
             icon,
             pressed=code.value in pressed,
-            count=message.emojis.get(code.value, 0) if sees_counts else None,
+            count=message.emojis.get(code.value) if sees_counts else None,
             usable=not (is_own and code in THUMBS),
         )
         for code, icon in ICONS.items()

@@ -60,7 +60,8 @@ function announce(letter) {
   const status = form.querySelector("[data-rank-status]");
   const place = order.placeOf(groups, letter);
   const words = groups[place].length > 1 ? status.dataset.wordsTied : status.dataset.wordsMoved;
-  status.textContent = words.replace("%(letter)s", letter).replace("%(place)s", place + 1);
+  const name = cards.get(letter).getAttribute("aria-label");
+  status.textContent = words.replace("%(letter)s", name).replace("%(place)s", place + 1);
 }
 
 function onClick(event) {

@@ -28,4 +28,6 @@ fold?.addEventListener("click", () => {
   for (const details of tree.querySelectorAll("li > details")) details.open = !isFolded;
 });
 
-if (!location.hash) tree.querySelector(".message-highlight")?.scrollIntoView({ block: "center" });
+const target = tree.querySelector(".message-highlight");
+const isBelow = target && target.getBoundingClientRect().bottom > innerHeight;
+if (isBelow && !location.hash) target.scrollIntoView({ block: "center" });

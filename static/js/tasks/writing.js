@@ -24,6 +24,11 @@ function showRendered() {
 if (field) {
   field.addEventListener("input", count);
   field.form.addEventListener("draft:written", showRendered);
+  // The preview can wait for a connection; whether the text is safe stands beside it.
+  field.addEventListener("htmx:beforeRequest", (event) => {
+    if (!navigator.onLine) event.preventDefault();
+  });
+  field.addEventListener("htmx:sendError", (event) => event.stopPropagation());
   count();
   if (field.value.trim()) field.setSelectionRange(field.value.length, field.value.length);
 }
