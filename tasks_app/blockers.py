@@ -63,8 +63,12 @@ def _own_share(user: "User", kind: str, langs: Sequence[str]) -> Blocker | None:
 
 def _waiting_on(kind: str, langs: Sequence[str]) -> Blocker | None:
     """The step before: what must happen so that such a task comes up."""
+    if kind != RANDOM and TreeConfig.current().is_switched_off(TaskType(kind)):
+        return Blocker(_("Tasks of this kind are switched off on this site."))
     if kind == TaskType.INITIAL_PROMPT:
         return _prompts_full(langs)
+    if kind == TaskType.RANK_INITIAL_PROMPTS:
+        return _few_prompts_wait()
     before = {
         TaskType.LABEL_ASSISTANT_REPLY: TaskType.ASSISTANT_REPLY,
         TaskType.LABEL_PROMPTER_REPLY: TaskType.PROMPTER_REPLY,
@@ -101,6 +105,11 @@ def _prompts_full(langs: Sequence[str]) -> Blocker | None:
         % {"langs": ", ".join(full)},
         kind=TaskType.LABEL_INITIAL_PROMPT,
     )
+
+
+def _few_prompts_wait() -> Blocker:
+    text = _("Fewer than two prompts by others wait that you have not seen. Accepted prompts do.")
+    return Blocker(text, kind=TaskType.LABEL_INITIAL_PROMPT)
 
 
 def _reviews_before_ranking(langs: Sequence[str]) -> Blocker | None:

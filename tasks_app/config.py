@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 
 from oasst.lib import queue
 from oasst.lib.errors import DomainError
+from tasks_app.enums import TaskType
 
 
 class InvalidSetting(DomainError):
@@ -109,6 +110,9 @@ class TreeConfig:
     rank_prompter_replies: bool = tunable(
         False, RANKINGS, _("Rank the replies of prompters too, not only those of assistants.")
     )
+    rank_initial_prompts: bool = tunable(
+        True, RANKINGS, _("Let people rank prompts that wait in the lottery, where they choose to.")
+    )
     auto_mod_enabled: bool = tunable(True, AUTO_MODERATION, _("Whether the two rules below act."))
     auto_mod_max_skip_reply: int = tunable(
         25, AUTO_MODERATION, _("So many skips of one message halt its tree."), least=1
@@ -177,6 +181,12 @@ class TreeConfig:
             return self.goal_tree_size
         least = min(self.min_goal_tree_size, self.goal_tree_size)
         return rng.randint(least, self.goal_tree_size)
+
+    def is_switched_off(self, kind: TaskType) -> bool:
+        """True for a kind of task that this site does not hand out."""
+        return (kind == TaskType.RANK_PROMPTER_REPLIES and not self.rank_prompter_replies) or (
+            kind == TaskType.RANK_INITIAL_PROMPTS and not self.rank_initial_prompts
+        )
 
     def reviews_needed(self, *, is_root: bool) -> int:
         """How many reviews decide on a message."""

@@ -82,6 +82,11 @@ class TaskType(TextChoices):
         return self in REPLY_TASKS
 
     @property
+    def needs_no_slot(self) -> bool:
+        """True if it belongs to no tree yet, so nothing is reserved."""
+        return self in (TaskType.INITIAL_PROMPT, TaskType.RANK_INITIAL_PROMPTS)
+
+    @property
     def is_labeling(self) -> bool:
         """True if the answer is a set of labels on one message."""
         return self in LABEL_TASKS

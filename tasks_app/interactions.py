@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django.db import transaction
 
 from tasks_app import facts as tree_facts
-from tasks_app import journal, labels, languages, moderation, offers, reactions, scoring, trees
+from tasks_app import (
+    journal,
+    labels,
+    languages,
+    moderation,
+    offers,
+    prompt_rankings,
+    reactions,
+    scoring,
+    trees,
+)
 from tasks_app.config import TreeConfig
 from tasks_app.enums import ContributionKind, LabelKind, Role, SkipMark, TaskType, TreeState
 from tasks_app.errors import (
@@ -186,7 +196,7 @@ def _submit_ranking(
         return _same_or_raise(task, submission, getattr(task, "ranking", None))
     _check_open(task, now)
     _check_ranking(task, groups, not_rankable)
-    parent = _votable(task, tree)
+    parent = None if task.type.needs_no_slot else _votable(task, tree)
     _check_ranker(task, parent, user)
     ranking = Ranking.objects.create(
         parent=parent,
@@ -197,10 +207,13 @@ def _submit_ranking(
         reason=reason,
         created_at=now,
     )
-    scoring.count_ranking(task.shown_ids)
     _finish(task, now, submission=submission)
     journal.record(ContributionKind.RANKING, user=user, now=now, message=parent, task=task)
-    trees.advance(tree, config=config, now=now)
+    if tree is None:
+        prompt_rankings.lock(task.shown_ids)
+    scoring.count_ranking(task.shown_ids)
+    if tree is not None:
+        trees.advance(tree, config=config, now=now)
     return ranking
 
 
@@ -422,11 +435,11 @@ def _check_ranking(task: Task, groups: list[list[str]], not_rankable: bool) -> N
         raise InvalidRanking
 
 
-def _check_ranker(task: Task, parent: Message, user: "User") -> None:
-    replies = Message.objects.filter(pk__in=task.shown_ids)
-    if replies.filter(user=user).exists():
+def _check_ranker(task: Task, parent: Message | None, user: "User") -> None:
+    shown = Message.objects.filter(pk__in=task.shown_ids)
+    if shown.filter(user=user).exists():
         raise SelfReview
-    if Ranking.objects.filter(parent=parent, user=user).exists():
+    if parent and Ranking.objects.filter(parent=parent, user=user).exists():
         raise AlreadyReviewed
 
 

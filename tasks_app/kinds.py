@@ -121,7 +121,7 @@ KINDS = {
         _kind(
             TaskType.RANK_INITIAL_PROMPTS,
             Section.RANK,
-            _RANK_TEXT,
+            _("Read prompts that wait for replies and put them in order, best first."),
             "list-ordered",
             minutes=3,
             guide="rank",
@@ -140,10 +140,7 @@ def find(code: str) -> Kind | None:
 
 def on_offer(config: TreeConfig) -> Iterable[Kind]:
     """The kinds of which there can be tasks: prompters' messages are ranked only if so set."""
-    hidden = {TaskType.RANK_INITIAL_PROMPTS.value}
-    if not config.rank_prompter_replies:
-        hidden.add(TaskType.RANK_PROMPTER_REPLIES.value)
-    return [kind for code, kind in KINDS.items() if code not in hidden]
+    return [kind for code, kind in KINDS.items() if not config.is_switched_off(TaskType(code))]
 
 
 def best_next(available: Mapping[TaskType, int], *, is_new: bool) -> Kind | None:

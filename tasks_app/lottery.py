@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 
 from tasks_app import facts as tree_facts
-from tasks_app import trees
+from tasks_app import prompt_rankings, trees
 from tasks_app.config import TreeConfig
 from tasks_app.enums import RANK_TASKS, TreeState
 from tasks_app.models import Message, MessageTree, Offer
@@ -48,7 +48,7 @@ def run_lottery(lang: str, *, now: datetime, rng: random.Random) -> list[uuid.UU
     """Draw waiting prompts until `max_active_trees` grow. Returns the ids of the trees drawn.
 
     An author is drawn first, with the chance (first places in 30 days + 1), then one of the
-    author's prompts. Source: reference 2.5.
+    author's prompts, of those that people ranked best if any were ranked. Source: reference 2.5.
     """
     drawn = []
     with transaction.atomic():
@@ -76,7 +76,8 @@ def _draw(lang: str, now: datetime, rng: random.Random) -> MessageTree | None:
     )
     author = rng.choices(authors, weights=[firsts.get(author, 0) + 1 for author in authors])[0]
     prompts = waiting.filter(user=author).order_by("pk").values_list("pk", flat=True)
-    tree = MessageTree.objects.locked().get(pk=rng.choice(list(prompts[:MAX_PROMPTS_PER_DRAW])))
+    best = prompt_rankings.favourites(list(prompts[:MAX_PROMPTS_PER_DRAW]))
+    tree = MessageTree.objects.locked().get(pk=rng.choice(best))
     return tree if tree.state == TreeState.PROMPT_LOTTERY_WAITING else _draw(lang, now, rng)
 
 

@@ -372,9 +372,14 @@ class ImportedLabelAggregate(models.Model):
 
 
 class Ranking(models.Model):
-    """One person's order of the replies to `parent`: groups of ties, best first."""
+    """One person's order of the replies to `parent`: groups of ties, best first.
 
-    parent = models.ForeignKey(Message, models.CASCADE, related_name="rankings")
+    Without a parent it is an order of initial prompts.
+    """
+
+    parent = models.ForeignKey(
+        Message, models.CASCADE, null=True, blank=True, related_name="rankings"
+    )
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="rankings")
     task = models.OneToOneField(
         Task, models.SET_NULL, null=True, blank=True, related_name="ranking"

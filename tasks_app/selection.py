@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
-from tasks_app import lottery, offers
+from tasks_app import lottery, offers, prompt_rankings
 from tasks_app.config import TreeConfig
 from tasks_app.enums import LABEL_TASKS, RANDOM, RANK_TASKS, REPLY_TASKS, FormMode, TaskType
 from tasks_app.errors import NotAllowed, NoTaskAvailable, TooManyPendingTasks
@@ -123,7 +123,7 @@ def lock_user(user_id: uuid.UUID) -> None:
 def _resumable(own: Iterable[Task], kind: str, langs: Sequence[str], now: datetime) -> Task | None:
     for task in own:
         fits = kind in (RANDOM, task.kind) and task.lang in langs
-        held = task.holds_slot or task.type == TaskType.INITIAL_PROMPT
+        held = task.holds_slot or task.type.needs_no_slot
         if fits and held and task.reserved_until > now:
             return task
     return None
@@ -176,6 +176,8 @@ def _hand_out(
 ) -> Task | None:
     if kinds == (TaskType.INITIAL_PROMPT,):
         return _hand_out_prompt(user, choice.langs, config=config, now=now, rng=rng)
+    if kinds == (TaskType.RANK_INITIAL_PROMPTS,):
+        return _hand_out_prompts(user, choice.langs, config=config, now=now, rng=rng)
     offer = _reserve(user, kinds, choice, config, rng)
     if offer is None:
         return None
@@ -211,6 +213,25 @@ def _hand_out_prompt(
     if not wanting:
         return None
     task = _new_task(TaskType.INITIAL_PROMPT, wanting[0], user, config=config, now=now, rng=rng)
+    task.save(force_insert=True)
+    return task
+
+
+def _hand_out_prompts(
+    user: "User",
+    langs: Sequence[str],
+    *,
+    config: TreeConfig,
+    now: datetime,
+    rng: random.Random,
+) -> Task | None:
+    drawn = prompt_rankings.draw(user, langs, config=config, rng=rng)
+    if drawn is None:
+        return None
+    lang, ids = drawn
+    kind = TaskType.RANK_INITIAL_PROMPTS
+    task = _new_task(kind, lang, user, config=config, now=now, rng=rng)
+    task.shown_ids = ids
     task.save(force_insert=True)
     return task
 
@@ -332,4 +353,8 @@ def available_tasks(user: "User", langs: Sequence[str], *, now: datetime) -> dic
         counts |= Offer.objects.open_for(user, sorted(kinds), langs).count_by_kind()
     config = TreeConfig.current()
     counts[TaskType.INITIAL_PROMPT] = sum(lottery.prompts_wanted(lang, config) for lang in langs)
+    counts[TaskType.RANK_INITIAL_PROMPTS] = sum(
+        len(prompt_rankings.open_to(user, lang, config=config)) >= prompt_rankings.FEWEST
+        for lang in langs
+    )
     return {TaskType(kind): count for kind, count in counts.items() if count > 0}

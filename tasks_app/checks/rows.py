@@ -156,7 +156,8 @@ VOTES = (
     Rule(
         "one_ranking_per_person",
         """SELECT parent_id, count(*) || ' by ' || user_id
-        FROM tasks_app_ranking GROUP BY parent_id, user_id HAVING count(*) > 1""",
+        FROM tasks_app_ranking WHERE parent_id IS NOT NULL
+        GROUP BY parent_id, user_id HAVING count(*) > 1""",
     ),
     Rule(
         "nobody_reviews_their_own",
@@ -172,7 +173,7 @@ VOTES = (
     ),
     Rule(
         "rankings_name_replies_once",
-        """SELECT r.id, 'below ' || r.parent_id FROM tasks_app_ranking r,
+        """SELECT r.id, 'below ' || coalesce(r.parent_id::text, 'none') FROM tasks_app_ranking r,
             jsonb_array_elements(r.groups) tied, jsonb_array_elements_text(tied) placed
         LEFT JOIN tasks_app_message m ON m.id = placed::uuid
         GROUP BY r.id HAVING count(*) <> count(DISTINCT placed)
@@ -222,7 +223,8 @@ TASKS = (
         LEFT JOIN tasks_app_ranking r ON r.task_id = k.id
         WHERE k.done_at IS NOT NULL AND NOT CASE
             WHEN k.kind LIKE 'label%' THEN l.message_id = k.message_id AND l.user_id = k.user_id
-            WHEN k.kind LIKE 'rank%' THEN r.parent_id = k.message_id AND r.user_id = k.user_id
+            WHEN k.kind LIKE 'rank%' THEN r.user_id = k.user_id
+                AND r.parent_id IS NOT DISTINCT FROM k.message_id
             ELSE m.parent_id IS NOT DISTINCT FROM k.message_id
                 AND coalesce(m.user_id, k.user_id) = k.user_id
             END IS TRUE""",

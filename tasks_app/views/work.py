@@ -102,7 +102,7 @@ def _show(
     context = {
         **_about(task, shown),
         "form": form,
-        "rank_cards": _rank_cards(form, shown) if task.type.is_ranking else [],
+        "rank_cards": _rank_cards(form, shown, task) if task.type.is_ranking else [],
         "skip_form": forms.SkipForm(),
         "hold": assignment.hold(task, now=now),
         "draft": getattr(task, "draft", None),
@@ -129,14 +129,19 @@ def _about(task: Task, shown: Material) -> dict[str, Any]:
     }
 
 
-def _rank_cards(form: forms.RankingForm, shown: Material) -> list[dict[str, Any]]:
+def _rank_cards(form: forms.RankingForm, shown: Material, task: Task) -> list[dict[str, Any]]:
     """The replies as cards with letters; identical texts stand together."""
     cards = [
         {"message": reply, "field": form.place(reply.pk), "is_same_as_above": place > 0}
         for group in assignment.same_texts(shown.replies)
         for place, reply in enumerate(group)
     ]
-    return [card | {"letter": _letter(number)} for number, card in enumerate(cards)]
+    word = _("Prompt") if task.message is None else _("Reply")
+    letters = [_letter(number) for number in range(len(cards))]
+    return [
+        card | {"letter": letter, "name": f"{word} {letter}"}
+        for letter, card in zip(letters, cards, strict=True)
+    ]
 
 
 def _letter(number: int) -> str:

@@ -69,7 +69,7 @@ def test_every_task_type_is_a_kind() -> None:
 def test_kinds_on_offer_are_those_that_are_handed_out() -> None:
     on_offer = {kind.code for kind in kinds.on_offer(TreeConfig.defaults())}
 
-    assert on_offer == set(TaskType.values) - {"rank_prompter_replies", "rank_initial_prompts"}
+    assert on_offer == set(TaskType.values) - {"rank_prompter_replies"}
 
 
 @pytest.mark.parametrize(
