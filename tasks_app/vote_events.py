@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
+from django.db.models import F
+
 from tasks_app.models import Ranking, Reaction, Report
 
 Events = dict[str, list[dict[str, Any]]]
@@ -16,9 +18,10 @@ def events_of(messages: Collection[uuid.UUID]) -> dict[uuid.UUID, Events]:
     reactions = Reaction.objects.filter(message__in=messages).order_by("id")
     for pk, user, code in reactions.values_list("message", "user", "code"):
         events[pk]["emoji"].append({"user_id": str(user), "emoji": code})
-    rankings = Ranking.objects.filter(parent__in=messages).select_related("parent", "task")
-    for ranking in rankings.defer("parent__text", "parent__search_vector").order_by("id"):
-        events[ranking.parent_id]["ranking"].append(_ranking(ranking))
+    rankings = Ranking.objects.filter(parent__in=messages).select_related("task")
+    for ranking in rankings.annotate(tree_id=F("parent__tree")).order_by("id"):
+        if ranking.parent_id:
+            events[ranking.parent_id]["ranking"].append(_ranking(ranking, ranking.tree_id))
     reports = Report.objects.filter(message__in=messages).order_by("created_at", "id")
     for report in reports:
         events[report.message_id]["report"].append(
@@ -31,7 +34,7 @@ def events_of(messages: Collection[uuid.UUID]) -> dict[uuid.UUID, Events]:
     return {pk: dict(kinds) for pk, kinds in events.items()}
 
 
-def _ranking(ranking: Ranking) -> dict[str, Any]:
+def _ranking(ranking: Ranking, tree_id: uuid.UUID) -> dict[str, Any]:
     """`ranking` holds the places in the order shown, best first; `groups` tells ties."""
     ordered = [pk for group in ranking.groups for pk in group]
     shown = ranking.task.shown_ids if ranking.task else ordered
@@ -40,7 +43,7 @@ def _ranking(ranking: Ranking) -> dict[str, Any]:
         "ranking": [shown.index(pk) for pk in ordered],
         "ranked_message_ids": ordered,
         "ranking_parent_id": str(ranking.parent_id),
-        "message_tree_id": str(ranking.parent.tree_id),
+        "message_tree_id": str(tree_id),
         "not_rankable": ranking.not_rankable,
     }
     if any(len(group) > 1 for group in ranking.groups):

@@ -107,7 +107,8 @@ def _ranks(finished: list[MessageTree]) -> Iterator[Finding]:
     """The consensus of a finished tree is that of its rankings."""
     rankings: dict[uuid.UUID, list[Ranking]] = defaultdict(list)
     for ranking in Ranking.objects.filter(parent__tree__in=finished).order_by("id"):
-        rankings[ranking.parent_id].append(ranking)
+        if ranking.parent_id:
+            rankings[ranking.parent_id].append(ranking)
     rankable: dict[uuid.UUID | None, set[str]] = defaultdict(set)
     for pk, parent in _accepted_below(rankings):
         rankable[parent].add(str(pk))

@@ -55,31 +55,27 @@ def rank(grown: Grown, **ranks: int) -> None:
 
 
 def test_export_tells_each_field_as_published_files_do() -> None:
-    grown = grow("P", state=READY, author=alice())
-    Message.objects.filter(pk=grown.root.pk).update(
-        emojis={"clap": 1, "+1": 2}, detoxify={"x": 0.5}
-    )
+    root = grow("P", state=READY, author=alice()).root
+    Message.objects.update(emojis={"clap": 1, "+1": 2}, detoxify={"x": 0.5})
 
     (row,) = rows()
 
-    assert row == {
-        "message_tree_id": str(grown.tree.pk),
-        "tree_state": "ready_for_export",
-        "prompt": {
-            "message_id": str(grown.root.pk),
-            "user_id": str(alice().pk),
-            "created_date": grown.root.created_at.isoformat(),
-            "text": grown.root.text,
-            "role": "prompter",
-            "lang": "en",
-            "review_count": 3,
-            "review_result": True,
-            "deleted": False,
-            "synthetic": False,
-            "emojis": {"+1": 2, "clap": 1},
-            "replies": [],
-            "detoxify": {"x": 0.5},
-        },
+    prompt = row.pop("prompt")
+    assert row == {"message_tree_id": str(root.pk), "tree_state": "ready_for_export"}
+    assert prompt == {
+        "message_id": str(root.pk),
+        "user_id": str(alice().pk),
+        "created_date": root.created_at.isoformat(),
+        "text": root.text,
+        "role": "prompter",
+        "lang": "en",
+        "review_count": 3,
+        "review_result": True,
+        "deleted": False,
+        "synthetic": False,
+        "emojis": {"+1": 2, "clap": 1},
+        "replies": [],
+        "detoxify": {"x": 0.5},
     }
 
 
