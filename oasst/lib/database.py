@@ -1,5 +1,6 @@
-"""What the project needs of PostgreSQL beyond the ORM."""
+"""What the project needs of PostgreSQL beyond the ORM: one moment, and databases to throw away."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,4 +19,28 @@ def one_moment() -> Iterator[None]:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            # Whoever reads a whole database may take longer than a page may.
+            cursor.execute("SET LOCAL statement_timeout = 0")
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         yield
+
+
+@contextmanager
+def scratch(purpose: str) -> Iterator[None]:
+    """Run the block on a new, migrated, empty database, dropped at the end, whatever happens.
+
+    The current one is left alone. For this process and thread only; not inside a transaction.
+    """
+    settings = connection.settings_dict
+    before, test_name = settings["NAME"], settings["TEST"]["NAME"]
+    settings["TEST"]["NAME"] = f"scratch_{purpose}_{os.getpid()}"
+    try:
+        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        # It is gone after a crash anyway.
+        with connection.cursor() as cursor:
+            cursor.execute("SET synchronous_commit = off")
+        yield
+    finally:
+        if settings["NAME"] != before:
+            connection.creation.destroy_test_db(before, verbosity=0)
+        settings["TEST"]["NAME"] = test_name
