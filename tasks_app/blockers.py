@@ -33,7 +33,7 @@ def explain(user: "User", kind: str, langs: Sequence[str], *, now: datetime) -> 
     others = selection.available_tasks(user, langs, now=now)
     found = [_own_share(user, kind, langs), _waiting_on(kind, langs)]
     found += [
-        Blocker(other.label, kind=other, count=count)
+        Blocker(str(other.label), kind=other, count=count)
         for other, count in sorted(others.items(), key=lambda item: -item[1])
         if other != kind
     ]
@@ -78,7 +78,7 @@ def _waiting_on(kind: str, langs: Sequence[str]) -> Blocker | None:
     }
     if kind in RANK_TASKS:
         return _reviews_before_ranking(langs)
-    step = before.get(kind)
+    step = None if kind == RANDOM else before.get(TaskType(kind))
     if step is None:
         return None
     count = Offer.objects.filter(kind=step, lang__in=langs).aggregate(n=Sum("slots"))["n"] or 0

@@ -142,7 +142,7 @@ def _submit_labels(
     _check_open(task, now)
     form = labels.form_for(task.kind, task.form_mode)
     values = labels.validate(values, valid=form.valid, mandatory=form.mandatory)
-    message = _votable(task, tree)
+    message, tree = _votable(task, tree)
     if message.user_id == user.pk:
         raise SelfReview
     if TextLabels.objects.filter(message=message, user=user, kind=LabelKind.TASK).exists():
@@ -196,7 +196,7 @@ def _submit_ranking(
         return _same_or_raise(task, submission, getattr(task, "ranking", None))
     _check_open(task, now)
     _check_ranking(task, groups, not_rankable)
-    parent = None if task.type.needs_no_slot else _votable(task, tree)
+    parent = None if task.type.needs_no_slot else _votable(task, tree)[0]
     _check_ranker(task, parent, user)
     ranking = Ranking.objects.create(
         parent=parent,
@@ -388,7 +388,8 @@ def _claim_place(task: Task, tree: MessageTree, user: "User", config: TreeConfig
 
 def _is_free(task: Task, tree: MessageTree, config: TreeConfig) -> bool:
     """True if the task's message invites this kind of work and has a slot left."""
-    offer = offers.plan(tree_facts.load(tree), config).offers.get(task.message_id)
+    planned = offers.plan(tree_facts.load(tree), config).offers
+    offer = planned.get(task.message_id) if task.message_id else None
     return offer is not None and offer.kind == task.kind
 
 
@@ -418,13 +419,13 @@ def _store_message(
     )
 
 
-def _votable(task: Task, tree: MessageTree | None) -> Message:
-    """The task's message if votes on it still mean something. Raises NoLongerNeeded."""
+def _votable(task: Task, tree: MessageTree | None) -> tuple[Message, MessageTree]:
+    """The task's message and tree if votes still mean something. Raises NoLongerNeeded."""
     if task.message is None or tree is None or task.message.deleted:
         raise NoLongerNeeded
     if TreeState(tree.state) not in _OPEN_TO_VOTES:
         raise NoLongerNeeded
-    return task.message
+    return task.message, tree
 
 
 def _check_ranking(task: Task, groups: list[list[str]], not_rankable: bool) -> None:

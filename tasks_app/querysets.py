@@ -23,7 +23,14 @@ from tasks_app.labels import REPORT_SEVERITY
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
-    from tasks_app.models import Message
+    from tasks_app.models import (  # noqa: F401  named in the bases of the classes below
+        Message,
+        MessageTree,
+        Offer,
+        Report,
+        Task,
+        TextLabels,
+    )
 
 
 _EARLY_STATES = (
@@ -106,7 +113,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
         node: Message | None = nodes.get(message.pk)
         while node is not None:
             path.append(node)
-            node = nodes.get(node.parent_id)
+            node = nodes.get(node.parent_id) if node.parent_id else None
         return path[::-1]
 
     def with_all_below(self, ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
