@@ -1,0 +1,99 @@
+"""The desk's first page, its search, the logs, and tasks."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from oasst.accounts.models import User
+from tasks_app import interactions, moderation, reactions
+from tasks_app.enums import TaskType, TreeState
+from tasks_app.models import ModerationAction, Task
+from tests.factories import GOOD, NOW, grow, hand_out
+from tests.tasks_app.admin.desk import found, list_of, page_of
+
+SEARCH = "/admin/search/"
+
+
+def test_overview_tells_what_waits(moderator: Client, alice: User, bob: User) -> None:
+    grown = grow("P(A)")
+    grow("P?", state=TreeState.INITIAL_PROMPT_REVIEW, now=NOW - timedelta(days=3))
+    reactions.report(grown[1].pk, alice, "spam", "", now=NOW)
+    reactions.report(grown[1].pk, bob, "pii", "", now=NOW)
+
+    context = moderator.get("/admin/").context
+
+    assert (context["reports"]["count"], context["reports"]["severe"]) == (2, 1)
+    states = {str(state["label"]): state["count"] for state in context["states"]}
+    assert (states["Growing"], states["Prompt in review"], states["Ready for export"]) == (1, 1, 0)
+    assert context["waiting"][0]["kind"] == "Review an initial prompt"
+    assert context["urgent"][0]["category"] == "Personal data"
+
+
+def test_side_bar_counts_open_reports(moderator: Client, alice: User) -> None:
+    assert "Nothing is reported." in moderator.get("/admin/").content.decode()
+    reactions.report(grow("P").root.pk, alice, "spam", "", now=NOW)
+
+    navigation = moderator.get("/admin/").context["sidebar_navigation"]
+
+    assert str(navigation[0]["items"][1]["badge_callback"]) == "1"
+
+
+def test_side_bar_shows_the_queue_to_admins_only(moderator: Client, administrator: Client) -> None:
+    assert "/admin/queues/" not in moderator.get("/admin/").content.decode()
+    assert "/admin/queues/" in administrator.get("/admin/").content.decode()
+
+
+def test_search_finds_people_messages_and_ids(moderator: Client, alice: User) -> None:
+    grown = grow("P", author=alice)
+
+    def links(words: str) -> set[str]:
+        context = moderator.get(SEARCH, {"s": words, "extended": "1"}).context
+        return {result.link for result in context["results"]}
+
+    assert page_of(alice) in links("alice")
+    assert page_of(grown.root) in links("message tree 0")
+    assert {page_of(grown.tree), page_of(grown.root)} <= links(str(grown.tree.pk))
+    assert links("zzz nothing") == set()
+
+
+@pytest.mark.parametrize("words", ["\x00", '"', "a" * 2000, "% _ \\", "' OR 1=1"])
+def test_search_survives_odd_words(moderator: Client, words: str) -> None:
+    assert moderator.get(SEARCH, {"s": words, "extended": "1"}).status_code == 200
+    for url in ("/admin/tasks_app/message/", "/admin/accounts/user/"):
+        assert moderator.get(url, {"q": words}, follow=True).status_code == 200
+
+
+def test_log_is_found_by_person_action_and_words(
+    moderator: Client, alice: User, bob: User, mona: User
+) -> None:
+    moderation.ban_user(alice.pk, actor=mona, reason="spam again", now=NOW)
+    moderation.mute_user(
+        bob.pk, until=NOW + timedelta(days=1), actor=mona, reason="quarrel", now=NOW
+    )
+    url = list_of(ModerationAction)
+
+    def reasons(**query: str) -> list[str]:
+        return [row.reason for row in found(moderator.get(url, query))]
+
+    assert reasons() == ["quarrel", "spam again"]
+    assert reasons(action="ban_user") == ["spam again"]
+    assert reasons(q=str(bob.pk)) == ["quarrel"]
+    assert reasons(q="again") == ["spam again"]
+    assert reasons(actor__id__exact=str(mona.pk)) == ["quarrel", "spam again"]
+
+
+def test_tasks_are_listed_by_what_became_of_them(moderator: Client, alice: User, bob: User) -> None:
+    grow("P(A?)")
+    now = timezone.now()
+    held = hand_out(alice, TaskType.LABEL_ASSISTANT_REPLY, now=now)
+    done = hand_out(bob, TaskType.LABEL_ASSISTANT_REPLY, now=now)
+    interactions.submit_labels(done.pk, bob, GOOD, now=now)
+    url = list_of(Task)
+
+    assert found(moderator.get(url, {"state": "held"})) == [held]
+    assert found(moderator.get(url, {"state": "done"})) == [done]
+    assert set(found(moderator.get(url, {"kind__exact": "label_assistant_reply"}))) == {held, done}
+    assert found(moderator.get(url, {"user__id__exact": str(alice.pk)})) == [held]
+    assert moderator.get(page_of(held)).status_code == 200
