@@ -42,7 +42,7 @@ class Material:
 def material(task: Task) -> Material:
     """What the page of `task` shows. At most two queries."""
     if task.message is None:
-        return Material()
+        return Material(replies=_replies(task))
     thread = Message.objects.select_related("tree").thread(task.message)
     return Material(thread, _replies(task))
 

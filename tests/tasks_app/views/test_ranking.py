@@ -153,3 +153,20 @@ def test_a_draft_of_an_order_comes_back(web: Client, task: Task) -> None:
 
     values = {str(card["message"].pk): card["field"].value() for card in page.context["rank_cards"]}
     assert [values[pk] for pk in task.shown_ids] == ["2", "1", "3"]
+
+
+def test_prompts_are_ranked_on_the_same_page(web: Client) -> None:
+    prompts = [grow("P", state=TreeState.PROMPT_LOTTERY_WAITING).root for _ in range(3)]
+
+    page = web.get("/tasks/rank_initial_prompts/next/?lang=en", follow=True)
+    task = Task.objects.get()
+    answer = web.post(given.url(task), places(task, 2, 1, 3))
+    stored = web.get(given.url(task))
+
+    assert all(prompt.text in page.text for prompt in prompts)
+    assert "Prompt A" in page.text
+    assert "Reply A" not in page.text
+    assert answer.status_code == 302
+    first, second, third = task.shown_ids
+    assert Ranking.objects.get(parent=None).groups == [[second], [first], [third]]
+    assert all(prompt.text in stored.text for prompt in prompts)
