@@ -134,6 +134,8 @@ def test_a_long_folder_gets_its_sockets_elsewhere(
     assert places.postgres_data.is_relative_to(var)
     assert len(str(places.sockets)) < services.MAX_SOCKET_FOLDER_LENGTH
     assert query(places, "SELECT 1") == [(1,)]
+    services.stop()
+    shutil.rmtree(places.sockets)
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root starts PostgreSQL as another user")
