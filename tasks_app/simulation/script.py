@@ -108,16 +108,11 @@ class Script:
         return all(line.is_settled for line in parent.replies)
 
     def removable(self) -> Iterator[Line]:
-        """Messages that the moderator deletes now, each with all below it."""
+        """Messages that the moderator deletes now: from the leaves up, to keep places free."""
         for line in self.lines():
-            is_top = line.node.deleted and not (line.parent and line.parent.node.deleted)
-            written = all(below.message_id and below.decided for below in line.below())
-            if is_top and written and not line.removed:
+            is_lost = line.node.deleted and not line.removed
+            if is_lost and line.message_id and line.decided and self.is_finished_below(line):
                 yield line
-
-    def is_complete(self) -> bool:
-        """All is as in the file."""
-        return all(line.is_settled for line in self.lines())
 
     def start_again(self) -> None:
         """The prompt was rejected by mistake: somebody writes it once more."""

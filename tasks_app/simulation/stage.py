@@ -293,11 +293,10 @@ class Stage:
 
     def _tidy(self, script: Script) -> None:
         """Delete what the file says was deleted, as soon as it is as far as it got there."""
-        for line in list(script.removable()):
+        while line := next(script.removable(), None):
             if line.message_id:
                 self._delete(line.message_id, "deleted in the file")
-            for below in line.below():
-                below.removed = True
+            line.removed = True
         self._reopen(script)
 
     def _delete(self, message_id: UUID, reason: str) -> None:
