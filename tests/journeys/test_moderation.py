@@ -1,0 +1,144 @@
+"""Mona moderates: from the overview to a decision, in bulk, and back; on pages that hold WCAG."""
+
+from collections.abc import Callable
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from oasst.accounts.models import User
+from tasks_app import moderation, reactions
+from tasks_app.models import Message, ModerationAction, Report, Task
+from tests.factories import Grown, grow, hand_out
+from tests.journeys.axe import violations
+from tests.tasks_app.admin.desk import act_on, list_of, page_of
+
+SignIn = Callable[[User], None]
+LISTS = ("message", "messagetree", "task", "report", "contribution", "moderationaction")
+LOOKS = [("light", 1280), ("light", 360), ("dark", 1280), ("dark", 360)]
+
+
+@pytest.fixture
+def grown(transactional_db: None, alice: User, bob: User) -> Grown:
+    return grow("P(A(P) A A?)", author=bob)
+
+
+@pytest.fixture
+def report(grown: Grown, alice: User) -> Report:
+    return reactions.report(grown[1].pk, alice, "pii", "a telephone number", now=timezone.now())
+
+
+def hidden(grown: Grown) -> list[bool]:
+    return [message.deleted for message in grown.refresh()]
+
+
+def test_report_is_taken_and_its_message_deleted_on_the_spot(
+    page: Page, sign_in: SignIn, mona: User, grown: Grown, report: Report
+) -> None:
+    sign_in(mona)
+    page.goto("/admin/")
+    page.locator("main, #main").get_by_role("link", name="Personal data").click()
+    page.get_by_role("button", name="Take it").click()
+    expect(page.get_by_text("The report is yours for 30 minutes.")).to_be_visible()
+
+    page.get_by_label("Acted upon").check()
+    page.get_by_label("Delete the message and everything below it").check()
+    page.get_by_label("Note").fill("Contains a telephone number.")
+    page.get_by_role("button", name="Decide").click()
+
+    expect(page.get_by_text("1 report is decided.")).to_be_visible()
+    assert hidden(grown) == [False, True, True, False, False]
+    assert Report.objects.get().resolved_by == mona
+
+
+def test_chosen_messages_are_deleted_and_restored(
+    page: Page, sign_in: SignIn, mona: User, grown: Grown
+) -> None:
+    sign_in(mona)
+    page.goto(list_of(Message))
+    for place in (3, 4):
+        page.locator(f"input[value='{grown[place].pk}']").check()
+    page.get_by_label("Select action to run").select_option(label="Delete")
+    page.locator("#changelist-form button[type=submit]").click()
+    expect(page.get_by_text("This hides 2 messages")).to_be_visible()
+    page.get_by_label("Reason").fill("Twice the same.")
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Delete: done for 2.")).to_be_visible()
+    assert hidden(grown) == [False, False, False, True, True]
+
+    page.goto(page_of(grown[3]))
+    page.get_by_role("link", name="Restore").click()
+    page.get_by_label("Reason").fill("They were not.")
+    page.get_by_role("button", name="Restore").click()
+    expect(page.get_by_text("1 message is shown again.")).to_be_visible()
+    assert hidden(grown) == [False, False, False, False, True]
+
+
+def test_person_is_banned_by_keyboard_alone(
+    page: Page, sign_in: SignIn, mona: User, bob: User, grown: Grown
+) -> None:
+    sign_in(mona)
+    page.goto(page_of(bob))
+    page.get_by_role("link", name="Ban", exact=True).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{act_on(bob, 'ban')}")
+    page.get_by_label("Reason").focus()
+    page.keyboard.type("Advertising.")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Ban")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{page_of(bob)}")
+
+    expect(page.get_by_text("Bob is banned.")).to_be_visible()
+    assert not User.objects.get(pk=bob.pk).is_active
+    assert ModerationAction.objects.get().reason == "Advertising."
+
+
+def test_search_and_filters_find_a_message(
+    page: Page, sign_in: SignIn, mona: User, alice: User, bob: User, grown: Grown
+) -> None:
+    sign_in(mona)
+    page.goto("/admin/")
+    page.keyboard.press("Control+k")
+    expect(page.locator("#search-input-command")).to_be_focused()
+    page.keyboard.type("bob")
+    page.locator("#command-results-list").get_by_text("Bob").click()
+    page.wait_for_url(f"**{page_of(bob)}")
+
+    page.goto(list_of(Message))
+    page.get_by_text("Filters").first.click()
+    page.locator(".unfold-filter-autocomplete + .select2").click()
+    page.keyboard.type("ali")
+    page.get_by_role("option", name="Alice").click()
+    page.get_by_role("button", name="Apply Filters").click()
+    expect(page.locator("#result_list")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("theme", "width"),
+    [LOOKS[0], *(pytest.param(*look, marks=pytest.mark.full) for look in LOOKS[1:])],
+)
+def test_desk_breaks_no_rule_and_fits_a_phone(
+    page: Page, sign_in: SignIn, root: User, grown: Grown, report: Report, theme: str, width: int
+) -> None:
+    task: Task = hand_out(root, "label_assistant_reply", now=timezone.now())
+    moderation.edit_message(
+        grown[2].pk, "`code` and **words**", actor=root, reason="why", now=timezone.now()
+    )
+    rows = (grown[2], grown.tree, report, task, grown.root.user)
+    sign_in(root)
+    page.emulate_media(color_scheme=theme)
+    page.set_viewport_size({"width": width, "height": 800})
+    lists = [f"/admin/tasks_app/{name}/" for name in LISTS]
+    acts = [act_on(grown[2], "edit"), act_on(grown.root.user, "role")]
+    settings = [
+        "/admin/tasks_app/configchange/",
+        "/admin/tasks_app/configchange/set/goal_tree_size/",
+    ]
+    for path in ["/admin/", *lists, *settings, "/admin/accounts/user/", *map(page_of, rows), *acts]:
+        page.goto(path)
+        assert (path, violations(page)) == (path, [])
+        assert (path, page.evaluate("document.documentElement.scrollWidth") <= width) == (
+            path,
+            True,
+        )
