@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from oasst.lib import database
 from tasks_app import export_format
@@ -52,7 +52,7 @@ class Selection:
     deleted: bool | None = False
     accepted: bool | None = True
     synthetic: bool | None = False
-    author: uuid.UUID | None = None
+    author: uuid.UUID | None = None  # an account, or an author of an imported file
     prompts_only: bool = False
     limit: int | None = None  # trees
 
@@ -178,7 +178,8 @@ def _trees(selection: Selection) -> QuerySet[MessageTree]:
         trees = trees.filter(lang__in=selection.langs)
     messages = Message.objects.filter(tree=OuterRef("pk"))
     if selection.author:
-        trees = trees.filter(Exists(messages.filter(user=selection.author)))
+        wrote = Q(user=selection.author) | Q(imported_author=str(selection.author))
+        trees = trees.filter(Exists(messages.filter(wrote)))
     if selection.synthetic is False and not selection.is_flat:
         trees = trees.exclude(Exists(messages.filter(synthetic=True)))
     return trees
@@ -228,7 +229,7 @@ def _build(
 def _is_kept(message: Message, selection: Selection) -> bool:
     if selection.prompts_only and not message.is_root:
         return False
-    if selection.author and message.user_id != selection.author:
+    if selection.author and _author(message) != str(selection.author):
         return False
     wanted = (
         (selection.deleted, message.deleted),
@@ -244,7 +245,7 @@ def _node(message: Message, chunk: _Chunk) -> MessageNode:
     return MessageNode(
         message_id=str(message.pk),
         parent_id=str(message.parent_id) if message.parent_id else None,
-        user_id=str(message.user_id) if message.user_id else message.imported_author or None,
+        user_id=_author(message),
         created_date=message.created_at,
         text=message.text,
         role=message.role,
@@ -260,6 +261,10 @@ def _node(message: Message, chunk: _Chunk) -> MessageNode:
         events=chunk.events.get(message.pk, {}),
         detoxify=message.detoxify,
     )
+
+
+def _author(message: Message) -> str | None:
+    return str(message.user_id) if message.user_id else message.imported_author or None
 
 
 def _review_count(message: Message) -> int | None:

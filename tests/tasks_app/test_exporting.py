@@ -160,9 +160,12 @@ def test_export_of_one_person_takes_trees_of_every_state() -> None:
     grow("P(A)", authors={1: alice()})
     grow("P(A)", state=READY, author=bob())
 
+    imported = grow("P(A)", state=READY)
+    Message.objects.filter(pk=imported[1].pk).update(imported_author=str(alice().pk))
+
     found = rows(Selection(states=(), author=alice().pk), Format.MESSAGES)
 
-    assert [row["user_id"] for row in found] == [str(alice().pk)]
+    assert [row["user_id"] for row in found] == [str(alice().pk)] * 2
 
 
 def test_export_of_messages_is_depth_first() -> None:
