@@ -14,7 +14,6 @@ from django.utils.translation import gettext_lazy as _
 
 from tasks_app.config import ConfigChange
 from tasks_app.enums import (
-    ContributionKind,
     FormMode,
     LabelKind,
     ReportState,
@@ -30,6 +29,7 @@ from tasks_app.querysets import (
     TaskQuerySet,
     TextLabelsQuerySet,
 )
+from tasks_app.records import LANG_LENGTH, Contribution, ModerationAction, TreeTransition
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -52,8 +52,6 @@ __all__ = [
     "TextLabels",
     "TreeTransition",
 ]
-
-LANG_LENGTH = 32
 
 
 class MessageTree(models.Model):
@@ -496,67 +494,3 @@ class Draft(models.Model):
 
     def __str__(self) -> str:
         return f"draft for {self.task_id}"
-
-
-class TreeTransition(models.Model):
-    """One change of a tree's state. Append-only."""
-
-    tree = models.ForeignKey(MessageTree, models.CASCADE, related_name="transitions")
-    from_state = models.CharField(_("from"), max_length=32, blank=True)
-    to_state = models.CharField(_("to"), max_length=32, choices=TreeState)
-    reason = models.CharField(_("reason"), max_length=500)
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
-    )
-    created_at = models.DateTimeField(_("when"))
-
-    class Meta:
-        verbose_name = _("tree transition")
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"{self.tree_id}: {self.from_state} → {self.to_state}"
-
-
-class Contribution(models.Model):
-    """Append-only journal of what people did; the source for points and statistics."""
-
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="contributions")
-    kind = models.CharField(_("kind"), max_length=16, choices=ContributionKind)
-    task_kind = models.CharField(_("task"), max_length=32, blank=True)
-    message = models.ForeignKey(Message, models.CASCADE, null=True, related_name="contributions")
-    task = models.ForeignKey(Task, models.SET_NULL, null=True, related_name="+")
-    lang = models.CharField(_("language"), max_length=LANG_LENGTH, blank=True)
-    data = models.JSONField(_("details"), default=dict, blank=True)
-    created_at = models.DateTimeField(_("when"))
-
-    class Meta:
-        verbose_name = _("contribution")
-        indexes = [
-            models.Index(fields=["user", "-id"], name="contribution_user_newest"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} by {self.user_id}"
-
-
-class ModerationAction(models.Model):
-    """What a moderator did to a message, tree or person, and why. Append-only."""
-
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
-    )
-    action = models.CharField(_("action"), max_length=32)
-    reason = models.CharField(_("reason"), max_length=500)
-    tree_id = models.UUIDField(_("tree"), null=True, blank=True, db_index=True)
-    message_id = models.UUIDField(_("message"), null=True, blank=True, db_index=True)
-    user_id = models.UUIDField(_("user"), null=True, blank=True, db_index=True)
-    data = models.JSONField(_("details"), default=dict, blank=True)
-    created_at = models.DateTimeField(_("when"))
-
-    class Meta:
-        verbose_name = _("moderation action")
-        ordering = ["-id"]
-
-    def __str__(self) -> str:
-        return f"{self.action}: {self.reason}"
