@@ -296,6 +296,17 @@ def test_t15_prompts_of_people_who_are_gone_leave_the_lottery(fields: dict) -> N
 
 # A tree's whole life
 
+WITH_DETOURS = [
+    S.INITIAL_PROMPT_REVIEW,
+    S.HALTED_BY_MODERATOR,
+    S.INITIAL_PROMPT_REVIEW,
+    S.PROMPT_LOTTERY_WAITING,
+    S.GROWING,
+    S.RANKING,
+    S.READY_FOR_SCORING,
+    S.READY_FOR_EXPORT,
+]
+
 
 def test_a_tree_lives_from_prompt_to_export_with_detours(mona: User, alice: User) -> None:
     prompt = factories.write_prompt(alice)
@@ -313,15 +324,5 @@ def test_a_tree_lives_from_prompt_to_export_with_detours(mona: User, alice: User
 
     tree.refresh_from_db()
     assert tree.state == S.READY_FOR_EXPORT
-    path = TreeTransition.objects.values_list("to_state", flat=True)
-    assert list(path) == [
-        S.INITIAL_PROMPT_REVIEW,
-        S.HALTED_BY_MODERATOR,
-        S.INITIAL_PROMPT_REVIEW,
-        S.PROMPT_LOTTERY_WAITING,
-        S.GROWING,
-        S.RANKING,
-        S.READY_FOR_SCORING,
-        S.READY_FOR_EXPORT,
-    ]
+    assert list(TreeTransition.objects.values_list("to_state", flat=True)) == WITH_DETOURS
     assert interactions.release_expired(now=NOW + timedelta(days=1)) == 0
