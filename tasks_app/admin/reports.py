@@ -121,14 +121,15 @@ class DecideReport(DeskAction):
     @transaction.atomic
     def run(self, row: Report, data: dict[str, Any], *, actor: Any, now: datetime) -> str:
         note, outcome = data["note"], ReportState(data["outcome"])
-        ids = [row.pk]
-        if data["others"]:
-            same = Report.objects.waiting().filter(message=row.message_id).exclude(pk=row.pk)
-            ids += same.values_list("pk", flat=True)
-        for pk in ids:
-            moderation.resolve_report(pk, actor=actor, outcome=outcome, note=note, now=now)
+        # Whoever reports locks the tree before the report, so this must too, and reports in order.
         if data["delete"]:
             moderation.delete_message(row.message_id, actor=actor, reason=note, now=now)
+        ids = {row.pk}
+        if data["others"]:
+            same = Report.objects.waiting().filter(message=row.message_id)
+            ids.update(same.values_list("pk", flat=True))
+        for pk in sorted(ids):
+            moderation.resolve_report(pk, actor=actor, outcome=outcome, note=note, now=now)
         return ngettext("%d report is decided.", "%d reports are decided.", len(ids)) % len(ids)
 
 
