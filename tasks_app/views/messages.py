@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import trigger_client_event
 
 from oasst.accounts.redirects import wanted_path
@@ -78,19 +78,22 @@ def _tree_page(
     return render(request, "tasks/tree.html", context)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @contributor
 def react(request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
-    """Give an emoji or take it back."""
+    """Give an emoji or take it back; or see which there are."""
+    found = _readable(request, message_id)
+    if request.method != "POST":
+        return _dialog(request, "react", found, card=reading.cards([found], request.user)[0])
     form = ReactionForm(request.POST)
     if not form.is_valid():
         raise InvalidReaction
-    found = _readable(request, message_id)
     code = form.cleaned_data["code"]
     found.emojis = reactions.react(found.pk, request.user, code, now=timezone.now())
     if request.htmx:
         card = reading.cards([found], request.user)[0]
-        return render(request, "tasks/_reactions.html", {"card": card})
+        response = render(request, "tasks/_reactions.html", {"card": card})
+        return trigger_client_event(response, "dialog:done", {})
     return _back(request, found.pk)
 
 
@@ -101,7 +104,7 @@ def report(request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
     found = _readable(request, message_id)
     form = ReportForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
-        return _dialog(request, "report", found, form)
+        return _dialog(request, "report", found, form=form)
     reactions.report(
         found.pk,
         request.user,
@@ -119,7 +122,7 @@ def label(request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
     found = _readable(request, message_id)
     form = FreeLabelForm(request.POST if request.method == "POST" else None, message=found)
     if not form.is_valid():
-        return _dialog(request, "labels", found, form)
+        return _dialog(request, "labels", found, form=form)
     reactions.label_freely(found.pk, request.user, form.values(), now=timezone.now())
     return _thank(request, found.pk, _("Thank you. Your labels are saved."))
 
@@ -133,11 +136,11 @@ def _readable(request: HttpRequest, message_id: uuid.UUID) -> Message:
     return found
 
 
-def _dialog(request: HttpRequest, name: str, found: Message, form: Any) -> HttpResponse:
-    """The form in a dialog for scripts, as a page of its own without them."""
+def _dialog(request: HttpRequest, name: str, found: Message, **context: Any) -> HttpResponse:
+    """A form in a dialog for scripts, as a page of its own without them."""
     template = f"tasks/_{name}_form.html" if request.htmx else f"tasks/{name}.html"
-    status = FORM_INVALID if form.is_bound else 200
-    context = {"message": found, "form": form, "back": wanted_path(request)}
+    status = FORM_INVALID if request.method == "POST" else 200
+    context |= {"message": found, "back": wanted_path(request)}
     return render(request, template, context, status=status)
 
 

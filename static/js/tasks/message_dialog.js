@@ -1,4 +1,4 @@
-// The dialog that reports and labels a message: its form comes by htmx when it is asked for.
+// The dialog to react to, report or label a message: its form comes by htmx when asked for.
 import { openDialog } from "../dialogs.js";
 
 const dialog = document.getElementById("message-dialog");
@@ -17,4 +17,9 @@ document.addEventListener("htmx:afterSwap", (event) => {
 });
 
 document.addEventListener("dialog:done", () => dialog?.close());
-dialog?.addEventListener("close", () => opener?.focus());
+
+// The link may have been swapped for a new one meanwhile.
+dialog?.addEventListener("close", () => {
+  const again = document.querySelector(`a[href="${opener?.getAttribute("href")}"]`);
+  (opener?.isConnected ? opener : again)?.focus();
+});

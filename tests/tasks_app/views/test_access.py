@@ -24,6 +24,7 @@ PAGES = [
     f"/tasks/{SOME_ID}/",
     "/messages/",
     f"/messages/{SOME_ID}/",
+    f"/messages/{SOME_ID}/react/",
     f"/messages/{SOME_ID}/report/",
     f"/messages/{SOME_ID}/labels/",
     f"/trees/{SOME_ID}/",
@@ -32,7 +33,6 @@ PAGES = [
 ACTIONS = [
     f"/tasks/{SOME_ID}/{name}/" for name in ("skip", "draft", "heartbeat", "preview", "reclaim")
 ]
-ACTIONS.append(f"/messages/{SOME_ID}/react/")
 
 
 @pytest.mark.parametrize("url", [*PAGES, *ACTIONS])
@@ -48,7 +48,7 @@ def test_actions_are_refused_to_links(web: Client, url: str) -> None:
     assert web.get(url).status_code == 405
 
 
-@pytest.mark.parametrize("url", [*PAGES[3:4], *PAGES[5:9]])
+@pytest.mark.parametrize("url", [*PAGES[3:4], *PAGES[5:10]])
 def test_what_does_not_exist_is_not_found(web: Client, url: str) -> None:
     assert web.get(url).status_code == 404
 

@@ -116,7 +116,7 @@ def test_tasks_are_listed_by_what_one_does(web: Client) -> None:
     page = web.get("/tasks/")
 
     sections = {group["section"]: group["kinds"] for group in page.context["sections"]}
-    assert [len(kinds) for kinds in sections.values()] == [3, 3, 1]
+    assert [len(kinds) for kinds in sections.values()] == [3, 3, 2]
     counts = {entry["kind"].code: entry["count"] for entry in sections["review"]}
     assert counts == {
         "label_initial_prompt": 0,

@@ -140,7 +140,7 @@ def test_labels_that_say_nothing_come_back(
     assert not TextLabels.objects.filter(user=alice).exists()
 
 
-@pytest.mark.parametrize("action", ["report", "labels"])
+@pytest.mark.parametrize("action", ["react", "report", "labels"])
 def test_forms_are_pages_of_their_own_without_scripts(
     web: Client, message: Message, action: str
 ) -> None:
