@@ -119,7 +119,7 @@ def test_extend_holds_the_place_without_leaving_the_page(page: Page, writing: st
 
     page.get_by_role("button", name="Extend").click()
 
-    expect(page.locator("[data-hold-text]")).to_contain_text("30 min")
+    expect(page.locator(".toast")).to_contain_text("Kept for you: 30 min")
     expect(page.get_by_label("Answer as the assistant")).to_have_value("Half an answer")
     assert Task.objects.get().reserved_until > timezone.now()
 
@@ -174,6 +174,7 @@ def test_the_full_review_fits_one_screen(page: Page, sign_in: SignIn, alice: Use
 def ranking(page: Page, sign_in: SignIn, alice: User) -> Task:
     """Alice has the page of a ranking of three replies open."""
     sign_in(alice)
+    page.emulate_media(reduced_motion="reduce")  # cards that glide are hard to drop on
     grown = grow("P(A A A)", state=TreeState.RANKING)
     page.goto(take(alice, K.RANK_ASSISTANT_REPLIES, grown.root))
     return Task.objects.get()
@@ -232,8 +233,9 @@ def test_replies_move_by_dragging(page: Page, ranking: Task) -> None:
     page.mouse.down()
     box = page.locator("[data-rank-card=A]").bounding_box()
     assert box is not None
-    page.mouse.move(box["x"] + 20, box["y"] + 20, steps=8)
-    page.mouse.move(box["x"] + 20, box["y"] + 6, steps=4)
+    page.mouse.move(box["x"] + 20, box["y"] + 20, steps=20)
+    page.mouse.move(box["x"] + 20, box["y"] + 4, steps=8)
+    expect(page.locator("[data-rank-card]").first).to_have_attribute("data-rank-card", "C")
     page.mouse.up()
 
     submit(page)
@@ -315,6 +317,17 @@ def test_a_reaction_changes_in_place(page: Page, tree: Grown) -> None:
     expect(card.get_by_role("button", name="Thumbs up")).to_have_attribute("aria-pressed", "true")
     expect(card.get_by_role("button", name="Thumbs up")).to_have_text("1")
     assert Reaction.objects.get().message == tree[1]
+
+
+def test_more_reactions_are_chosen_in_a_dialog(page: Page, tree: Grown) -> None:
+    card = page.locator(f"#m-{tree[1].pk}")
+    card.get_by_role("link", name="More reactions").click()
+    page.get_by_role("dialog").get_by_role("button", name="Clapping").click()
+
+    expect(card.get_by_role("button", name="Clapping")).to_have_text("1")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(card.get_by_role("link", name="More reactions")).to_be_focused()
+    assert Reaction.objects.get().code == "clap"
 
 
 def test_a_report_goes_through_a_dialog(page: Page, tree: Grown) -> None:

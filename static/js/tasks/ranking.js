@@ -144,6 +144,9 @@ toggleButton("[data-expand-all]", (isOn) => cards.forEach((card) => expand(card,
 toggleButton("[data-side-by-side]", (isOn) => document.body.classList.toggle("rank-columns", isOn));
 Sortable.create(list, {
   handle: "[data-rank-handle]",
+  // The same code for mouse and touch, instead of the browser's own dragging for one of them.
+  forceFallback: true,
+  fallbackTolerance: 3,
   animation: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 120,
   onEnd: ({ item }) => {
     const letter = item.dataset.rankCard;
