@@ -242,6 +242,12 @@ REPORT_SEVERITY = {
 REPORT_LABELS = tuple(REPORT_SEVERITY)
 
 
+def reported_value(name: str) -> float:
+    """What somebody who reports a message for this label says of it: the bad end of its scale."""
+    label = LABELS[name]
+    return 0.0 if label.widget == Widget.LIKERT and not label.inverted else 1.0
+
+
 def form_for(kind: str, mode: str) -> LabelForm:
     """The labels of a review task of `kind` in `mode`, "full" or "simple".
 

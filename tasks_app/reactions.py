@@ -83,7 +83,8 @@ def report(
             "created_at": now,
         },
     )
-    _put_labels(message, user, LabelKind.REPORT, {category: 1.0}, now)
+    values = {category: labels.reported_value(category)}
+    _put_labels(message, user, LabelKind.REPORT, values, now)
     if not Reaction.objects.filter(message=message, user=user, code=Emoji.RED_FLAG).exists():
         _add(message, user, Emoji.RED_FLAG, now)
         _settle(tree, message, Emoji.RED_FLAG, now)

@@ -14,6 +14,7 @@ from tasks_app.labels import (
     Widget,
     form_for,
     free_form,
+    reported_value,
     review_kind,
     validate,
 )
@@ -121,3 +122,10 @@ def test_validate_refuses_and_names_what_is_wrong(values: dict[str, Any], hint: 
 def test_validate_refuses_a_label_of_another_form() -> None:
     with pytest.raises(InvalidLabels):
         check({"spam": 0, "helpfulness": 1}, PROMPT)
+
+
+def test_report_says_the_bad_end_of_each_scale() -> None:
+    values = {name: reported_value(name) for name in REPORT_LABELS}
+
+    assert [name for name, value in values.items() if value != 1] == ["quality"]
+    assert values["quality"] == 0
