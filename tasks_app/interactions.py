@@ -472,6 +472,8 @@ def _keep(
     task_id: uuid.UUID, user: "User", body: Mapping[str, Any], *, because: str, now: datetime
 ) -> None:
     """Store a draft after the submit was rolled back."""
-    task = Task.objects.filter(pk=task_id, user=user, done_at=None).first()
-    if task:
-        _put_draft(task, body, because, now)
+    with transaction.atomic():
+        lock_user(user.pk)  # else another submit of the same task could end it meanwhile
+        task = Task.objects.filter(pk=task_id, user=user, done_at=None).first()
+        if task:
+            _put_draft(task, body, because, now)
