@@ -94,7 +94,8 @@ class ContributionsForm(forms.Form):
 class ReactionForm(forms.Form):
     """An emoji to give or take back."""
 
-    code = forms.ChoiceField(choices=Emoji.choices)
+    # A red flag comes with a report, which says why and which moderators see.
+    code = forms.ChoiceField(choices=[c for c in Emoji.choices if c[0] != Emoji.RED_FLAG])
 
 
 # Labels whose titles name the good end of their scale.

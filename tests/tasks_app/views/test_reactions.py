@@ -37,6 +37,13 @@ def test_an_emoji_is_given_and_taken_back(web: Client, message: Message, alice: 
     assert not Reaction.objects.exists()
 
 
+def test_a_red_flag_is_only_set_by_a_report(web: Client, message: Message) -> None:
+    refused = web.post(url(message, "react"), {"code": "red_flag"})
+
+    assert refused.status_code == 400
+    assert not Reaction.objects.exists()
+
+
 def test_a_reaction_goes_back_to_where_it_was_given(web: Client, message: Message) -> None:
     back = f"/messages/?q=bread#m-{message.pk}"
 
