@@ -9,6 +9,7 @@ from django.db.models import Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from oasst.lib.languages import LANGUAGES
 from tasks_app import lottery, selection
 from tasks_app.config import TreeConfig
 from tasks_app.enums import RANDOM, RANK_TASKS, TaskType
@@ -102,7 +103,7 @@ def _prompts_full(langs: Sequence[str]) -> Blocker | None:
             "There are enough prompts in %(langs)s for now. When prompts are reviewed and "
             "conversations grow, new ones are wanted again."
         )
-        % {"langs": ", ".join(full)},
+        % {"langs": ", ".join(_name(lang) for lang in full)},
         kind=TaskType.LABEL_INITIAL_PROMPT,
     )
 
@@ -138,5 +139,9 @@ def _other_languages(
         if counts if kind == RANDOM else kind in counts:
             text = _("There is work of this kind in another of your languages: %(lang)s.")
             wanted = None if kind == RANDOM else TaskType(kind)
-            return Blocker(text % {"lang": lang}, kind=wanted, lang=lang)
+            return Blocker(text % {"lang": _name(lang)}, kind=wanted, lang=lang)
     return None
+
+
+def _name(lang: str) -> str:
+    return str(LANGUAGES.get(lang, lang))

@@ -65,7 +65,7 @@ def test_reviews_that_must_come_before_a_ranking_are_named(alice: User) -> None:
 def test_full_prompts_are_named_by_language(alice: User) -> None:
     found = blockers(alice, K.INITIAL_PROMPT)
 
-    assert "en" in found[0].text
+    assert "prompts in English for now" in found[0].text
     assert found[0].kind == K.LABEL_INITIAL_PROMPT
 
 
