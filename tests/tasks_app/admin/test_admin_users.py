@@ -54,6 +54,21 @@ def test_moderators_find_only_addresses_they_know(
     assert len(found(administrator.get(LIST, {"q": words}))) == for_admin
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"{LIST}?email__startswith=a",
+        f"{LIST}?password__startswith=!",
+        f"{LIST}?notes__contains=a",
+        "/admin/tasks_app/message/?user__email__startswith=a",
+        "/admin/tasks_app/task/?user__email__startswith=a",
+        "/admin/tasks_app/moderationaction/?actor__email__startswith=a",
+    ],
+)
+def test_addresses_cannot_be_guessed_letter_by_letter(moderator: Client, query: str) -> None:
+    assert moderator.get(query).status_code == 400
+
+
 def test_search_finds_an_id(moderator: Client, alice: User) -> None:
     assert found(moderator.get(LIST, {"q": str(alice.pk)})) == [alice]
 
