@@ -131,7 +131,7 @@ class MessageTreeAdmin(DeskAdmin):
         ActiveFilter,
         ("created_at", DaysFilter),
     )
-    search_fields = ("lang",)
+    search_fields = ("lang",)  # shows the box; `search` below does the work
     search_help_text = _l("Words of any message, or an id")
     ordering = ("-created_at", "id")
     page_template = "admin/desk/tree.html"

@@ -60,9 +60,11 @@ def test_search_finds_people_messages_and_ids(moderator: Client, alice: User) ->
 
 @pytest.mark.parametrize("words", ["\x00", '"', "a" * 2000, "% _ \\", "' OR 1=1"])
 def test_search_survives_odd_words(moderator: Client, words: str) -> None:
-    assert moderator.get(SEARCH, {"s": words, "extended": "1"}).status_code == 200
+    wanted = 400 if "\x00" in words else 200
+
+    assert moderator.get(SEARCH, {"s": words, "extended": "1"}).status_code == wanted
     for url in ("/admin/tasks_app/message/", "/admin/accounts/user/"):
-        assert moderator.get(url, {"q": words}, follow=True).status_code == 200
+        assert moderator.get(url, {"q": words}, follow=True).status_code == wanted
 
 
 def test_log_is_found_by_person_action_and_words(
