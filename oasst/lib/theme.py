@@ -3,8 +3,7 @@ and written into the page by the server, so that no page flashes in the wrong co
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
@@ -32,7 +31,7 @@ def set_theme(request: HttpRequest) -> HttpResponse:
     if request.headers.get("X-Requested-With") == "fetch":
         response = HttpResponse(status=204)
     else:
-        response = redirect(_page_to_return_to(request))
+        response = HttpResponseRedirect(_page_to_return_to(request))
     response.set_cookie(
         COOKIE, theme, max_age=COOKIE_AGE_S, samesite="Lax", secure=request.is_secure()
     )
@@ -41,7 +40,8 @@ def set_theme(request: HttpRequest) -> HttpResponse:
 
 def _page_to_return_to(request: HttpRequest) -> str:
     page = request.POST.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(
+    is_path = page.startswith("/") and page.isprintable()
+    is_ours = is_path and url_has_allowed_host_and_scheme(
         page, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
     return page if is_ours else "/"
