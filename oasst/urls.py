@@ -49,4 +49,5 @@ urlpatterns = [
     path("", include("tasks_app.urls")),
 ]
 
+handler400 = "oasst.lib.pages.bad_request"
 handler500 = "oasst.lib.pages.server_error"

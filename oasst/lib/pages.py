@@ -31,6 +31,11 @@ def too_many_requests(request: HttpRequest, *, retry_after_s: int) -> HttpRespon
     return response
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """For requests that cannot be read: damaged, for another host, or larger than is taken."""
+    return _plain_page("400.html", status=400)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Without the request: no context processor runs, no user is read, no database is needed."""
     # The database is away or overloaded: that passes, so people and proxies may try again.
