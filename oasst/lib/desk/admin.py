@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.contrib.admin import ShowFacets, helpers
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -169,6 +169,13 @@ class DeskAdmin(ModelAdmin):
     def get_actions(self, request: HttpRequest) -> dict[str, tuple[Callable, str, str]]:
         bulk = [action for action in self._allowed(request) if action.in_bulk]
         return {action.name: (_in_bulk(action), action.name, str(action.title)) for action in bulk}
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+        try:
+            return super().response_action(request, queryset)
+        except ValidationError:  # an id that is none
+            self.message_user(request, _("Please choose the rows again."), messages.ERROR)
+            return redirect(request.get_full_path())
 
     def act_on_many(
         self, request: HttpRequest, action: DeskAction, chosen: QuerySet
