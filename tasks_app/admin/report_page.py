@@ -26,7 +26,6 @@ def context(report: Report, actor: Any, now: datetime) -> dict[str, Any]:
         "report": report,
         "is_open": report.state == ReportState.OPEN,
         "is_taken": moderation.is_claimed_by_other(report, actor, now),
-        "is_mine": report.state == ReportState.OPEN and report.claimed_by_id == actor.pk,
         "thread": [message_page.bubble(node) for node in rows.thread(report.message)],
         "others": items(others.select_related("claimed_by").order_by("-created_at")[:MOST_OTHERS]),
         "facts": facts(report),

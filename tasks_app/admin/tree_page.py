@@ -57,7 +57,6 @@ def context(tree: MessageTree) -> dict[str, Any]:
         "offers": Offer.objects.filter(tree=tree, slots__gt=0).order_by("since"),
         "tasks": _open_tasks(tree),
         "log": log.entries(tree_id=tree.pk),
-        "numbers": {message.pk: number for number, message in nodes},
     }
 
 

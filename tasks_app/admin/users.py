@@ -16,7 +16,6 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from oasst.accounts import roles
 from oasst.accounts.admin import ROLE_NAMES, UserAdmin, role, status
 from oasst.accounts.models import DISPLAY_NAME_MAX_LENGTH, User
 from oasst.lib.desk.actions import DeskAction, ReasonForm
@@ -226,5 +225,4 @@ class UserDesk(UserAdmin):
         return user_page.context(obj, with_address=request.user.is_admin) | {
             "status": status(obj),
             "role": role(obj),
-            "may_manage": roles.may_manage(request.user, obj),
         }

@@ -9,7 +9,7 @@ from oasst.accounts.models import User
 from tasks_app import moderation
 from tasks_app.admin.tree_page import outline
 from tasks_app.enums import TreeState
-from tasks_app.models import Message, ModerationAction, Ranking, RankingConsensus
+from tasks_app.models import Message, ModerationAction, Ranking, RankingConsensus, TextLabels
 from tests.factories import NOW, grow
 from tests.tasks_app.admin.desk import WHY, act_on, bulk, found, page_of, told
 
@@ -70,6 +70,18 @@ def test_page_shows_rankings_and_consensus_by_number(
     assert "1.2 &gt; 1.1" in page
     assert "1.1 = 1.2" in page
     assert "agreement 0.50" in page
+
+
+def test_labels_are_told_in_the_words_of_their_scale(moderator: Client, alice: User) -> None:
+    grown = grow("P(A?)")
+    values = {"spam": 0.0, "toxicity": 0.0, "quality": 0.75}
+    TextLabels.objects.create(
+        message=grown[1], user=alice, kind="task", values=values, created_at=NOW
+    )
+
+    shown = moderator.get(page_of(grown.tree)).context["nodes"][1]["label_sets"][0]["values"]
+
+    assert shown == [("Spam", "No"), ("Politeness", "Polite"), ("Quality", "High")]
 
 
 def test_halt_asks_stops_and_logs(moderator: Client, mona: User) -> None:
