@@ -126,7 +126,7 @@ def label_sets(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[dict[str, Any]]
 
 def _values(values: Mapping[str, float]) -> list[tuple[str, str]]:
     """Titles and the words of the steps chosen: "Politeness 0" would say the opposite."""
-    known = [(LABELS[name], value) for name, value in values.items() if name in LABELS]
+    known = [(label, values[name]) for name, label in LABELS.items() if name in values]
     return [
         (str(label.title), str(dict(label.choices_ascending).get(value, value)))
         for label, value in known

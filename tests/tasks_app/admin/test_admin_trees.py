@@ -81,7 +81,7 @@ def test_labels_are_told_in_the_words_of_their_scale(moderator: Client, alice: U
 
     shown = moderator.get(page_of(grown.tree)).context["nodes"][1]["label_sets"][0]["values"]
 
-    assert shown == [("Spam", "No"), ("Politeness", "Polite"), ("Quality", "High")]
+    assert shown == [("Spam", "No"), ("Quality", "High"), ("Politeness", "Polite")]
 
 
 def test_halt_asks_stops_and_logs(moderator: Client, mona: User) -> None:
