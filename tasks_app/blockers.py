@@ -94,8 +94,8 @@ def _waiting_on(kind: str, langs: Sequence[str]) -> Blocker | None:
 
 
 def _prompts_full(langs: Sequence[str]) -> Blocker | None:
-    config = TreeConfig.current()
-    full = [lang for lang in langs if lottery.prompts_wanted(lang, config) == 0]
+    wanted = lottery.prompts_wanted(langs, TreeConfig.current())
+    full = [lang for lang in langs if wanted[lang] == 0]
     if not full:
         return None
     return Blocker(
@@ -132,15 +132,20 @@ def _reviews_before_ranking(langs: Sequence[str]) -> Blocker | None:
 def _other_languages(
     user: "User", kind: str, langs: Sequence[str], now: datetime
 ) -> Blocker | None:
-    for lang in user.contribution_languages:
-        if lang in langs:
-            continue
-        counts = selection.available_tasks(user, [lang], now=now)
-        if counts if kind == RANDOM else kind in counts:
+    others = [lang for lang in user.contribution_languages if lang not in langs]
+    if not _is_there(kind, user, others, now):
+        return None
+    for lang in others:
+        if _is_there(kind, user, [lang], now):
             text = _("There is work of this kind in another of your languages: %(lang)s.")
             wanted = None if kind == RANDOM else TaskType(kind)
             return Blocker(text % {"lang": _name(lang)}, kind=wanted, lang=lang)
     return None
+
+
+def _is_there(kind: str, user: "User", langs: Sequence[str], now: datetime) -> bool:
+    counts = selection.available_tasks(user, langs, now=now)
+    return bool(counts) if kind == RANDOM else kind in counts
 
 
 def _name(lang: str) -> str:

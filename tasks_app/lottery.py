@@ -3,6 +3,7 @@
 import hashlib
 import random
 import uuid
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
@@ -18,14 +19,18 @@ FIRST_PLACES_SPAN = timedelta(days=30)
 MAX_PROMPTS_PER_DRAW = 100
 
 
-def prompts_wanted(lang: str, config: TreeConfig) -> int:
-    """How many more initial prompts a language can use. Source: reference 2.5."""
+def prompts_wanted(langs: Collection[str], config: TreeConfig) -> dict[str, int]:
+    """How many more initial prompts each language can use. One query. Source: reference 2.5."""
+    trees = MessageTree.objects.count_early_states(langs)
+    return {lang: _prompts_wanted(lang, trees, config) for lang in langs}
+
+
+def _prompts_wanted(lang: str, trees: Mapping[tuple[str, str], int], config: TreeConfig) -> int:
     if lang in config.init_prompt_disabled_langs:
         return 0
-    count = MessageTree.objects.count_early_states(lang)
-    in_lottery = count.get(TreeState.PROMPT_LOTTERY_WAITING, 0)
-    in_review = count.get(TreeState.INITIAL_PROMPT_REVIEW, 0)
-    growing = count.get(TreeState.GROWING, 0)
+    in_lottery = trees.get((lang, TreeState.PROMPT_LOTTERY_WAITING), 0)
+    in_review = trees.get((lang, TreeState.INITIAL_PROMPT_REVIEW), 0)
+    growing = trees.get((lang, TreeState.GROWING), 0)
     room_in_lottery = max(0, config.max_prompt_lottery_waiting - in_lottery)
     room_in_review = max(0, config.max_initial_prompt_review - in_review)
     return min(max(0, config.max_active_trees - growing) + room_in_review, room_in_lottery)
@@ -67,7 +72,7 @@ def run_lottery(lang: str, *, now: datetime, rng: random.Random) -> list[uuid.UU
 
 
 def _draw(lang: str, now: datetime, rng: random.Random) -> MessageTree | None:
-    waiting = Message.objects.waiting_prompts(lang)
+    waiting = Message.objects.waiting_prompts([lang])
     authors = list(waiting.order_by("user").values_list("user", flat=True).distinct())
     if not authors:
         return None

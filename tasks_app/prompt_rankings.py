@@ -7,7 +7,7 @@ lottery takes; the chance of the author does not depend on it.
 import random
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -24,28 +24,35 @@ UNKNOWN = 0.5
 
 
 def draw(
-    user: "User", langs: Iterable[str], *, config: TreeConfig, rng: random.Random
+    user: "User", langs: Collection[str], *, config: TreeConfig, rng: random.Random
 ) -> tuple[str, list[str]] | None:
     """A language and the ids of prompts in it that `user` may rank, in random order."""
-    for lang in langs:
-        ids = open_to(user, lang, config=config)
-        if len(ids) >= FEWEST:
-            return lang, rng.sample(ids, min(MOST, len(ids)))
-    return None
+    found = open_to(user, langs, config=config)
+    if not found:
+        return None
+    lang = rng.choice(list(found))
+    return lang, rng.sample(found[lang], min(MOST, len(found[lang])))
 
 
-def open_to(user: "User", lang: str, *, config: TreeConfig) -> list[str]:
-    """Waiting prompts by others that need rankings and that `user` was not shown before."""
+def open_to(user: "User", langs: Collection[str], *, config: TreeConfig) -> dict[str, list[str]]:
+    """Waiting prompts by others that need rankings and that `user` was not shown before.
+
+    By language, those languages only in which there are enough for a task. At most two queries.
+    """
     if not config.rank_initial_prompts:
-        return []
-    waiting = Message.objects.waiting_prompts(lang).exclude(user=user).order_by("pk")
+        return {}
+    waiting = Message.objects.waiting_prompts(langs).exclude(user=user).order_by("pk")
     unranked = waiting.filter(ranking_count__lt=config.num_required_rankings)
-    ids = [str(pk) for pk in unranked.values_list("pk", flat=True)]
-    if len(ids) < FEWEST:
-        return []
+    rows = list(unranked.values_list("tree__lang", "pk"))
+    if len(rows) < FEWEST:
+        return {}
     tasks = Task.objects.filter(user=user, kind=TaskType.RANK_INITIAL_PROMPTS)
     seen = {pk for shown in tasks.values_list("shown_ids", flat=True) for pk in shown}
-    return [pk for pk in ids if pk not in seen]
+    found: dict[str, list[str]] = defaultdict(list)
+    for lang, pk in rows:
+        if str(pk) not in seen:
+            found[lang].append(str(pk))
+    return {lang: ids for lang, ids in found.items() if len(ids) >= FEWEST}
 
 
 def favourites(prompts: Sequence[uuid.UUID]) -> list[uuid.UUID]:

@@ -209,10 +209,11 @@ def _hand_out_prompt(
     now: datetime,
     rng: random.Random,
 ) -> Task | None:
-    wanting = [lang for lang in langs if lottery.prompts_wanted(lang, config) > 0]
+    wanting = [lang for lang, count in lottery.prompts_wanted(langs, config).items() if count]
     if not wanting:
         return None
-    task = _new_task(TaskType.INITIAL_PROMPT, wanting[0], user, config=config, now=now, rng=rng)
+    lang = rng.choice(wanting)
+    task = _new_task(TaskType.INITIAL_PROMPT, lang, user, config=config, now=now, rng=rng)
     task.save(force_insert=True)
     return task
 
@@ -352,9 +353,6 @@ def available_tasks(user: "User", langs: Sequence[str], *, now: datetime) -> dic
     for kinds in (LABEL_TASKS, RANK_TASKS, REPLY_TASKS):
         counts |= Offer.objects.open_for(user, sorted(kinds), langs).count_by_kind()
     config = TreeConfig.current()
-    counts[TaskType.INITIAL_PROMPT] = sum(lottery.prompts_wanted(lang, config) for lang in langs)
-    counts[TaskType.RANK_INITIAL_PROMPTS] = sum(
-        len(prompt_rankings.open_to(user, lang, config=config)) >= prompt_rankings.FEWEST
-        for lang in langs
-    )
+    counts[TaskType.INITIAL_PROMPT] = sum(lottery.prompts_wanted(langs, config).values())
+    counts[TaskType.RANK_INITIAL_PROMPTS] = len(prompt_rankings.open_to(user, langs, config=config))
     return {TaskType(kind): count for kind, count in counts.items() if count > 0}

@@ -131,14 +131,15 @@ def test_prompts_wanted(growing: int, reviewing: int, waiting: int, wanted: int)
         grow("P", state=S.PROMPT_LOTTERY_WAITING)
     grow("P", lang="de")
 
-    assert lottery.prompts_wanted("en", config) == wanted
+    assert lottery.prompts_wanted(["en", "de"], config)["en"] == wanted
 
 
 def test_no_prompts_are_wanted_in_a_disabled_language() -> None:
     config = TreeConfig(init_prompt_disabled_langs=("de",))
 
-    assert lottery.prompts_wanted("de", config) == 0
-    assert lottery.prompts_wanted("en", config) > 0
+    wanted = lottery.prompts_wanted(["en", "de"], config)
+    assert wanted["de"] == 0
+    assert wanted["en"] > 0
 
 
 # The backlog

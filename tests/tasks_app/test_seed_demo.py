@@ -43,10 +43,7 @@ from tests import factories
 pytestmark = pytest.mark.slow
 
 NOW = timezone.now()
-KINDS_BY_DEFAULT = set(TaskType) - {
-    TaskType.RANK_PROMPTER_REPLIES,
-    TaskType.RANK_INITIAL_PROMPTS,
-}
+KINDS_BY_DEFAULT = set(TaskType) - {TaskType.RANK_PROMPTER_REPLIES}
 CHANCE = random.Random(3)
 
 

@@ -157,3 +157,12 @@ def test_the_list_of_tasks_takes_the_same_queries_for_more_rows(web: Client) -> 
     _fill(2)
 
     assert queries(web, "/tasks/") == few
+
+
+@pytest.mark.parametrize("url", ["/dashboard/", "/tasks/"])
+def test_more_languages_take_no_more_queries(web: Client, alice: User, url: str) -> None:
+    grow("P(A?)")
+    few = queries(web, url)
+    User.objects.filter(pk=alice.pk).update(contribution_languages=["en", "de", "fr", "es"])
+
+    assert queries(web, url) == few
