@@ -86,11 +86,6 @@ class Card:
         """True if the message takes reactions, labels and reports."""
         return not self.message.deleted and not self.is_hidden
 
-    @property
-    def size(self) -> int:
-        """How many messages there are below."""
-        return sum(1 + reply.size for reply in self.replies)
-
 
 def cards(messages: Sequence[Message], reader: "User") -> list[Card]:
     """The cards of messages that have `tree` and `user` loaded. At most three queries."""

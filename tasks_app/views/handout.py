@@ -69,6 +69,9 @@ def reclaim(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
     task = Task.objects.filter(pk=task_id, user=user).select_related("draft").first()
     if task is None:
         raise Http404
+    wait_s = _seconds_to_wait(request, task.kind)
+    if wait_s:
+        return too_many_requests(request, retry_after_s=wait_s)
     try:
         fresh = selection.next_task(
             user, task.kind, langs=[task.lang], message_id=task.message_id, now=now, rng=RNG

@@ -73,7 +73,6 @@ def _tree_page(
         "root": reading.tree(rows, request.user, target=target),
         "count": len(rows),
         "target": target,
-        "is_moderator": request.user.is_moderator,
     }
     return render(request, "tasks/tree.html", context)
 

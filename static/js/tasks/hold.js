@@ -11,7 +11,9 @@ const ACTIVITY = ["keydown", "pointerdown", "scroll", "input"];
 export function holdPlace(form) {
   const text = form.querySelector("[data-hold-text]");
   const words = form.dataset;
-  const state = { until: Date.parse(words.until) || 0, active: Date.now(), beat: Date.now() };
+  const until = Date.parse(words.until) || 0;
+  // A reservation that has ended is asked for again at the first sign of life.
+  const state = { until, active: Date.now(), beat: until ? Date.now() : 0 };
   state.isWarned = state.isOver = false;
 
   const active = () => { state.active = Date.now(); };

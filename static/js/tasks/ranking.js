@@ -46,7 +46,6 @@ function drawCard(letter, place, group) {
   const card = cards.get(letter);
   card.querySelector("[data-rank-place]").textContent = place + 1;
   card.classList.toggle("rank-tied", order.isTiedUp(groups, letter));
-  card.classList.toggle("rank-shared", group.length > 1);
   const [up, down] = card.querySelectorAll("[data-rank-move]");
   up.disabled = place === 0 && group.length === 1;
   down.disabled = place === groups.length - 1 && group.length === 1;
