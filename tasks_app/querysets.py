@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Self
 
 from django.apps import apps
 from django.contrib.postgres.search import SearchQuery
-from django.db import connections, models
-from django.db.models import Exists, OuterRef, Q
+from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Coalesce, Extract
 
 from tasks_app.enums import (
     REPLY_TASKS,
     LabelKind,
     ReportState,
-    SkipMark,
-    TaskType,
     TreeState,
 )
 from tasks_app.labels import REPORT_SEVERITY
@@ -151,62 +149,6 @@ class OfferQuerySet(models.QuerySet["Offer"]):
         """Offers that somebody could take; a reply also needs a place in its tree."""
         room = ~Q(kind__in=REPLY_TASKS) | Q(tree__open_places__gt=0)
         return self.filter(room, lang__in=list(langs), slots__gt=0)
-
-    def open_for(self, user: "User", kinds: Iterable[TaskType], langs: Iterable[str]) -> Self:
-        """Offers of like `kinds` (all writing, all labeling or all ranking) that `user` may take.
-
-        Nobody reviews or ranks an own message, does the same twice, or sees a skipped item again.
-        """
-        kinds = list(kinds)
-        offers = self.filter(kind__in=kinds, lang__in=list(langs), slots__gt=0)
-        offers = offers.exclude(Exists(self._of_offer("Task", user=user, holds_slot=True)))
-        if kinds[0].is_labeling:
-            return offers._labeling_for(user)
-        if kinds[0].is_ranking:
-            return offers._ranking_for(user)
-        return offers._replying_for(user)
-
-    def _labeling_for(self, user: "User") -> Self:
-        labelled = self._of_offer("TextLabels", user=user, kind=LabelKind.TASK)
-        own = Exists(_rows("Message").filter(pk=OuterRef("pk"), user=user))
-        return self.exclude(Exists(labelled) | own | self._skipped(user, SkipMark.LABELING))
-
-    def _ranking_for(self, user: "User") -> Self:
-        ranked = _rows("Ranking").filter(parent=OuterRef("pk"), user=user)
-        return self.exclude(
-            Exists(ranked) | self._own_reply(user) | self._skipped(user, SkipMark.RANKING)
-        )
-
-    def _replying_for(self, user: "User") -> Self:
-        return self.filter(tree__open_places__gt=0).exclude(
-            self._own_reply(user) | self._skipped(user, SkipMark.REPLY)
-        )
-
-    @staticmethod
-    def _of_offer(model: str, **conditions: object) -> models.QuerySet:
-        return _rows(model).filter(message=OuterRef("pk"), **conditions)
-
-    @staticmethod
-    def _own_reply(user: "User") -> Exists:
-        return Exists(_rows("Message").filter(parent=OuterRef("pk"), user=user, deleted=False))
-
-    def _skipped(self, user: "User", mark: SkipMark) -> Exists:
-        return Exists(self._of_offer("Reaction", user=user, code=mark))
-
-    def kinds_with_slots(self, langs: Iterable[str]) -> set[str]:
-        """Kinds that have a free slot in `langs`, for whomever. One probe of the index per kind."""
-        with connections[self.db].cursor() as cursor:
-            cursor.execute(
-                """SELECT wanted.kind FROM unnest(%s::text[]) wanted(kind) WHERE EXISTS (
-                    SELECT FROM tasks_app_offer o
-                    WHERE o.kind = wanted.kind AND o.lang = ANY(%s) AND o.slots > 0)""",
-                [list(TaskType), list(langs)],
-            )
-            return {kind for (kind,) in cursor}
-
-    def count_by_kind(self) -> dict[str, int]:
-        """How many offers of each kind there are."""
-        return dict(self.order_by().values_list("kind").annotate(n=models.Count("pk")))
 
 
 class TaskQuerySet(models.QuerySet["Task"]):

@@ -6,16 +6,16 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
-from tasks_app import lottery, offers, prompt_rankings
+from tasks_app import eligibility, lottery, offers, prompt_rankings
 from tasks_app.config import TreeConfig
-from tasks_app.enums import LABEL_TASKS, RANDOM, RANK_TASKS, REPLY_TASKS, FormMode, TaskType
+from tasks_app.enums import RANDOM, FormMode, TaskType
 from tasks_app.errors import NotAllowed, NoTaskAvailable, TooManyPendingTasks
 from tasks_app.models import Message, MessageTree, Offer, Task
-from tasks_app.querysets import OfferQuerySet
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
@@ -94,14 +94,14 @@ def _next_task(
     require_contributor(user, now)
     lock_user(user.pk)
     langs = list(langs or user.contribution_languages)
-    own = list(Task.objects.open_of(user, now).select_related("tree", "message"))
+    own = list(Task.objects.open_of(user, now))
     wanted = [task for task in own if message_id in (None, task.message_id)]
     resumed = _resumable(wanted, kind, langs, now)
     if resumed:
         return resumed
     _check_pending(own, config, now)
     choice = Choice(langs, explicit=kind != RANDOM, message_id=message_id, own=own)
-    for kinds in _promising(_draw_order(kind, config, rng), langs):
+    for kinds in _draw_order(kind, config, rng):
         task = _hand_out(user, kinds, choice, config=config, now=now, rng=rng)
         if task:
             return task
@@ -153,18 +153,6 @@ def _draw_order(
         yield group.kinds
 
 
-def _promising(
-    order: Iterable[tuple[TaskType, ...]], langs: Sequence[str]
-) -> Iterable[tuple[TaskType, ...]]:
-    """The first kinds anyhow; once those had nothing, only kinds that somebody could be given."""
-    on_offer: set[str] | None = None
-    for number, kinds in enumerate(order):
-        if number == 1:
-            on_offer = Offer.objects.kinds_with_slots(langs) | {TaskType.INITIAL_PROMPT}
-        if on_offer is None or on_offer.intersection(kinds):
-            yield kinds
-
-
 def _hand_out(
     user: "User",
     kinds: tuple[TaskType, ...],
@@ -187,7 +175,7 @@ def _hand_out(
         task = _new_task(kind, offer.lang, user, config=config, now=now, rng=rng)
         if kind.is_labeling:
             task.form_mode = form_mode(kind, explicit=choice.explicit, config=config, rng=rng)
-    task.tree, task.message_id, task.holds_slot = offer.tree, offer.message_id, True
+    task.tree_id, task.message_id, task.holds_slot = offer.tree_id, offer.message_id, True
     task.reserved_until = min(now + reservation(kind, config), task.expires_at)
     if kind.is_ranking:
         task.shown_ids = _shuffled_replies(offer.message_id, rng)
@@ -295,64 +283,36 @@ def _reserve(
 ) -> Offer | None:
     """Take a slot of a random offer. The tree's row stays locked until the transaction ends.
 
-    Raises _Missed if somebody else took it meanwhile.
+    Looks past trees that others have locked. If they have all, it waits for one and looks again;
+    it waits only while it holds no other tree, so no two hand-outs wait for each other. Raises
+    _Missed if somebody else was quicker.
     """
-    candidates = Offer.objects.open_for(user, kinds, choice.langs)
-    if choice.message_id:
-        candidates = candidates.filter(message=choice.message_id)
-    offer = _draw(candidates, rng)
-    if offer is None:
+    lonely = TaskType.ASSISTANT_REPLY in kinds and rng.random() < config.p_lonely_child_extension
+    draw = partial(
+        eligibility.draw,
+        user.pk,
+        kinds,
+        choice.langs,
+        rng.random(),
+        prefer_lonely=lonely,  # source: reference 3.5
+        message_id=choice.message_id,
+    )
+    drawn = draw()
+    if drawn is None:
         return None
-    if TaskType.ASSISTANT_REPLY in kinds and not offer.lonely:
-        offer = _prefer_lonely(candidates, config, rng) or offer
-    if not offers.take_slot(offer):
+    offer, is_locked_by_others = drawn
+    if is_locked_by_others:
+        MessageTree.objects.locked().get(pk=offer.tree_id)
+        offer, is_locked_by_others = draw(tree_id=offer.tree_id) or (offer, True)
+    if is_locked_by_others or not offers.take_slot(offer):
         raise _Missed
     return offer
-
-
-def _draw(candidates: OfferQuerySet, rng: random.Random) -> Offer | None:
-    """A random candidate, its tree locked: the first at or after a random point, going round.
-
-    Looks past trees that others have locked. Where that finds nothing, it waits for the tree of
-    one candidate and looks again; it waits only while it holds no other tree, so that no two
-    hand-outs wait for each other. Raises _Missed if there is nothing left then.
-    """
-    free, point = _past_locked(candidates), rng.random()
-    offer = free.filter(shuffle__gte=point).first() or free.filter(shuffle__lt=point).first()
-    if offer is not None:
-        return offer
-    tree_id = candidates.order_by("shuffle").values_list("tree", flat=True).first()
-    if tree_id is None:
-        return None
-    MessageTree.objects.locked().get(pk=tree_id)
-    offer = candidates.filter(tree=tree_id).select_related("tree").order_by("shuffle").first()
-    if offer is None:
-        raise _Missed
-    return offer
-
-
-def _prefer_lonely(
-    candidates: OfferQuerySet, config: TreeConfig, rng: random.Random
-) -> Offer | None:
-    """At the chance set for it, a prompter message that has few replies. Source: reference 3.5."""
-    if rng.random() >= config.p_lonely_child_extension:
-        return None
-    lonely = _past_locked(candidates.filter(lonely=True))
-    return lonely.filter(shuffle__gte=rng.random()).first() or lonely.first()
-
-
-def _past_locked(candidates: OfferQuerySet) -> OfferQuerySet:
-    """Candidates by their random numbers, their trees to be locked, without waiting."""
-    rows = candidates.select_related("tree").order_by("shuffle")
-    return rows.select_for_update(of=("tree",), no_key=True, skip_locked=True)
 
 
 def available_tasks(user: "User", langs: Sequence[str], *, now: datetime) -> dict[TaskType, int]:
     """How many tasks of each kind `user` could be handed in `langs`; kinds with none are absent."""
-    counts: dict[str, int] = {}
-    for kinds in (LABEL_TASKS, RANK_TASKS, REPLY_TASKS):
-        counts |= Offer.objects.open_for(user, sorted(kinds), langs).count_by_kind()
+    counts = eligibility.count(user.pk, langs)
     config = TreeConfig.current()
     counts[TaskType.INITIAL_PROMPT] = sum(lottery.prompts_wanted(langs, config).values())
     counts[TaskType.RANK_INITIAL_PROMPTS] = len(prompt_rankings.open_to(user, langs, config=config))
-    return {TaskType(kind): count for kind, count in counts.items() if count > 0}
+    return {kind: count for kind, count in counts.items() if count > 0}

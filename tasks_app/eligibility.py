@@ -1,0 +1,144 @@
+"""Which offers a person may take: drawing one at random, and counting them.
+
+Written in SQL, because each hand-out and each dashboard asks this, and the plan matters: one
+probe of the index `offer_draw` per kind and language, however many offers there are.
+"""
+
+import uuid
+from collections.abc import Collection, Sequence
+from functools import cache
+
+from django.db import connections, router
+
+from tasks_app.enums import LABEL_TASKS, RANK_TASKS, REPLY_TASKS, LabelKind, SkipMark, TaskType
+from tasks_app.models import Offer
+
+# So many candidates per kind and language are looked at, in case others have locked their trees.
+NEAR = 3
+
+# Nobody reviews or ranks an own message, does the same twice, or sees a skipped item again.
+_NOT_IN_HAND = """NOT EXISTS (SELECT FROM tasks_app_task x
+    WHERE x.message_id = o.message_id AND x.user_id = %(user)s AND x.holds_slot)"""
+_NOT_SKIPPED = """NOT EXISTS (SELECT FROM tasks_app_reaction x
+    WHERE x.message_id = o.message_id AND x.user_id = %(user)s AND x.code = '{mark}')"""
+_NO_OWN_REPLY = """NOT EXISTS (SELECT FROM tasks_app_message x
+    WHERE x.parent_id = o.message_id AND x.user_id = %(user)s AND NOT x.deleted)"""
+_LABELING = (
+    _NOT_IN_HAND,
+    _NOT_SKIPPED.format(mark=SkipMark.LABELING),
+    f"""NOT EXISTS (SELECT FROM tasks_app_textlabels x WHERE x.message_id = o.message_id
+        AND x.user_id = %(user)s AND x.kind = '{LabelKind.TASK}')""",
+    """NOT EXISTS (SELECT FROM tasks_app_message x
+        WHERE x.id = o.message_id AND x.user_id = %(user)s)""",
+)
+_RANKING = (
+    _NOT_IN_HAND,
+    _NOT_SKIPPED.format(mark=SkipMark.RANKING),
+    _NO_OWN_REPLY,
+    """NOT EXISTS (SELECT FROM tasks_app_ranking x
+        WHERE x.parent_id = o.message_id AND x.user_id = %(user)s)""",
+)
+_REPLYING = (
+    _NOT_IN_HAND,
+    _NOT_SKIPPED.format(mark=SkipMark.REPLY),
+    _NO_OWN_REPLY,
+    "(SELECT x.open_places FROM tasks_app_messagetree x WHERE x.id = o.tree_id) > 0",
+)
+_GROUPS = {_LABELING: LABEL_TASKS, _RANKING: RANK_TASKS, _REPLYING: REPLY_TASKS}
+
+
+def draw(
+    user_id: uuid.UUID,
+    kinds: Sequence[TaskType],
+    langs: Collection[str],
+    point: float,
+    *,
+    prefer_lonely: bool = False,
+    message_id: uuid.UUID | None = None,
+    tree_id: uuid.UUID | None = None,
+) -> tuple[Offer, bool] | None:
+    """The offer of like `kinds` at or after `point` on the ring of random numbers from 0 to 1.
+
+    Locks its tree, looking past trees that others have locked. If all are, gives one of them with
+    True: the caller must wait for its tree. Lonely messages come first if wanted; `message_id` and
+    `tree_id` leave out all others.
+    """
+    query = _draw_query(_rules(kinds), prefer_lonely, message_id is not None, tree_id is not None)
+    with connections[router.db_for_write(Offer)].cursor() as cursor:
+        cursor.execute(
+            query,
+            {
+                "user": user_id,
+                "kinds": [str(kind) for kind in kinds],
+                "langs": list(langs),
+                "point": point,
+                "message": message_id,
+                "tree": tree_id,
+            },
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    pk, tree, kind, lang, is_locked_by_others = row
+    return Offer(message_id=pk, tree_id=tree, kind=kind, lang=lang), is_locked_by_others
+
+
+def count(user_id: uuid.UUID, langs: Collection[str]) -> dict[TaskType, int]:
+    """How many offers of each kind there are for somebody; kinds with none are absent."""
+    with connections[router.db_for_read(Offer)].cursor() as cursor:
+        cursor.execute(_count_query(), {"user": user_id, "langs": list(langs)})
+        return {TaskType(kind): number for kind, number in cursor.fetchall()}
+
+
+def _rules(kinds: Collection[TaskType]) -> tuple[str, ...]:
+    return next(rules for rules, group in _GROUPS.items() if group.issuperset(kinds))
+
+
+@cache
+def _draw_query(
+    rules: tuple[str, ...], prefer_lonely: bool, of_message: bool, of_tree: bool
+) -> str:
+    if of_message:
+        rules = ("o.message_id = %(message)s", *rules)
+    if of_tree:
+        rules = ("o.tree_id = %(tree)s", *rules)
+    ring = ("o.shuffle >= %(point)s", "o.shuffle < %(point)s")
+    stretches = [(half, *rules) for half in ring]
+    if prefer_lonely:
+        stretches = [("o.lonely", *stretch) for stretch in stretches] + stretches
+    steps = [*map(_locking, stretches), _waiting(rules)]
+    # PostgreSQL takes the steps in turn and stops at the first row.
+    rows = [f"SELECT * FROM ({step}) step{number}" for number, step in enumerate(steps)]
+    return " UNION ALL ".join(rows) + " LIMIT 1"
+
+
+def _locking(rules: tuple[str, ...]) -> str:
+    return f"""SELECT c.message_id, c.tree_id, c.kind, c.lang, false
+        FROM ({_nearest(rules)}) c JOIN tasks_app_messagetree t ON t.id = c.tree_id
+        ORDER BY c.shuffle LIMIT 1 FOR NO KEY UPDATE OF t SKIP LOCKED"""
+
+
+def _waiting(rules: tuple[str, ...]) -> str:
+    return f"""SELECT c.message_id, c.tree_id, c.kind, c.lang, true
+        FROM ({_nearest(rules)}) c ORDER BY c.shuffle LIMIT 1"""
+
+
+def _nearest(rules: tuple[str, ...]) -> str:
+    """The first few candidates of every kind and language."""
+    return f"""SELECT near.*
+        FROM unnest(%(kinds)s::text[]) wanted(kind), unnest(%(langs)s::text[]) spoken(lang),
+        LATERAL (SELECT o.message_id, o.tree_id, o.kind, o.lang, o.shuffle FROM tasks_app_offer o
+            WHERE o.kind = wanted.kind AND o.lang = spoken.lang AND o.slots > 0
+                AND {" AND ".join(rules)}
+            ORDER BY o.shuffle LIMIT {NEAR}) near"""
+
+
+@cache
+def _count_query() -> str:
+    return " UNION ALL ".join(
+        f"""SELECT o.kind, count(*) FROM tasks_app_offer o
+        WHERE o.kind IN ({", ".join(f"'{kind}'" for kind in sorted(group))})
+            AND o.lang = ANY(%(langs)s) AND o.slots > 0 AND {" AND ".join(rules)}
+        GROUP BY o.kind"""
+        for rules, group in _GROUPS.items()
+    )
