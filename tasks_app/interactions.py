@@ -300,7 +300,7 @@ def _begin(
     tree = None
     if lock_tree:
         tree = MessageTree.objects.locked().filter(tasks=task_id, tasks__user=user).first()
-    tasks = Task.objects.select_related("message", "draft")
+    tasks = Task.objects.select_related("message", "draft").defer("message__search_vector")
     task = tasks.filter(pk=task_id, user=user).first()
     if task is None:
         raise TaskNotFound

@@ -29,7 +29,13 @@ from tasks_app.querysets import (
     TaskQuerySet,
     TextLabelsQuerySet,
 )
-from tasks_app.records import LANG_LENGTH, Contribution, ModerationAction, TreeTransition
+from tasks_app.records import (
+    LANG_LENGTH,
+    Contribution,
+    MessageRevision,
+    ModerationAction,
+    TreeTransition,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -95,6 +101,13 @@ class MessageTree(models.Model):
         return f"{self.id} ({self.state})"
 
 
+class MessageManager(models.Manager.from_queryset(MessageQuerySet)):  # type: ignore[misc]
+    """Leaves the search vector in the database: it is as long as the text and read by nobody."""
+
+    def get_queryset(self) -> MessageQuerySet:
+        return super().get_queryset().defer("search_vector")
+
+
 class Message(models.Model):
     """One node of a tree: an initial prompt or a reply."""
 
@@ -137,7 +150,7 @@ class Message(models.Model):
     )
     created_at = models.DateTimeField(_("created"))
 
-    objects = MessageQuerySet.as_manager()
+    objects = MessageManager()
 
     class Meta:
         verbose_name = _("message")
@@ -180,23 +193,6 @@ class Message(models.Model):
     def is_accepted(self) -> bool:
         """True if reviews accepted it and nobody deleted it."""
         return self.review_result is True and not self.deleted
-
-
-class MessageRevision(models.Model):
-    """A text a message had. The first edit stores the original too."""
-
-    message = models.ForeignKey(Message, models.CASCADE, related_name="revisions")
-    text = models.TextField(_("text"))
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    reason = models.CharField(_("reason"), max_length=500, blank=True)
-    created_at = models.DateTimeField(_("when"))
-
-    class Meta:
-        verbose_name = _("message revision")
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"{self.message_id} at {self.created_at:%Y-%m-%d %H:%M}"
 
 
 class Offer(models.Model):

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Manager
+
 from oasst.accounts.models import User
 from tasks_app import moderation
 from tasks_app.models import (
@@ -20,7 +22,7 @@ from tasks_app.models import (
 )
 
 # section → (rows that are the person's, the columns that say something)
-SECTIONS = {
+SECTIONS: dict[str, tuple[Manager, str, str]] = {
     "messages": (
         Message.objects,
         "user",

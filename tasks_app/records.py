@@ -71,3 +71,20 @@ class ModerationAction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action}: {self.reason}"
+
+
+class MessageRevision(models.Model):
+    """A text a message had. The first edit stores the original too."""
+
+    message = models.ForeignKey("Message", models.CASCADE, related_name="revisions")
+    text = models.TextField(_("text"))
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    created_at = models.DateTimeField(_("when"))
+
+    class Meta:
+        verbose_name = _("message revision")
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.message_id} at {self.created_at:%Y-%m-%d %H:%M}"
