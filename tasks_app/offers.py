@@ -162,11 +162,13 @@ def _row(tree: MessageTree, node: Node, wanted: PlannedOffer, now: datetime) -> 
 def take_slot(offer: Offer) -> bool:
     """Reserve one slot of `offer`, and a place of its tree for a reply.
 
-    Caller holds the tree's row lock. False if the slot is gone meanwhile.
+    Caller holds the tree's row lock. False if the slot or the place is gone meanwhile.
     """
-    taken = Offer.objects.filter(pk=offer.pk, kind=offer.kind, slots__gt=0).update(
-        slots=F("slots") - 1
-    )
-    if taken and TaskType(offer.kind).is_reply:
+    is_reply = TaskType(offer.kind).is_reply
+    free = Offer.objects.filter(pk=offer.pk, kind=offer.kind, slots__gt=0)
+    if is_reply:
+        free = free.filter(tree__open_places__gt=0)
+    taken = free.update(slots=F("slots") - 1)
+    if taken and is_reply:
         MessageTree.objects.filter(pk=offer.tree_id).update(open_places=F("open_places") - 1)
     return bool(taken)

@@ -127,6 +127,17 @@ def test_take_slot_of_a_reply_takes_a_place_of_the_tree() -> None:
     assert grown.refresh().tree.open_places == before - 1
 
 
+def test_take_slot_of_a_reply_refuses_when_the_tree_has_become_full() -> None:
+    grown = grow("P(A)", goal_tree_size=3)
+    first, second = Offer.objects.order_by("message__depth")
+
+    assert offers.take_slot(first) is True
+    assert offers.take_slot(second) is False
+
+    second.refresh_from_db()
+    assert (second.slots, grown.refresh().tree.open_places) == (1, 0)
+
+
 def test_take_slot_refuses_an_offer_that_changed_its_kind() -> None:
     grown = grow("P(A?)")
     stale = Offer.objects.get(message=grown[1])
