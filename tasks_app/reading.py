@@ -59,6 +59,7 @@ class Card:
     """A message as one reader sees it."""
 
     message: Message
+    reader: "User"
     status: fate.Status
     is_own: bool
     is_hidden: bool  # the text is withheld
@@ -68,6 +69,11 @@ class Card:
     more: list[Button]
     is_target: bool = False
     replies: list["Card"] = field(default_factory=list)
+
+    @property
+    def is_parent_hidden(self) -> bool:
+        """True if the text that it replies to is withheld. Needs `parent` loaded."""
+        return self.message.parent is not None and not may_read(self.message.parent, self.reader)
 
     @property
     def anchor(self) -> str:
@@ -158,6 +164,7 @@ def _card(
     ]
     return Card(
         message=message,
+        reader=reader,
         status=fate.status(message, config),
         is_own=is_own,
         is_hidden=not may_read(message, reader),

@@ -30,5 +30,9 @@ if (field) {
   });
   field.addEventListener("htmx:sendError", (event) => event.stopPropagation());
   count();
-  if (field.value.trim()) field.setSelectionRange(field.value.length, field.value.length);
+  // On a phone the focus would scroll the conversation away before it is read.
+  if (matchMedia("(min-width: 62rem)").matches) {
+    field.focus();
+    field.setSelectionRange(field.value.length, field.value.length);
+  }
 }

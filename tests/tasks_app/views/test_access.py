@@ -97,6 +97,7 @@ def test_somebody_muted_keeps_what_they_wrote(sign_in: SignIn, bob: User) -> Non
     refused = sign_in(bob).post(given.url(task), {"text": "A long answer"})
 
     assert refused.status_code == 403
+    assert "You cannot contribute right now" in refused.text
     assert "A long answer" in refused.text
     task.refresh_from_db()
     assert task.is_open

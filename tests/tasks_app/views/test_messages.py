@@ -209,6 +209,17 @@ def test_deleted_messages_keep_their_place_but_not_their_text(
     assert grown[1].text in moderators.text
 
 
+def test_a_removed_prompt_shows_in_no_title_and_no_list(web: Client) -> None:
+    grown = grow("P(A)")
+    say(grown.root, "Unspeakable words")
+    Message.objects.filter(pk=grown.root.pk).update(deleted=True)
+
+    assert "Unspeakable" not in web.get(f"/trees/{grown.tree.pk}/").text
+    listing = web.get("/messages/")
+    assert "Unspeakable" not in listing.text
+    assert "A message that is not shown" in listing.text
+
+
 def test_rejected_texts_are_for_their_authors_and_moderators(
     sign_in: SignIn, alice: User, bob: User, mona: User
 ) -> None:
