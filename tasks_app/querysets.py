@@ -30,7 +30,8 @@ if TYPE_CHECKING:
         TextLabels,
     )
 
-
+# PostgreSQL refuses searches in which more than about thirty minuses follow each other.
+MOST_MINUSES = 20
 _EARLY_STATES = (
     TreeState.INITIAL_PROMPT_REVIEW,
     TreeState.PROMPT_LOTTERY_WAITING,
@@ -93,6 +94,8 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     def matching(self, words: str) -> Self:
         """Full-text search; quotes, `or` and `-` work as people expect."""
+        if words.count("-") > MOST_MINUSES:
+            words = words.replace("-", " ")
         query = SearchQuery(words, config="simple", search_type="websearch")
         return self.filter(search_vector=query)
 
