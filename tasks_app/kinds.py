@@ -148,7 +148,7 @@ def best_next(available: Mapping[TaskType, int], *, is_new: bool) -> Kind | None
 
     Ranking completes a tree, reviewing decides on a message, writing starts either.
     """
-    kinds = [KINDS[code] for code, count in available.items() if count]
+    kinds = [kind for code, kind in KINDS.items() if available.get(TaskType(code))]
     if is_new:
         return min(kinds, key=lambda kind: kind.minutes, default=None)
     return min(kinds, key=lambda kind: _LATEST_FIRST.index(kind.section), default=None)

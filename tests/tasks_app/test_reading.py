@@ -77,6 +77,11 @@ def test_kinds_on_offer_are_those_that_are_handed_out() -> None:
     [
         ({TaskType.ASSISTANT_REPLY: 1}, "assistant_reply", "assistant_reply"),
         (
+            {TaskType.LABEL_ASSISTANT_REPLY: 9, TaskType.LABEL_INITIAL_PROMPT: 1},
+            "label_initial_prompt",
+            "label_initial_prompt",
+        ),
+        (
             {TaskType.INITIAL_PROMPT: 9, TaskType.LABEL_INITIAL_PROMPT: 1},
             "label_initial_prompt",
             "label_initial_prompt",
