@@ -103,6 +103,10 @@ class Script:
         candidates = [line for line in parent.replies if self._may_write(line)]
         return min(candidates, key=lambda line: not line.leads_to_losses(), default=None)
 
+    def has_something_to_write(self) -> bool:
+        """Some message, wherever in the tree, wants a reply now."""
+        return any(line.decided and self.next_below(line) for line in self.lines())
+
     def is_finished_below(self, parent: Line) -> bool:
         """Nothing remains to be written below `parent`, whatever happens elsewhere."""
         return all(line.is_settled for line in parent.replies)
@@ -121,15 +125,17 @@ class Script:
             line.message_id, line.decided, line.removed = None, False, False
 
     def _may_write(self, line: Line) -> bool:
-        """A tree that reached its goal takes no more replies, so the last ones wait for losses."""
+        """A tree that reached its goal takes no more replies, so some wait until losses are over:
+        there must be room for the losses and for the messages above them."""
         if line.message_id:
             return False
         losses = [line for line in self.lines() if not line.is_kept and not line.is_settled]
         if not losses or line.leads_to_losses():
             return True
         accepted_for_now = sum(lost.verdict is True for lost in losses)
-        written = sum(bool(other.message_id) for other in self.lines() if other.is_kept)
-        return written + 1 < self.goal - accepted_for_now
+        kept = [other for other in self.lines() if other.is_kept]
+        taken = sum(bool(other.message_id) or other.leads_to_losses() for other in kept)
+        return taken + 1 < self.goal - accepted_for_now
 
     def _depths(self, line: Line, depth: int) -> Iterator[int]:
         yield depth

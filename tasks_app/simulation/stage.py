@@ -29,7 +29,7 @@ MAX_OPEN = 30  # trees on the way at a time
 P_PROMPT = 0.2  # that an honest person thinks of a new prompt first
 P_TROLL_PROMPT = 0.05
 P_TROLL_SKIPS = 0.5
-MAX_LEAPS = 60  # of time without anybody submitting anything, before scripts are given up
+MAX_LEAPS = 200  # of time without anybody submitting anything, before scripts are given up
 
 _OPEN = frozenset(state for state in S if not state.is_terminal) | {S.PROMPT_LOTTERY_WAITING}
 _FINISHED = frozenset({S.RANKING, S.READY_FOR_EXPORT})
@@ -196,8 +196,7 @@ class Stage:
             if message:
                 self._stand_in(reply, message)
             return True
-        is_finished = script is None or line is None or script.is_finished_below(line)
-        if is_finished and self._may_skip(task):
+        if self._is_in_the_way(task, script, line):
             self._skip(person, task)
             return True
         return False
@@ -228,6 +227,14 @@ class Stage:
         self._skips[task.message_id] += 1
         if task.tree_id:
             self._observe(task.tree_id)
+
+    def _is_in_the_way(self, task: Task, script: Script | None, line: Line | None) -> bool:
+        """The file has no further reply here, or there is one elsewhere that wants the place."""
+        if script is None or line is None or script.is_finished_below(line):
+            return self._may_skip(task)
+        # Half of the people stay, for the reply that is still to come here.
+        few = self._skips[task.message_id] < self.crowd.honest // 2
+        return few and script.has_something_to_write()
 
     def _may_skip(self, task: Task) -> bool:
         """With trolls about, not everybody may: a message could need somebody later."""

@@ -125,6 +125,20 @@ def test_script_writes_what_gets_lost_first_and_holds_the_last_message_back() ->
     assert lost is not None
 
 
+def test_script_holds_messages_back_until_the_one_above_a_loss_is_written() -> None:
+    above = message(message(text="spam", review_result=False), text="above")
+    play = script(tree(message(message(text="one"), message(text="two"), above, text="prompt")))
+    play.root.message_id = uuid.uuid4()
+
+    written = []
+    while line := play.next_below(play.root):
+        line.message_id = uuid.uuid4()
+        written.append(line.node.text)
+
+    assert written == ["above", "one"]
+    assert play.next_below(play.root.replies[2]) is not None
+
+
 def test_script_has_the_deleted_removed_from_the_leaves_up() -> None:
     play = script(rich_tree())
     top = play.root.replies[3]
