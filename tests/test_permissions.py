@@ -18,7 +18,6 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models import Model
 from django.http import HttpResponse
-from django.test import Client
 from django.urls import URLResolver, get_resolver, resolve, reverse
 from django.utils import timezone
 
@@ -28,6 +27,7 @@ from tasks_app.config import change
 from tasks_app.enums import TaskType, TreeState
 from tasks_app.models import ConfigChange, Contribution, Message, ModerationAction, Task
 from tests import factories
+from tests.sessions import browser_of, cookie_of
 
 # The message is Alice's, the review hers to do. Max is muted, Mona moderates, Root administrates.
 PAGES = """
@@ -50,6 +50,7 @@ tasks:reclaim                 review   POST login go    404   404   404   404   
 tasks:messages                -        GET  login 200   200   200   200   200
 tasks:message                 message  GET  login 200   200   200   200   200
 tasks:message                 refused  GET  login 200   200   200   200   200
+tasks:react                   message  GET  login 200   200   200   200   200
 tasks:react                   message  POST login go    go    403   go    go    tasks:message
 tasks:react                   refused  POST login go    404   404   go    go    tasks:message
 tasks:react                   removed  POST login 404   404   404   404   404
@@ -205,9 +206,7 @@ class World:
 
     def ask(self, who: str, method: str, route: str, of: str) -> HttpResponse:
         """One request, whose effects are undone."""
-        client = Client()
-        if who in self.sessions:
-            client.cookies[settings.SESSION_COOKIE_NAME] = self.sessions[who]
+        client = browser_of(self.sessions.get(who))
         data = {"csrfmiddlewaretoken": "x"} | self.data.get((route, of), {})
         url = reverse(route, kwargs=self.arguments.get(of) or None)
         with transaction.atomic():
@@ -303,13 +302,7 @@ def world(db: None) -> World:
     shown = [grown[1], grown.tree, report, tasks[0], alice, *logs]
     rows = {type(row).__name__: row for row in shown}
     arguments = _pages(grown, tasks) | _desk_pages(rows, people["root"])
-    return World({name: _session(user) for name, user in people.items()}, arguments, _data())
-
-
-def _session(user: User) -> str:
-    client = Client()
-    client.force_login(user)
-    return client.cookies[settings.SESSION_COOKIE_NAME].value
+    return World({name: cookie_of(user) for name, user in people.items()}, arguments, _data())
 
 
 def _pages(grown: factories.Grown, tasks: list[Task]) -> dict[str, dict[str, Any]]:
