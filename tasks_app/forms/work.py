@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from oasst.lib.languages import LANGUAGES
 from tasks_app.errors import InvalidRanking
 from tasks_app.forms.fields import Draftable, LabelFields, PlainText
-from tasks_app.labels import form_for
+from tasks_app.labels import Widget, form_for
 from tasks_app.models import Message, Task
 
 PLACE = "place_"
@@ -55,6 +55,12 @@ class LabelForm(LabelFields):
     def __init__(self, *args: Any, task: Task, **options: Any) -> None:
         asked = form_for(task.kind, task.form_mode)
         super().__init__(*args, valid=asked.valid, mandatory=asked.mandatory, **options)
+
+    def values(self) -> dict[str, float]:
+        """The answers. A flag left unset says no, for the form asks what is wrong; see
+        docs/decisions/0006."""
+        flags = [bound.name for bound in self.of_widget(Widget.FLAG)]
+        return dict.fromkeys(flags, 0.0) | super().values()
 
 
 class RankingForm(Draftable):

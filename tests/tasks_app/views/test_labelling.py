@@ -15,6 +15,9 @@ from tests.tasks_app.views import given
 
 pytestmark = pytest.mark.django_db
 
+FLAGS = ("lang_mismatch", "pii", "not_appropriate", "hate_speech", "sexual_content")
+UNSET = dict.fromkeys(FLAGS, 0.0)
+
 
 @pytest.fixture
 def task(alice: User) -> Task:
@@ -33,14 +36,15 @@ def test_page_asks_for_spam_first_and_presets_nothing(web: Client, task: Task) -
     assert all('value=""' in tag for tag in chosen)
 
 
-def test_submit_stores_only_what_was_answered(web: Client, task: Task) -> None:
+def test_flags_left_unset_are_no_and_other_labels_absent(web: Client, task: Task) -> None:
     answers = {"spam": "0", "quality": "0.75", "helpfulness": "", "pii": "on", "toxicity": "0"}
 
     response = web.post(given.url(task), answers)
 
     assert response.status_code == 302
     stored = TextLabels.objects.get(task=task).values
-    assert stored == {"spam": 0.0, "quality": 0.75, "toxicity": 0.0, "pii": 1.0}
+    assert stored == UNSET | {"spam": 0.0, "quality": 0.75, "toxicity": 0.0, "pii": 1.0}
+    assert "helpfulness" not in stored
 
 
 def test_submit_twice_has_one_effect(web: Client, task: Task) -> None:
@@ -59,7 +63,7 @@ def test_submit_of_another_answer_shows_the_stored_one(web: Client, task: Task) 
     assert page.status_code == 409
     assert "already submitted" in page.text
     assert "Very high" in page.text
-    assert TextLabels.objects.get(task=task).values == {"spam": 0.0, "quality": 1.0}
+    assert TextLabels.objects.get(task=task).values == UNSET | {"spam": 0.0, "quality": 1.0}
 
 
 def test_submit_without_the_mandatory_answer_keeps_the_others(web: Client, task: Task) -> None:
@@ -99,7 +103,7 @@ def test_values_that_are_not_on_the_scale_are_refused(
 def test_labels_that_are_not_asked_for_are_not_stored(web: Client, task: Task) -> None:
     web.post(given.url(task), {"spam": "0", "political_content": "1", "nonsense": "1"})
 
-    assert TextLabels.objects.get(task=task).values == {"spam": 0.0}
+    assert TextLabels.objects.get(task=task).values == UNSET | {"spam": 0.0}
 
 
 def test_the_simple_form_asks_little_and_folds_the_rest(web: Client, task: Task) -> None:
