@@ -11,12 +11,17 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
+from oasst.lib import ratelimit
 from oasst.lib.errors import DomainError
+from oasst.lib.pages import too_many_requests
 from tasks_app.errors import NotAllowed
 
 RNG = SystemRandom()
 FORM_INVALID = 422
 SIGNED_OUT = 401
+
+# Drafts are saved every few seconds and previews drawn while somebody types; more is a machine.
+_WRITES = {"limit": 180, "window_s": 60}
 
 View = Callable[..., HttpResponse]
 
@@ -28,12 +33,25 @@ def contributor(view: View) -> View:
     def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         if not request.user.is_authenticated:
             return _sign_in(request)
+        if request.method == "POST":
+            allowance = ratelimit.hit("writes", str(request.user.pk), **_WRITES)
+            if not allowance.allowed:
+                return slow_down(request, allowance.retry_after_s)
         try:
             return view(request, *args, **kwargs)
         except DomainError as error:
             return problem(request, error)
 
     return guarded
+
+
+def slow_down(request: HttpRequest, retry_after_s: int) -> HttpResponse:
+    """Too many requests, said to a page or to a script."""
+    if not wants_json(request):
+        return too_many_requests(request, retry_after_s=retry_after_s)
+    response = _json_error("too_many_requests", _("A little slower, please."), 429)
+    response["Retry-After"] = str(retry_after_s)
+    return response
 
 
 def wants_json(request: HttpRequest) -> bool:

@@ -13,13 +13,17 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import trigger_client_event
 
 from oasst.accounts.redirects import wanted_path
+from oasst.lib import ratelimit
 from tasks_app import browsing, reactions, reading
 from tasks_app.enums import TreeState
 from tasks_app.errors import MessageNotFound
 from tasks_app.forms.messages import BrowseForm, FreeLabelForm, ReactionForm, ReportForm
 from tasks_app.models import Message, MessageTree
 from tasks_app.reactions import InvalidReaction
-from tasks_app.views.edges import FORM_INVALID, contributor
+from tasks_app.views.edges import FORM_INVALID, contributor, slow_down
+
+# More than anybody who reads with care finds in an hour.
+_REPORTS = {"limit": 30, "window_s": 3600}
 
 
 @require_safe
@@ -104,6 +108,9 @@ def report(request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
     form = ReportForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
         return _dialog(request, "report", found, form=form)
+    allowance = ratelimit.hit("reports", str(request.user.pk), **_REPORTS)
+    if not allowance.allowed:
+        return slow_down(request, allowance.retry_after_s)
     reactions.report(
         found.pk,
         request.user,
