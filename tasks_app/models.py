@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tasks_app.config import ConfigChange
 from tasks_app.enums import (
+    Emoji,
     FormMode,
     LabelKind,
     ReportState,
@@ -426,6 +427,11 @@ class Reaction(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["message", "user", "code"], name="reaction_once_per_person"
+            ),
+            models.UniqueConstraint(
+                fields=["message", "user"],
+                condition=Q(code__in=[Emoji.THUMBS_UP, Emoji.THUMBS_DOWN]),
+                name="reaction_one_thumb_per_person",
             ),
         ]
 

@@ -46,6 +46,9 @@ class Contribution(models.Model):
         indexes = [
             models.Index(fields=["user", "-id"], name="contribution_user_newest"),
         ]
+        constraints = [
+            models.UniqueConstraint(fields=["task"], name="contribution_once_per_task"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} by {self.user_id}"
