@@ -102,7 +102,7 @@ def _objection(name: str, count: int, reviews: int) -> str:
     text = ngettext(
         "%(count)d of %(reviews)d reviewers marked it as: %(label)s",
         "%(count)d of %(reviews)d reviewers marked it as: %(label)s",
-        count,
+        reviews,
     )
     return text % {"count": count, "reviews": reviews, "label": LABELS[name].title}
 

@@ -5,16 +5,20 @@ All may run twice, and cron runs again what Redis lost.
 
 import logging
 import random
+import uuid
 
 from django.db import transaction
 from django.utils import timezone
 
+from oasst.lib import queue
 from tasks_app import interactions, lottery, moderation, trees
 from tasks_app.config import TreeConfig
 from tasks_app.models import MessageTree
 
 logger = logging.getLogger(__name__)
 _rng = random.SystemRandom()
+
+SLICE = 500  # trees that one job advances
 
 
 def settle_language(lang: str, ended: int = 0) -> None:
@@ -45,11 +49,26 @@ def halt_prompts_of_disabled_users() -> None:
     moderation.halt_prompts_of_disabled_users(now=timezone.now())
 
 
-def advance_trees() -> int:
-    """Advance every active tree, as after a change of configuration; returns how many."""
+def advance_trees(after: str | None = None) -> None:
+    """Advance active trees, as after a change of configuration: a slice, then a job for the next.
+
+    A job must not run for long, and there may be many trees.
+    """
+    ids = advance_slice(uuid.UUID(after) if after else None)
+    if len(ids) == SLICE:
+        queue.enqueue("tasks_app.jobs.advance_trees", str(ids[-1]))
+
+
+def advance_slice(after: uuid.UUID | None = None) -> list[uuid.UUID]:
+    """Advance up to `SLICE` active trees with ids beyond `after`; returns their ids."""
     now, config = timezone.now(), TreeConfig.current()
-    ids = list(MessageTree.objects.filter(active=True).values_list("pk", flat=True))
+    active = MessageTree.objects.filter(active=True).order_by("pk")
+    if after is not None:
+        active = active.filter(pk__gt=after)
+    ids = list(active.values_list("pk", flat=True)[:SLICE])
     for tree_id in ids:
         with transaction.atomic():
-            trees.advance(MessageTree.objects.locked().get(pk=tree_id), config=config, now=now)
-    return len(ids)
+            tree = MessageTree.objects.locked().filter(pk=tree_id).first()
+            if tree is not None:
+                trees.advance(tree, config=config, now=now)
+    return ids

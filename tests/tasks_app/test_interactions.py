@@ -315,7 +315,7 @@ def test_delete_expired_keeps_tasks_with_a_draft(alice: User) -> None:
     interactions.save_draft(written.pk, alice, {"text": "Half a thought"}, now=NOW)
 
     assert interactions.delete_expired(now=NOW + timedelta(days=1)) == 0
-    interactions.delete_expired(now=NOW + timedelta(days=2))
+    interactions.delete_expired(now=NOW + timedelta(days=2) + interactions.KEEP_EXPIRED)
 
     assert list(Task.objects.values_list("pk", "holds_slot")) == [(written.pk, False)]
     assert not Task.objects.filter(pk=empty.pk).exists()

@@ -30,7 +30,7 @@ def test_settle_languages_runs_every_lottery() -> None:
 def test_reservations_are_released_and_old_tasks_removed(alice: User, bob: User) -> None:
     grow("P(A?)")
     now = timezone.now()
-    hand_out(alice, TaskType.LABEL_ASSISTANT_REPLY, now=now - timedelta(days=3))
+    hand_out(alice, TaskType.LABEL_ASSISTANT_REPLY, now=now - timedelta(days=33))
     hand_out(bob, TaskType.LABEL_ASSISTANT_REPLY, now=now - timedelta(minutes=11))
     fresh = hand_out(factories.root(), TaskType.LABEL_ASSISTANT_REPLY, now=now)
 
@@ -57,7 +57,8 @@ def test_advance_trees_makes_active_trees_follow_the_configuration() -> None:
     resting = grow("P(A A)", state=S.BACKLOG_RANKING)
 
     with overridden(num_reviews_reply=5):
-        assert jobs.advance_trees() == 1
+        assert jobs.advance_slice() == [growing.tree.pk]
+        assert jobs.advance_slice(after=growing.tree.pk) == []
 
     assert Offer.objects.get(message=growing[1]).slots == 4
     assert resting.refresh().tree.state == S.BACKLOG_RANKING
@@ -71,3 +72,14 @@ def test_accepted_prompt_is_drawn_once_its_review_is_committed(alice: User) -> N
     factories.review(prompt, GOOD, GOOD, GOOD)
 
     assert MessageTree.objects.get().state == S.GROWING
+
+
+@pytest.mark.django_db(transaction=True)
+def test_advance_trees_goes_on_slice_by_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "SLICE", 1)
+    grown = [grow("P(A?1)") for _ in range(3)]
+
+    with overridden(num_reviews_reply=5):
+        jobs.advance_trees()
+
+    assert {Offer.objects.get(message=tree[1]).slots for tree in grown} == {4}

@@ -14,6 +14,10 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        count = jobs.advance_trees()
+        count = 0
+        ids = jobs.advance_slice()
+        while ids:
+            count += len(ids)
+            ids = jobs.advance_slice(after=ids[-1])
         jobs.settle_languages()
         self.stdout.write(f"Advanced {count} active trees.")
