@@ -26,6 +26,9 @@ def needs_services(argv: list[str]) -> bool:
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oasst.settings")
+    if sys.argv[1:2] not in (["runserver"], ["supervise"]):
+        # Migrations, exports and jobs may take their time; only pages must answer soon.
+        os.environ.setdefault("DATABASE_STATEMENT_TIMEOUT_MS", "0")
     from django.core.management import execute_from_command_line
 
     from oasst.lib import services
