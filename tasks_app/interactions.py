@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from tasks_app import facts as tree_facts
 from tasks_app import (
@@ -54,9 +54,6 @@ if TYPE_CHECKING:
     from oasst.accounts.models import User
 
 T = TypeVar("T")
-
-# How long an expired task without a draft is remembered.
-KEEP_EXPIRED = timedelta(days=30)
 
 # NUL and lone surrogates.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -128,7 +125,12 @@ def submit_labels(
     A review that comes after the message had enough still counts. Raises InvalidLabels,
     SelfReview, AlreadyReviewed, NoLongerNeeded and the errors about tasks.
     """
-    return _submit_labels(task_id, user, dict(values), now)
+    try:
+        return _submit_labels(task_id, user, dict(values), now)
+    except IntegrityError as error:
+        if "textlabels_once_per_person" in str(error):
+            raise AlreadyReviewed from error
+        raise
 
 
 @transaction.atomic
@@ -148,8 +150,6 @@ def _submit_labels(
     message, tree = _votable(task, tree)
     if message.user_id == user.pk:
         raise SelfReview
-    if TextLabels.objects.filter(message=message, user=user, kind=LabelKind.TASK).exists():
-        raise AlreadyReviewed
     label_set = TextLabels.objects.create(
         message=message, user=user, kind=LabelKind.TASK, task=task, values=values, created_at=now
     )
@@ -178,7 +178,12 @@ def submit_ranking(
     SelfReview, AlreadyReviewed, NoLongerNeeded and the errors about tasks.
     """
     ids = [[str(pk) for pk in group] for group in groups if group]
-    return _submit_ranking(task_id, user, ids, not_rankable, reason[:500], now)
+    try:
+        return _submit_ranking(task_id, user, ids, not_rankable, reason[:500], now)
+    except IntegrityError as error:
+        if "ranking_once_per_person" in str(error):
+            raise AlreadyReviewed from error
+        raise
 
 
 @transaction.atomic
@@ -200,7 +205,7 @@ def _submit_ranking(
     _check_open(task, now)
     _check_ranking(task, groups, not_rankable)
     parent = None if task.type.needs_no_slot else _votable(task, tree)[0]
-    _check_ranker(task, parent, user)
+    _check_ranker(task, user)
     ranking = Ranking.objects.create(
         parent=parent,
         user=user,
@@ -280,9 +285,7 @@ def release_expired(*, now: datetime, limit: int = 500) -> int:
     released = 0
     for tree_id in dict.fromkeys(overdue[:limit]):
         with transaction.atomic():
-            tree = MessageTree.objects.locked().filter(pk=tree_id).first()
-            if tree is None:
-                continue
+            tree = MessageTree.objects.locked().get(pk=tree_id)
             tasks = Task.objects.with_overdue_reservation(now).filter(tree=tree).order_by()
             released += tasks.update(holds_slot=False)
             trees.advance(tree, config=TreeConfig.current(), now=now)
@@ -290,12 +293,9 @@ def release_expired(*, now: datetime, limit: int = 500) -> int:
 
 
 def delete_expired(*, now: datetime) -> int:
-    """Remove tasks nobody submitted in time; those with a draft stay, for their authors.
-
-    They are kept for a while, so that a very late submit still finds its task and is kept.
-    """
+    """Remove tasks nobody submitted in time; those with a draft stay, for their authors."""
     release_expired(now=now, limit=10_000)
-    expired = Task.objects.expired(now - KEEP_EXPIRED).filter(draft=None, holds_slot=False)
+    expired = Task.objects.expired(now).filter(draft=None, holds_slot=False)
     return expired.delete()[0]
 
 
@@ -308,7 +308,8 @@ def _begin(
     tree = None
     if lock_tree:
         tree = MessageTree.objects.locked().filter(tasks=task_id, tasks__user=user).first()
-    tasks = Task.objects.select_related("message", "draft").defer("message__search_vector")
+    tasks = Task.objects.select_related("message__imported_labels", "draft")
+    tasks = tasks.defer("message__search_vector")
     task = tasks.filter(pk=task_id, user=user).first()
     if task is None:
         raise TaskNotFound
@@ -444,12 +445,10 @@ def _check_ranking(task: Task, groups: list[list[str]], not_rankable: bool) -> N
         raise InvalidRanking
 
 
-def _check_ranker(task: Task, parent: Message | None, user: "User") -> None:
+def _check_ranker(task: Task, user: "User") -> None:
     shown = Message.objects.filter(pk__in=task.shown_ids)
     if shown.filter(user=user).exists():
         raise SelfReview
-    if parent and Ranking.objects.filter(parent=parent, user=user).exists():
-        raise AlreadyReviewed
 
 
 def _skip_mark(kind: TaskType) -> SkipMark:

@@ -33,7 +33,7 @@ def score(message: Message) -> float:
     rows = list(TextLabels.objects.reviews_of(message).values_list("user_id", "values"))
     weights = reliability.weights([user for user, _ in rows])
     sets = [values for _, values in rows]
-    imported = ImportedLabelAggregate.objects.filter(message=message).first()
+    imported: ImportedLabelAggregate | None = getattr(message, "imported_labels", None)
     if imported and "spam" in imported.values:
         sets.append({name: entry["value"] for name, entry in imported.values.items()})
         weights.append(imported.values["spam"]["count"])

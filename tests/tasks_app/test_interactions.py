@@ -11,6 +11,7 @@ from oasst.accounts.models import User
 from tasks_app import interactions, labels, moderation, trees
 from tasks_app.enums import ContributionKind, TaskType, TreeState
 from tasks_app.errors import (
+    AlreadyReviewed,
     AlreadySubmitted,
     DuplicateReply,
     DuplicateText,
@@ -493,6 +494,20 @@ def test_own_message_cannot_be_reviewed_even_with_a_task(alice: User) -> None:
         interactions.submit_labels(task.pk, alice, GOOD, now=NOW)
 
 
+def test_second_review_by_the_same_person_is_refused(bob: User) -> None:
+    grown = grow("P(A?)")
+    task = hand_out(bob, K.LABEL_ASSISTANT_REPLY)
+    TextLabels.objects.create(  # as an import might bring one
+        message=grown[1], user=bob, kind="task", values=GOOD, created_at=NOW
+    )
+
+    with pytest.raises(AlreadyReviewed):
+        interactions.submit_labels(task.pk, bob, SPAM, now=NOW)
+
+    assert TextLabels.objects.get(user=bob).values == GOOD
+    assert Task.objects.get().is_open
+
+
 # Rankings
 
 
@@ -521,6 +536,17 @@ def test_submit_ranking_accepts_that_nothing_can_be_ranked(bob: User) -> None:
 
     assert (ranking.not_rankable, ranking.reason) == (True, "All wrong.")
     assert Offer.objects.get().slots == 2
+
+
+def test_second_ranking_by_the_same_person_is_refused(bob: User) -> None:
+    grown, task = ranking_task(bob)
+    grown.root.rankings.create(user=bob, groups=[], not_rankable=True, created_at=NOW)
+
+    with pytest.raises(AlreadyReviewed):
+        interactions.submit_ranking(task.pk, bob, [task.shown_ids], now=NOW)
+
+    assert grown.root.rankings.count() == 1
+    assert Task.objects.get().is_open
 
 
 @pytest.mark.parametrize(
