@@ -110,6 +110,8 @@ DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
     f"-c statement_timeout={env.integer('DATABASE_STATEMENT_TIMEOUT_MS', 30_000)}"
     " -c idle_in_transaction_session_timeout=60000"
 )
+# Planning a query often takes longer than running it: prepared, it is planned once per connection.
+DATABASES["default"]["OPTIONS"] |= {"server_side_binding": True, "prepare_threshold": 5}
 # A web server runs each request in a thread of its own, so it keeps connections in a pool
 # (`asgi.py` asks for one). Workers fork, which a pool does not survive: they keep one connection.
 DATABASE_POOL_SIZE = env.integer("DATABASE_POOL_SIZE", 0)
