@@ -55,6 +55,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# How long an expired task without a draft is remembered.
+KEEP_EXPIRED = timedelta(days=30)
+
 # NUL and lone surrogates.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -285,7 +288,9 @@ def release_expired(*, now: datetime, limit: int = 500) -> int:
     released = 0
     for tree_id in dict.fromkeys(overdue[:limit]):
         with transaction.atomic():
-            tree = MessageTree.objects.locked().get(pk=tree_id)
+            tree = MessageTree.objects.locked().filter(pk=tree_id).first()
+            if tree is None:
+                continue
             tasks = Task.objects.with_overdue_reservation(now).filter(tree=tree).order_by()
             released += tasks.update(holds_slot=False)
             trees.advance(tree, config=TreeConfig.current(), now=now)
@@ -293,9 +298,12 @@ def release_expired(*, now: datetime, limit: int = 500) -> int:
 
 
 def delete_expired(*, now: datetime) -> int:
-    """Remove tasks nobody submitted in time; those with a draft stay, for their authors."""
+    """Remove tasks nobody submitted in time; those with a draft stay, for their authors.
+
+    They are kept for a while, so that a very late submit still finds its task and is kept.
+    """
     release_expired(now=now, limit=10_000)
-    expired = Task.objects.expired(now).filter(draft=None, holds_slot=False)
+    expired = Task.objects.expired(now - KEEP_EXPIRED).filter(draft=None, holds_slot=False)
     return expired.delete()[0]
 
 
