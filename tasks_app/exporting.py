@@ -11,6 +11,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any
 
+from django.db import reset_queries
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from oasst.lib import database
@@ -190,6 +191,7 @@ def _chunks(selection: Selection, telling: Telling) -> Iterator[_Chunk]:
     remaining = islice(trees, selection.limit)
     while chunk := list(islice(remaining, TREES_PER_QUERY)):
         yield _load(chunk, telling)
+        reset_queries()  # in development Django keeps the text of each
 
 
 def _load(trees: list[MessageTree], telling: Telling) -> _Chunk:

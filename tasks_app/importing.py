@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, reset_queries, transaction
 
 from tasks_app import export_format, offers, trees
 from tasks_app import facts as tree_facts
@@ -86,6 +86,7 @@ def import_trees(
     with transaction.atomic() if dry_run else nullcontext():
         for batch in _batches(export_format.read_trees(path, watch=watch), run):
             _import_batch(batch, run)
+            reset_queries()  # in development Django keeps the text of each
         if dry_run:
             transaction.set_rollback(True)
     return run.report
