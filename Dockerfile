@@ -48,7 +48,8 @@ VOLUME /var/lib/oasst
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
     CMD ["python", "-m", "oasst.lib.probe", "3000"]
-CMD ["daphne", "-b", "0.0.0.0", "-p", "3000", "--no-server-name", "oasst.asgi:application"]
+# No access log: the paths of sign-in links are secrets.
+CMD ["daphne", "-b", "0.0.0.0", "-p", "3000", "--no-server-name", "--access-log", "/dev/null", "oasst.asgi:application"]
 
 
 FROM web AS ml

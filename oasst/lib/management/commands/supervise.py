@@ -3,6 +3,7 @@
 import argparse
 import io
 import logging
+import os
 import socket
 import sys
 import time
@@ -41,6 +42,7 @@ class Command(BaseCommand):
         _refuse_taken_port(bind, port)
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
         daphne = [sys.executable, "-m", "daphne", "-b", bind, "-p", str(port), "--no-server-name"]
+        daphne += ["--access-log", os.devnull]  # paths of sign-in links are secrets
         programs = [
             Program("web", [*daphne, "oasst.asgi:application"]),
             Program("worker", [*manage, "rqworker", "default", "--with-scheduler", "-v", "0"]),
