@@ -94,10 +94,14 @@ def _waiting_on(kind: str, langs: Sequence[str]) -> Blocker | None:
 
 
 def _prompts_full(langs: Sequence[str]) -> Blocker | None:
-    wanted = lottery.prompts_wanted(langs, TreeConfig.current())
+    config = TreeConfig.current()
+    wanted = lottery.prompts_wanted(langs, config)
     full = [lang for lang in langs if wanted[lang] == 0]
     if not full:
         return None
+    if set(full) <= set(config.init_prompt_disabled_langs):
+        names = ", ".join(_name(lang) for lang in full)
+        return Blocker(_("This site collects no new prompts in %(langs)s.") % {"langs": names})
     return Blocker(
         _(
             "There are enough prompts in %(langs)s for now. When prompts are reviewed and "

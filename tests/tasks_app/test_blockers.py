@@ -96,3 +96,11 @@ def test_languages_the_person_does_not_have_are_not_offered(alice: User) -> None
     grow("P(A?)", lang="de")
 
     assert {b.lang for b in blockers(alice, K.LABEL_ASSISTANT_REPLY)} == {None}
+
+
+def test_no_prompts_in_a_disabled_language_is_said_as_it_is(alice: User) -> None:
+    with overridden(init_prompt_disabled_langs=("en",)):
+        found = explain(alice, K.INITIAL_PROMPT, ["en"], now=NOW)
+
+    assert "collects no new prompts" in found[0].text
+    assert not any("enough prompts" in blocker.text for blocker in found)
