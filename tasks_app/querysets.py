@@ -141,9 +141,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     def first_places_since(self, users: Collection[uuid.UUID], since: datetime) -> dict:
         """How many messages of each user were ranked best in trees finished since then."""
-        rows = self.filter(
-            user__in=users, rank=0, deleted=False, tree__state_since__gte=since
-        )
+        rows = self.filter(user__in=users, rank=0, deleted=False, tree__state_since__gte=since)
         return dict(rows.values_list("user").annotate(n=models.Count("pk")).order_by())
 
 
