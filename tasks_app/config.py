@@ -171,9 +171,9 @@ class TreeConfig:
         return cls(**parse_all(settings.TREE_CONFIG))
 
     @classmethod
-    def current(cls) -> Self:
-        """What holds now. One query."""
-        values = {**ConfigChange.objects.overrides(), **_simulated.get()}
+    def current(cls, *, lock: int | None = None) -> Self:
+        """What holds now. One query, which can take a lock as well; see `selection.lock_user`."""
+        values = {**ConfigChange.objects.overrides(lock), **_simulated.get()}
         return dataclasses.replace(cls.defaults(), **values)
 
     def goal_for_new_tree(self, rng: random.Random) -> int:
@@ -281,16 +281,23 @@ _OVERRIDES = """
         SELECT DISTINCT ON (name) name, value FROM tasks_app_configchange ORDER BY name, id DESC
     ) newest WHERE value IS NOT NULL
 """
+_LOCK = "SELECT pg_advisory_xact_lock(%s)::text, 'null'::jsonb UNION ALL"
 
 
 class ConfigChangeQuerySet(models.QuerySet["ConfigChange"]):
     """Questions about stored overrides."""
 
-    def overrides(self) -> dict[str, Any]:
-        """Values in force by name; a change to null has gone back to the default."""
-        # Every transaction asks this first; building it in the ORM took longer than running it.
+    def overrides(self, lock: int | None = None) -> dict[str, Any]:
+        """Values in force by name; a change to null has gone back to the default.
+
+        With `lock` the query first waits for that advisory lock of the transaction: hand-outs and
+        submits begin with both.
+        """
         with connections[self.db].cursor() as cursor:
-            cursor.execute(_OVERRIDES)
+            if lock is None:
+                cursor.execute(_OVERRIDES)
+            else:
+                cursor.execute(_LOCK + _OVERRIDES, [lock])
             rows = cursor.fetchall()
         return {name: parse(name, json.loads(value)) for name, value in rows if name in fields()}
 

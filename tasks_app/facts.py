@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from django.db import connections, router
@@ -84,6 +84,11 @@ class TreeFacts:
     def replies(self, node: Node) -> list[Node]:
         """Direct replies to `node`."""
         return self.children.get(node.id, [])
+
+    def after_move(self, state: TreeState) -> "TreeFacts":
+        """The same tree once it has entered `state`, which ends all reservations."""
+        nodes = tuple(replace(node, reserved=0) if node.reserved else node for node in self.nodes)
+        return replace(self, state=state, nodes=nodes)
 
     def reply_limit(self, node: Node) -> int:
         """How many replies `node` may have."""

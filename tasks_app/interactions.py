@@ -98,8 +98,7 @@ def _submit_reply(
     provenance: str,
     now: datetime,
 ) -> Message:
-    config = TreeConfig.current()
-    task, tree = _begin(task_id, user, now)
+    config, task, tree = _begin(task_id, user, now)
     if not task.type.is_writing:
         raise WrongTaskKind
     text = text.strip()
@@ -140,8 +139,7 @@ def submit_labels(
 def _submit_labels(
     task_id: uuid.UUID, user: "User", values: dict[str, float], now: datetime
 ) -> TextLabels:
-    config = TreeConfig.current()
-    task, tree = _begin(task_id, user, now)
+    config, task, tree = _begin(task_id, user, now)
     if not task.type.is_labeling:
         raise WrongTaskKind
     submission = _digest({name: _number(value) for name, value in values.items()})
@@ -198,8 +196,7 @@ def _submit_ranking(
     reason: str,
     now: datetime,
 ) -> Ranking:
-    config = TreeConfig.current()
-    task, tree = _begin(task_id, user, now)
+    config, task, tree = _begin(task_id, user, now)
     if not task.type.is_ranking:
         raise WrongTaskKind
     submission = _digest({"groups": groups, "not_rankable": not_rankable, "reason": reason})
@@ -231,8 +228,7 @@ def _submit_ranking(
 @transaction.atomic
 def skip(task_id: uuid.UUID, user: "User", *, now: datetime, reason: str = "") -> Task:
     """Give a task back. Its item is not offered to this person again. Skipping twice is fine."""
-    config = TreeConfig.current()
-    task, tree = _begin(task_id, user, now)
+    config, task, tree = _begin(task_id, user, now)
     if task.done_at:
         raise AlreadySubmitted
     if task.skipped_at:
@@ -255,8 +251,7 @@ def extend(task_id: uuid.UUID, user: "User", *, now: datetime) -> datetime:
     Raises SlotTaken if the reservation ended and somebody else got the place of a reply; reviews
     and rankings are welcome without one. Raises AlreadySubmitted, TaskSkipped, TaskExpired.
     """
-    config = TreeConfig.current()
-    task, tree = _begin(task_id, user, now)
+    config, task, tree = _begin(task_id, user, now)
     if task.done_at:
         raise AlreadySubmitted
     _check_open(task, now)
@@ -276,7 +271,7 @@ def save_draft(
 ) -> Draft:
     """Keep what somebody has entered so far; `body` is the form's content."""
     with transaction.atomic():
-        task, _ = _begin(task_id, user, now, lock_tree=False)
+        _config, task, _tree = _begin(task_id, user, now, lock_tree=False)
         if task.done_at:
             raise AlreadySubmitted
         return _put_draft(task, body, "", now)
@@ -309,10 +304,10 @@ def delete_expired(*, now: datetime) -> int:
 
 def _begin(
     task_id: uuid.UUID, user: "User", now: datetime, *, lock_tree: bool = True
-) -> tuple[Task, MessageTree | None]:
+) -> tuple[TreeConfig, Task, MessageTree | None]:
     """Lock the person and the tree, then read the task as it is now. Raises TaskNotFound."""
     require_contributor(user, now)
-    lock_user(user.pk)
+    config = lock_user(user)
     tree = None
     if lock_tree:
         tree = MessageTree.objects.locked().filter(tasks=task_id, tasks__user=user).first()
@@ -321,7 +316,7 @@ def _begin(
     task = tasks.filter(pk=task_id, user=user).first()
     if task is None:
         raise TaskNotFound
-    return task, tree
+    return config, task, tree
 
 
 def _check_open(task: Task, now: datetime) -> None:
@@ -488,7 +483,7 @@ def _keep(
 ) -> None:
     """Store a draft after the submit was rolled back."""
     with transaction.atomic():
-        lock_user(user.pk)  # else another submit of the same task could end it meanwhile
+        lock_user(user)  # else another submit of the same task could end it meanwhile
         task = Task.objects.filter(pk=task_id, user=user, done_at=None).first()
         if task:
             _put_draft(task, body, because, now)

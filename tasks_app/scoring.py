@@ -1,7 +1,8 @@
 """From the rankings below a parent to the ranks of its replies."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,16 +12,6 @@ from tasks_app import reliability
 from tasks_app.facts import TreeFacts
 from tasks_app.models import Message, Ranking, RankingConsensus
 from tasks_app.ranking import Consensus, ranked_pairs
-
-
-def update_tree(facts: TreeFacts, *, now: datetime) -> None:
-    """Compute the ranks below every message whose replies people have ranked.
-
-    Caller holds the tree's row lock.
-    """
-    for node in facts.nodes:
-        if node.rankings:
-            update_parent(node.id, now=now)
 
 
 @dataclass(frozen=True)
@@ -39,23 +30,28 @@ class Outcome:
 
 def update_parent(parent_id: uuid.UUID, *, now: datetime) -> None:
     """Compute the ranks of the replies to one message. Caller holds the tree's row lock."""
-    rankings = list(Ranking.objects.filter(parent=parent_id).order_by("id"))
-    if not rankings:
-        return  # ranks of an imported tree stay as published
     rankable = Message.objects.rankable_below(parent_id).values_list("pk", flat=True)
-    result = outcome(rankings, {str(pk) for pk in rankable})
-    _write_ranks(parent_id, result.order)
-    RankingConsensus.objects.update_or_create(
-        parent_id=parent_id,
-        defaults={
-            "order": result.order,
-            "margins": _margins(result.consensus) if result.consensus else [],
-            "agreement": result.consensus.agreement if result.consensus else None,
-            "rankings": result.usable,
-            "not_rankable": result.refused,
-            "computed_at": now,
-        },
-    )
+    write(outcomes({parent_id: {str(pk) for pk in rankable}}), now=now)
+
+
+def rankable_below(facts: TreeFacts) -> dict[uuid.UUID, set[str]]:
+    """The replies that may get a rank, by parent, below every message that people have ranked."""
+    return {
+        node.id: {str(reply.id) for reply in facts.replies(node) if reply.is_accepted}
+        for node in facts.nodes
+        if node.rankings
+    }
+
+
+def outcomes(rankable: Mapping[uuid.UUID, Collection[str]]) -> dict[uuid.UUID, Outcome]:
+    """What people's rankings say, by parent. Parents that nobody ranked are left out.
+
+    Raises ValueError if a stored ranking makes no sense.
+    """
+    rankings: dict[uuid.UUID, list[Ranking]] = defaultdict(list)
+    for ranking in Ranking.objects.filter(parent__in=rankable).order_by("id"):
+        rankings[ranking.parent_id].append(ranking)
+    return {parent: outcome(found, rankable[parent]) for parent, found in rankings.items()}
 
 
 def outcome(rankings: Sequence[Ranking], rankable: Collection[str]) -> Outcome:
@@ -87,13 +83,38 @@ def _margins(consensus: Consensus[str]) -> list[list]:
     return [[a, b, m] for (a, b), m in consensus.margins.items() if place[a] < place[b]]
 
 
-def _write_ranks(parent_id: uuid.UUID, order: list[str]) -> None:
-    replies = Message.objects.filter(parent=parent_id)
-    if not order:
-        replies.filter(rank__isnull=False).update(rank=None)
-        return
-    cases = [When(pk=pk, then=Value(rank)) for rank, pk in enumerate(order)]
-    replies.update(rank=Case(*cases, default=None, output_field=PositiveIntegerField()))
+def write(results: Mapping[uuid.UUID, Outcome], *, now: datetime) -> None:
+    """Store ranks and consensus; other siblings lose their rank. Caller holds the tree's lock."""
+    if not results:
+        return  # ranks of an imported tree stay as published
+    ranks = [
+        When(pk=pk, then=Value(rank))
+        for result in results.values()
+        for rank, pk in enumerate(result.order)
+    ]
+    rank = Case(*ranks, default=None, output_field=PositiveIntegerField())
+    Message.objects.filter(parent__in=results).update(rank=rank)
+    RankingConsensus.objects.bulk_create(
+        [_row(parent_id, result, now) for parent_id, result in results.items()],
+        update_conflicts=True,
+        unique_fields=["parent"],
+        update_fields=_CONSENSUS,
+    )
+
+
+_CONSENSUS = ["order", "margins", "agreement", "rankings", "not_rankable", "computed_at"]
+
+
+def _row(parent_id: uuid.UUID, result: Outcome, now: datetime) -> RankingConsensus:
+    return RankingConsensus(
+        parent_id=parent_id,
+        order=result.order,
+        margins=_margins(result.consensus) if result.consensus else [],
+        agreement=result.consensus.agreement if result.consensus else None,
+        rankings=result.usable,
+        not_rankable=result.refused,
+        computed_at=now,
+    )
 
 
 def count_ranking(shown: list[str]) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from tasks_app import eligibility, lottery, offers, prompt_rankings
 from tasks_app.config import TreeConfig
@@ -90,9 +90,8 @@ def _next_task(
     now: datetime,
     rng: random.Random,
 ) -> Task:
-    config = TreeConfig.current()
     require_contributor(user, now)
-    lock_user(user.pk)
+    config = lock_user(user)
     langs = list(langs or user.contribution_languages)
     own = list(Task.objects.open_of(user, now))
     wanted = [task for task in own if message_id in (None, task.message_id)]
@@ -114,10 +113,12 @@ def require_contributor(user: "User", now: datetime) -> None:
         raise NotAllowed
 
 
-def lock_user(user_id: uuid.UUID) -> None:
-    """Let one hand-out or submit run per person at a time, until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [user_id.int >> 65])
+def lock_user(user: "User") -> TreeConfig:
+    """Let one hand-out or submit run per person at a time, until the transaction ends.
+
+    Gives the configuration for it, which the same query reads.
+    """
+    return TreeConfig.current(lock=user.pk.int >> 65)
 
 
 def _resumable(own: Iterable[Task], kind: str, langs: Sequence[str], now: datetime) -> Task | None:
@@ -302,7 +303,7 @@ def _reserve(
         return None
     offer, is_locked_by_others = drawn
     if is_locked_by_others:
-        MessageTree.objects.locked().get(pk=offer.tree_id)
+        MessageTree.objects.locked().filter(pk=offer.tree_id).first()
         offer, is_locked_by_others = draw(tree_id=offer.tree_id) or (offer, True)
     if is_locked_by_others or not offers.take_slot(offer):
         raise _Missed

@@ -8,8 +8,6 @@ import logging
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-
 from oasst.lib import queue
 from oasst.lib.errors import DomainError
 from tasks_app import facts as tree_facts
@@ -46,6 +44,8 @@ TRANSITIONS: dict[TreeState, frozenset[TreeState]] = {
 }
 
 
+# States in which people may hold tasks on a tree.
+_HANDS_OUT_WORK = frozenset({S.INITIAL_PROMPT_REVIEW, S.GROWING, S.RANKING})
 # Without its prompt a tree in one of these states is over.
 _NEEDS_ROOT = frozenset({S.INITIAL_PROMPT_REVIEW, S.PROMPT_LOTTERY_WAITING, S.GROWING, S.RANKING})
 
@@ -117,7 +117,8 @@ def enter(
     logger.info("tree %s: %s -> %s (%s)", tree.pk, before, state, reason)
     tree.state, tree.active, tree.state_since = state, not state.is_terminal, now
     tree.save(update_fields=["state", "active", "state_since", "won_prompt_lottery_at"])
-    Task.objects.filter(tree=tree, holds_slot=True).update(holds_slot=False)
+    if before in _HANDS_OUT_WORK:
+        Task.objects.filter(tree=tree, holds_slot=True).update(holds_slot=False)
     _log(tree, before, now=now, reason=reason, actor=actor)
     _announce(tree, before, state)
 
@@ -161,7 +162,7 @@ def advance(tree: MessageTree, *, config: TreeConfig, now: datetime, actor: Any 
         enter(tree, moved[0], now=now, reason=moved[1], actor=actor)
         if moved[0] == S.READY_FOR_SCORING:
             _score(tree, facts, now=now)
-        facts = tree_facts.load(tree)
+        facts = facts.after_move(TreeState(tree.state))
         moved = next_state(facts, config)
     offers.write(tree, facts, offers.plan(facts, config), now=now)
 
@@ -169,22 +170,23 @@ def advance(tree: MessageTree, *, config: TreeConfig, now: datetime, actor: Any 
 def _score(tree: MessageTree, facts: TreeFacts, *, now: datetime) -> None:
     """Compute the ranks. A failure must not undo the ranking that led here."""
     try:
-        with transaction.atomic():
-            scoring.update_tree(facts, now=now)
+        results = scoring.outcomes(scoring.rankable_below(facts))
     except (ValueError, KeyError) as error:
         logger.exception("tree %s: scoring failed", tree.pk)
         enter(tree, S.SCORING_FAILED, now=now, reason=f"scoring failed: {error}"[:500])
     else:
+        scoring.write(results, now=now)
         enter(tree, S.READY_FOR_EXPORT, now=now, reason="ranks computed")
 
 
 def _score_again(tree: MessageTree, facts: TreeFacts, *, now: datetime) -> None:
     """Let late votes and deletions show in the ranks; if that fails, the ranks stay."""
     try:
-        with transaction.atomic():
-            scoring.update_tree(facts, now=now)
+        results = scoring.outcomes(scoring.rankable_below(facts))
     except (ValueError, KeyError):
         logger.exception("tree %s: scoring again failed", tree.pk)
+    else:
+        scoring.write(results, now=now)
 
 
 def retry_scoring(tree: MessageTree, *, config: TreeConfig, now: datetime) -> None:
