@@ -245,9 +245,10 @@ def play(examples: int, steps: int, *, derandomize: bool) -> None:
             ),
         )
     assert Crowd.steps >= examples * steps
-    # The crowd really got somewhere.
-    done = {name for name, count in Crowd.outcomes.items() if count > 4}
-    assert {f"submit {kind}" for kind in TaskType.values if kind != "rank_initial_prompts"} <= done
+    # The crowd really got somewhere; rankings of prompts and prompters' replies are rare.
+    done = {name for name, count in Crowd.outcomes.items() if count}
+    common = set(TaskType) - {TaskType.RANK_INITIAL_PROMPTS, TaskType.RANK_PROMPTER_REPLIES}
+    assert {f"submit {kind}" for kind in common} <= done
 
 
 @pytest.mark.slow
