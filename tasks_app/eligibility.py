@@ -6,6 +6,7 @@ probe of the index `offer_draw` per kind and language, however many offers there
 
 import uuid
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from django.db import connections, router
@@ -16,35 +17,38 @@ from tasks_app.models import Offer
 # So many candidates per kind and language are looked at, in case others have locked their trees.
 NEAR = 3
 
+
+@dataclass(frozen=True)
+class Trace:
+    """What somebody did that bars a message for them: rows of theirs that name the message."""
+
+    table: str
+    column: str
+    condition: str = "TRUE"
+
+
 # Nobody reviews or ranks an own message, does the same twice, or sees a skipped item again.
-_NOT_IN_HAND = """NOT EXISTS (SELECT FROM tasks_app_task x
-    WHERE x.message_id = o.message_id AND x.user_id = %(user)s AND x.holds_slot)"""
-_NOT_SKIPPED = """NOT EXISTS (SELECT FROM tasks_app_reaction x
-    WHERE x.message_id = o.message_id AND x.user_id = %(user)s AND x.code = '{mark}')"""
-_NO_OWN_REPLY = """NOT EXISTS (SELECT FROM tasks_app_message x
-    WHERE x.parent_id = o.message_id AND x.user_id = %(user)s AND NOT x.deleted)"""
-_LABELING = (
-    _NOT_IN_HAND,
-    _NOT_SKIPPED.format(mark=SkipMark.LABELING),
-    f"""NOT EXISTS (SELECT FROM tasks_app_textlabels x WHERE x.message_id = o.message_id
-        AND x.user_id = %(user)s AND x.kind = '{LabelKind.TASK}')""",
-    """NOT EXISTS (SELECT FROM tasks_app_message x
-        WHERE x.id = o.message_id AND x.user_id = %(user)s)""",
-)
-_RANKING = (
-    _NOT_IN_HAND,
-    _NOT_SKIPPED.format(mark=SkipMark.RANKING),
-    _NO_OWN_REPLY,
-    """NOT EXISTS (SELECT FROM tasks_app_ranking x
-        WHERE x.parent_id = o.message_id AND x.user_id = %(user)s)""",
-)
-_REPLYING = (
-    _NOT_IN_HAND,
-    _NOT_SKIPPED.format(mark=SkipMark.REPLY),
-    _NO_OWN_REPLY,
-    "(SELECT x.open_places FROM tasks_app_messagetree x WHERE x.id = o.tree_id) > 0",
-)
-_GROUPS = {_LABELING: LABEL_TASKS, _RANKING: RANK_TASKS, _REPLYING: REPLY_TASKS}
+_IN_HAND = Trace("task", "message_id", "x.holds_slot")
+_OWN_REPLY = Trace("message", "parent_id", "NOT x.deleted")
+_RULES: dict[frozenset[TaskType], tuple[Trace, ...]] = {
+    LABEL_TASKS: (
+        _IN_HAND,
+        Trace("reaction", "message_id", f"x.code = '{SkipMark.LABELING}'"),
+        Trace("textlabels", "message_id", f"x.kind = '{LabelKind.TASK}'"),
+        Trace("message", "id"),
+    ),
+    RANK_TASKS: (
+        _IN_HAND,
+        Trace("reaction", "message_id", f"x.code = '{SkipMark.RANKING}'"),
+        Trace("ranking", "parent_id"),
+        _OWN_REPLY,
+    ),
+    REPLY_TASKS: (
+        _IN_HAND,
+        Trace("reaction", "message_id", f"x.code = '{SkipMark.REPLY}'"),
+        _OWN_REPLY,
+    ),
+}
 
 
 def draw(
@@ -63,7 +67,8 @@ def draw(
     True: the caller must wait for its tree. Lonely messages come first if wanted; `message_id` and
     `tree_id` leave out all others.
     """
-    query = _draw_query(_rules(kinds), prefer_lonely, message_id is not None, tree_id is not None)
+    group = next(group for group in _RULES if group.issuperset(kinds))
+    query = _draw_query(group, prefer_lonely, message_id is not None, tree_id is not None)
     with connections[router.db_for_write(Offer)].cursor() as cursor:
         cursor.execute(
             query,
@@ -90,14 +95,11 @@ def count(user_id: uuid.UUID, langs: Collection[str]) -> dict[TaskType, int]:
         return {TaskType(kind): number for kind, number in cursor.fetchall()}
 
 
-def _rules(kinds: Collection[TaskType]) -> tuple[str, ...]:
-    return next(rules for rules, group in _GROUPS.items() if group.issuperset(kinds))
-
-
 @cache
 def _draw_query(
-    rules: tuple[str, ...], prefer_lonely: bool, of_message: bool, of_tree: bool
+    group: frozenset[TaskType], prefer_lonely: bool, of_message: bool, of_tree: bool
 ) -> str:
+    rules = tuple(map(_without, _RULES[group]))
     if of_message:
         rules = ("o.message_id = %(message)s", *rules)
     if of_tree:
@@ -133,12 +135,25 @@ def _nearest(rules: tuple[str, ...]) -> str:
             ORDER BY o.shuffle LIMIT {NEAR}) near"""
 
 
+def _without(trace: Trace) -> str:
+    """A probe for each offer: right for a draw, which looks at few."""
+    return f"""NOT EXISTS (SELECT FROM tasks_app_{trace.table} x
+        WHERE x.{trace.column} = o.message_id AND x.user_id = %(user)s AND {trace.condition})"""
+
+
+def _barred(trace: Trace) -> str:
+    """All messages that a trace bars: right for counting, which looks at every offer."""
+    return f"""SELECT x.{trace.column} FROM tasks_app_{trace.table} x WHERE x.user_id = %(user)s
+        AND x.{trace.column} IS NOT NULL AND {trace.condition}"""
+
+
 @cache
 def _count_query() -> str:
     return " UNION ALL ".join(
         f"""SELECT o.kind, count(*) FROM tasks_app_offer o
         WHERE o.kind IN ({", ".join(f"'{kind}'" for kind in sorted(group))})
-            AND o.lang = ANY(%(langs)s) AND o.slots > 0 AND {" AND ".join(rules)}
+            AND o.lang = ANY(%(langs)s) AND o.slots > 0
+            AND o.message_id NOT IN ({" UNION ALL ".join(map(_barred, traces))})
         GROUP BY o.kind"""
-        for rules, group in _GROUPS.items()
+        for group, traces in _RULES.items()
     )

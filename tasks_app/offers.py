@@ -5,10 +5,11 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db import connections, router
 from django.db.models import Case, F, PositiveIntegerField, Value, When
 
 from tasks_app.config import TreeConfig
-from tasks_app.enums import Role, TaskType, TreeState
+from tasks_app.enums import REPLY_TASKS, Role, TaskType, TreeState
 from tasks_app.facts import Node, TreeFacts
 from tasks_app.models import Message, MessageTree, Offer
 
@@ -159,16 +160,37 @@ def _row(tree: MessageTree, node: Node, wanted: PlannedOffer, now: datetime) -> 
     )
 
 
+# The last place of a tree closes its other offers of this kind too.
+_TAKE_PLACE = """
+    WITH taken AS (
+        UPDATE tasks_app_offer o
+        SET slots = CASE WHEN t.open_places > 1 THEN o.slots - 1 ELSE 0 END
+        FROM tasks_app_messagetree t
+        WHERE o.message_id = %(message)s AND o.kind = %(kind)s AND o.slots > 0
+            AND t.id = o.tree_id AND t.open_places > 0
+        RETURNING t.id, t.open_places - 1 AS places
+    ), placed AS (
+        UPDATE tasks_app_messagetree t SET open_places = taken.places
+        FROM taken WHERE t.id = taken.id
+    ), closed AS (
+        UPDATE tasks_app_offer o SET slots = 0 FROM taken
+        WHERE taken.places = 0 AND o.tree_id = taken.id
+            AND o.message_id <> %(message)s AND o.kind = ANY(%(replies)s)
+    )
+    SELECT count(*) FROM taken
+"""
+
+
 def take_slot(offer: Offer) -> bool:
     """Reserve one slot of `offer`, and a place of its tree for a reply.
 
     Caller holds the tree's row lock. False if the slot or the place is gone meanwhile.
     """
-    is_reply = TaskType(offer.kind).is_reply
-    free = Offer.objects.filter(pk=offer.pk, kind=offer.kind, slots__gt=0)
-    if is_reply:
-        free = free.filter(tree__open_places__gt=0)
-    taken = free.update(slots=F("slots") - 1)
-    if taken and is_reply:
-        MessageTree.objects.filter(pk=offer.tree_id).update(open_places=F("open_places") - 1)
-    return bool(taken)
+    if not TaskType(offer.kind).is_reply:
+        free = Offer.objects.filter(pk=offer.pk, kind=offer.kind, slots__gt=0)
+        return bool(free.update(slots=F("slots") - 1))
+    with connections[router.db_for_write(Offer)].cursor() as cursor:
+        replies = [str(kind) for kind in REPLY_TASKS]
+        names = {"message": offer.pk, "kind": str(offer.kind), "replies": replies}
+        cursor.execute(_TAKE_PLACE, names)
+        return bool(cursor.fetchone()[0])

@@ -12,7 +12,6 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce, Extract
 
 from tasks_app.enums import (
-    REPLY_TASKS,
     LabelKind,
     ReportState,
     TreeState,
@@ -149,9 +148,8 @@ class OfferQuerySet(models.QuerySet["Offer"]):
     """Questions about what there is to do."""
 
     def free(self, langs: Iterable[str]) -> Self:
-        """Offers that somebody could take; a reply also needs a place in its tree."""
-        room = ~Q(kind__in=REPLY_TASKS) | Q(tree__open_places__gt=0)
-        return self.filter(room, lang__in=list(langs), slots__gt=0)
+        """Offers that somebody could take."""
+        return self.filter(lang__in=list(langs), slots__gt=0)
 
 
 class TaskQuerySet(models.QuerySet["Task"]):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks_app import facts, offers, trees
+from tasks_app import facts, interactions, offers, trees
 from tasks_app.config import TreeConfig, overridden
 from tasks_app.enums import TreeState
 from tasks_app.models import Offer
@@ -135,7 +135,29 @@ def test_take_slot_of_a_reply_refuses_when_the_tree_has_become_full() -> None:
     assert offers.take_slot(second) is False
 
     second.refresh_from_db()
-    assert (second.slots, grown.refresh().tree.open_places) == (1, 0)
+    assert (second.slots, grown.refresh().tree.open_places) == (0, 0)
+
+
+def test_take_slot_of_the_last_place_closes_the_other_replies_of_the_tree() -> None:
+    grown, other = grow("P(A A?)", goal_tree_size=4), grow("P")
+    assert work(grown)[0] == ("assistant_reply", 1)
+    assert work(grown)[1] == ("prompter_reply", 1)
+
+    offers.take_slot(Offer.objects.get(message=grown[1]))
+
+    assert {place: slots for place, (_, slots) in work(grown).items()} == {0: 0, 1: 0, 2: 3}
+    assert work(other) == {0: ("assistant_reply", 3)}
+    assert grown.refresh().tree.open_places == 0
+
+
+def test_released_place_opens_the_replies_of_the_tree_again() -> None:
+    grown = grow("P(A A?)", goal_tree_size=4)
+    task = factories.hand_out(factories.alice(), "prompter_reply")
+
+    interactions.skip(task.pk, factories.alice(), now=NOW)
+
+    assert work(grown)[0] == ("assistant_reply", 1)
+    assert grown.refresh().tree.open_places == 1
 
 
 def test_take_slot_refuses_an_offer_that_changed_its_kind() -> None:
