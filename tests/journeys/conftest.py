@@ -11,20 +11,20 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from django.conf import settings
-from django.core.management import call_command
 from django.db import connection
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response
 from pytest_django import DjangoDbBlocker
+from pytest_playwright.pytest_playwright import CreateContextCallback
 
 from oasst.accounts.models import User
 from oasst.lib import services
+from tests.sessions import cookie_of
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
@@ -95,6 +95,7 @@ def _site_environment(address: str) -> dict[str, str]:
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "oasst.settings",
         "DEBUG": "true",
+        "SECRET_KEY": settings.SECRET_KEY,
         "DATABASE_URL": database,
         "REDIS_URL": settings.REDIS_URL,
         "SITE_URL": address,
@@ -129,32 +130,64 @@ def _journey_database(transactional_db: None) -> None:
     """What a test writes is seen by the site, and gone afterwards."""
 
 
-@pytest.fixture(autouse=True)
-def _quiet_console(page: Page) -> Iterator[None]:
-    """No page logs an error: scripts work and the Content-Security-Policy is kept."""
-    errors: list[str] = []
+@pytest.fixture
+def new_context(
+    new_context: CreateContextCallback, site: str
+) -> Iterator[Callable[..., BrowserContext]]:
+    """Browsers whose pages may not log errors, break their Content-Security-Policy, miss files or
+    call other sites."""
+    faults: list[str] = []
 
-    def note(message: ConsoleMessage) -> None:
+    def watched(**options: Any) -> BrowserContext:
+        context = new_context(**options)
+        _watch(context, site, faults.append)
+        return context
+
+    yield watched
+    assert faults == []
+
+
+def _watch(context: BrowserContext, site: str, note: Callable[[str], None]) -> None:
+    def on_console(message: ConsoleMessage) -> None:
         # A refused form answers with 4xx, which Chromium logs; that is no fault of the page.
         if message.type == "error" and "Failed to load resource" not in message.text:
-            errors.append(message.text)
+            note(message.text)
 
-    page.on("console", note)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield
-    assert errors == []
+    def on_response(response: Response) -> None:
+        if response.status >= 500 or (response.status >= 400 and "/static/" in response.url):
+            note(f"{response.status} {response.url}")
+
+    def on_request(request: Request) -> None:
+        if not request.url.startswith((site, "data:", "blob:")):
+            note(f"request to {request.url}")
+
+    context.on("console", on_console)
+    context.on("weberror", lambda error: note(str(error.error)))
+    context.on("response", on_response)
+    context.on("request", on_request)
 
 
 @pytest.fixture
-def sign_in(page: Page, site: str) -> Callable[[User], None]:
-    """Sign in as somebody through a one-time link."""
+def page_of(new_context: Callable[..., BrowserContext], site: str) -> Callable[..., Page]:
+    """A browser of somebody's own; `java_script_enabled=False` makes one without scripts."""
+
+    def opened(user: User, **options: Any) -> Page:
+        context = new_context(**options)
+        context.add_cookies([_cookie(user, site)])
+        return context.new_page()
+
+    return opened
+
+
+@pytest.fixture
+def sign_in(context: BrowserContext, site: str) -> Callable[[User], None]:
+    """Sign somebody in without a mail; `test_sign_in.py` goes the whole way."""
 
     def go(user: User) -> None:
-        out = StringIO()
-        call_command("login_link", user.email, stdout=out)
-        link = urlsplit(out.getvalue().strip())
-        page.goto(site + link.path)
-        page.locator("main form button[type=submit], main form button").first.click()
-        page.wait_for_url(lambda url: "/accounts/login/" not in url)
+        context.add_cookies([_cookie(user, site)])
 
     return go
+
+
+def _cookie(user: User, site: str) -> Any:
+    return {"name": settings.SESSION_COOKIE_NAME, "value": cookie_of(user), "url": site}
