@@ -35,7 +35,7 @@ _RULES: dict[frozenset[TaskType], tuple[Trace, ...]] = {
         _IN_HAND,
         Trace("reaction", "message_id", f"x.code = '{SkipMark.LABELING}'"),
         Trace("textlabels", "message_id", f"x.kind = '{LabelKind.TASK}'"),
-        Trace("message", "id"),
+        Trace("message", "id", "NOT x.deleted"),
     ),
     RANK_TASKS: (
         _IN_HAND,

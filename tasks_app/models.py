@@ -13,15 +13,7 @@ from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
 from tasks_app.config import ConfigChange
-from tasks_app.enums import (
-    Emoji,
-    FormMode,
-    LabelKind,
-    ReportState,
-    Role,
-    TaskType,
-    TreeState,
-)
+from tasks_app.enums import Emoji, FormMode, LabelKind, ReportState, Role, TaskType, TreeState
 from tasks_app.querysets import (
     MessageQuerySet,
     MessageTreeQuerySet,
@@ -33,6 +25,7 @@ from tasks_app.querysets import (
 from tasks_app.records import (
     LANG_LENGTH,
     Contribution,
+    ImportedLabelAggregate,
     MessageRevision,
     ModerationAction,
     TreeTransition,
@@ -118,7 +111,12 @@ class Message(models.Model):
         "self", models.CASCADE, null=True, blank=True, related_name="children"
     )
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="messages"
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="messages",
+        db_index=False,  # the indexes below begin with it
     )
     imported_author = models.CharField(_("author in the imported file"), max_length=200, blank=True)
     role = models.CharField(_("role"), max_length=16, choices=Role)
@@ -157,6 +155,13 @@ class Message(models.Model):
         verbose_name = _("message")
         indexes = [
             models.Index(fields=["user", "-created_at"], name="message_user_newest"),
+            # What somebody wrote, and to what they replied, without a look at the texts.
+            models.Index(
+                fields=["user", "parent"],
+                include=["id"],
+                condition=Q(deleted=False),
+                name="message_user_parent",
+            ),
             models.Index(fields=["lang", "-created_at", "id"], name="message_lang_newest"),
             models.Index(fields=["-created_at", "id"], name="message_newest"),
             models.Index(
@@ -285,6 +290,11 @@ class Task(models.Model):
                 name="task_open_of_user",
             ),
             models.Index(
+                fields=["user"],
+                condition=Q(kind=TaskType.RANK_INITIAL_PROMPTS),
+                name="task_prompt_rankings_of_user",
+            ),
+            models.Index(
                 fields=["expires_at"],
                 condition=Q(done_at=None, skipped_at=None),
                 name="task_to_expire",
@@ -327,7 +337,9 @@ class TextLabels(models.Model):
     """The labels one person gave one message. A label that was not answered is absent."""
 
     message = models.ForeignKey(Message, models.CASCADE, related_name="label_sets")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="label_sets")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="label_sets", db_index=False
+    )
     kind = models.CharField(_("kind"), max_length=8, choices=LabelKind)
     task = models.OneToOneField(
         Task, models.SET_NULL, null=True, blank=True, related_name="label_set"
@@ -339,6 +351,7 @@ class TextLabels(models.Model):
 
     class Meta:
         verbose_name = _("label set")
+        indexes = [models.Index(fields=["user", "kind", "message"], name="textlabels_user_message")]
         constraints = [
             models.UniqueConstraint(
                 fields=["message", "user", "kind"], name="textlabels_once_per_person"
@@ -347,23 +360,6 @@ class TextLabels(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} labels on {self.message_id}"
-
-
-class ImportedLabelAggregate(models.Model):
-    """What an imported file said about a message's reviews, as published."""
-
-    message = models.OneToOneField(
-        Message, models.CASCADE, primary_key=True, related_name="imported_labels"
-    )
-    values = models.JSONField(default=dict, help_text=_("Label name to {value: mean, count}."))
-    review_count = models.PositiveIntegerField(default=0)
-    review_count_known = models.BooleanField(default=True)
-
-    class Meta:
-        verbose_name = _("imported labels")
-
-    def __str__(self) -> str:
-        return f"imported labels of {self.message_id}"
 
 
 class Ranking(models.Model):

@@ -1,4 +1,4 @@
-"""Append-only records: what trees, people and moderators did. Tables of `models`."""
+"""Append-only records: what trees, people, moderators and files did. Tables of `models`."""
 
 from django.conf import settings
 from django.db import models
@@ -91,3 +91,20 @@ class MessageRevision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.message_id} at {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class ImportedLabelAggregate(models.Model):
+    """What an imported file said about a message's reviews, as published."""
+
+    message = models.OneToOneField(
+        "Message", models.CASCADE, primary_key=True, related_name="imported_labels"
+    )
+    values = models.JSONField(default=dict, help_text=_("Label name to {value: mean, count}."))
+    review_count = models.PositiveIntegerField(default=0)
+    review_count_known = models.BooleanField(default=True)
+
+    class Meta:
+        verbose_name = _("imported labels")
+
+    def __str__(self) -> str:
+        return f"imported labels of {self.message_id}"
