@@ -50,3 +50,12 @@ def test_contributor_signs_in_and_out(page: Page, newcomer: str) -> None:
     page.goto("/account/")
 
     expect(page).to_have_url(re.compile(r"/accounts/login/"))
+
+
+def test_a_double_click_on_continue_signs_in_once(page: Page, newcomer: str) -> None:
+    ask_for_mail(page, newcomer)
+    page.goto(link_from_mailbox(page, newcomer))
+
+    page.get_by_role("button", name="Continue").dblclick()
+
+    expect(page).to_have_url(re.compile(r"/account/welcome/"))
