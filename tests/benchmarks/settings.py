@@ -1,0 +1,10 @@
+"""Settings of a benchmark: services of the tests, but a real queue, and commits reach the disk."""
+
+from tests.settings import *  # noqa: F403
+from tests.settings import DATABASES, LOGGING, RQ_QUEUES
+
+DATABASES["default"]["OPTIONS"]["options"] += " -c synchronous_commit=on"
+RQ_QUEUES["default"]["ASYNC"] = True
+LOGGING["root"]["level"] = "WARNING"
+# Label, rank and reply: there are always people who would write one more prompt.
+TREE_CONFIG = {"WEIGHT_INITIAL_PROMPT": "0"}

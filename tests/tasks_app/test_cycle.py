@@ -1,0 +1,87 @@
+"""What it costs to take a task and do it: queries per cycle of hand-out and submit."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from oasst.accounts.models import User
+from tasks_app import interactions
+from tasks_app.enums import TaskType, TreeState
+from tasks_app.models import Task
+from tests import factories
+from tests.factories import GOOD, NOW, grow, hand_out
+
+pytestmark = pytest.mark.django_db
+
+K = TaskType
+
+
+def reply(task: Task, user: User) -> Any:
+    return interactions.submit_reply(task.pk, user, "A text.", now=NOW)
+
+
+def label(task: Task, user: User) -> Any:
+    return interactions.submit_labels(task.pk, user, GOOD, now=NOW)
+
+
+def rank(task: Task, user: User) -> Any:
+    return interactions.submit_ranking(task.pk, user, [[pk] for pk in task.shown_ids], now=NOW)
+
+
+def queries_of_a_cycle(user: User, kind: str, answer: Callable[[Task, User], Any]) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        answer(hand_out(user, kind), user)
+    savepoints = [q for q in captured.captured_queries if "SAVEPOINT" in q["sql"]]
+    return len(captured) - len(savepoints)  # the outermost transactions of a site
+
+
+@pytest.mark.parametrize(
+    ("kind", "drawing", "state", "answer"),
+    [
+        (K.INITIAL_PROMPT, "P", TreeState.BACKLOG_RANKING, reply),
+        (K.ASSISTANT_REPLY, "P(A)", TreeState.GROWING, reply),
+        (K.PROMPTER_REPLY, "P(A)", TreeState.GROWING, reply),
+        (K.LABEL_INITIAL_PROMPT, "P?1", TreeState.INITIAL_PROMPT_REVIEW, label),
+        (K.LABEL_ASSISTANT_REPLY, "P(A?1)", TreeState.GROWING, label),
+        (K.LABEL_ASSISTANT_REPLY, "P(A?2)", TreeState.GROWING, label),
+        (K.LABEL_PROMPTER_REPLY, "P(A(P?2))", TreeState.GROWING, label),
+        (K.RANK_ASSISTANT_REPLIES, "P(A A A)", TreeState.RANKING, rank),
+        # The tree moves on.
+        (K.LABEL_INITIAL_PROMPT, "P?2", TreeState.INITIAL_PROMPT_REVIEW, label),
+        ("random", "P(A?)", TreeState.GROWING, label),
+    ],
+)
+def test_cycle_takes_at_most_twenty_queries(
+    alice: User, kind: str, drawing: str, state: TreeState, answer: Callable[[Task, User], Any]
+) -> None:
+    grow(drawing, state=state)
+
+    assert queries_of_a_cycle(alice, kind, answer) <= 20
+
+
+def test_cycle_that_scores_a_tree_takes_few_more_however_large_it_is(alice: User) -> None:
+    counts = []
+    for drawing in ("P(A A)", "P(A(P(A A)) A(P(A A A)) A(P(A A)))"):
+        grown = grow(drawing, state=TreeState.RANKING)
+        parents = [m for m in grown if len([r for r in grown if r.parent_id == m.pk]) > 1]
+        for parent in parents:
+            replies = [r for r in grown if r.parent_id == parent.pk]
+            voters = factories.crowd(3 if parent != grown.root else 2)
+            for voter in voters:
+                factories.rank(voter, parent, replies)
+        counts.append(queries_of_a_cycle(alice, K.RANK_ASSISTANT_REPLIES, rank))
+        assert grown.refresh().tree.state == TreeState.READY_FOR_EXPORT
+
+    assert counts[0] == counts[1] <= 25
+
+
+def test_queries_of_a_submit_do_not_grow_with_the_tree(alice: User) -> None:
+    counts = []
+    for drawing in ("P(A?1)", "P(A(P(A A)) A?1 A(P(A A)))"):
+        grow(drawing)
+        counts.append(queries_of_a_cycle(alice, K.LABEL_ASSISTANT_REPLY, label))
+
+    assert counts[0] == counts[1]
