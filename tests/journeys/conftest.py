@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from pytest_playwright.pytest_playwright import CreateContextCallback
 
 from oasst.accounts.models import User
 from oasst.lib import services
+from tests.journeys.looks import LOOKS, Look
 from tests.sessions import cookie_of
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -180,6 +182,12 @@ def page_of(new_context: Callable[..., BrowserContext], site: str) -> Callable[.
 
 
 @pytest.fixture
+def newcomer() -> str:
+    """An address that no earlier mail in the mailbox is for."""
+    return f"newcomer-{uuid.uuid4().hex[:8]}@example.org"
+
+
+@pytest.fixture
 def sign_in(context: BrowserContext, site: str) -> Callable[[User], None]:
     """Sign somebody in without a mail; `test_sign_in.py` goes the whole way."""
 
@@ -191,3 +199,31 @@ def sign_in(context: BrowserContext, site: str) -> Callable[[User], None]:
 
 def _cookie(user: User, site: str) -> Any:
     return {"name": settings.SESSION_COOKIE_NAME, "value": cookie_of(user), "url": site}
+
+
+@pytest.fixture(
+    params=[LOOKS[0], *(pytest.param(look, marks=pytest.mark.full) for look in LOOKS[1:])],
+    ids=str,
+)
+def look(request: pytest.FixtureRequest) -> Look:
+    return request.param
+
+
+@pytest.fixture
+def show(page: Page, look: Look) -> Callable[[str], None]:
+    """Open a page in a look."""
+    page.emulate_media(color_scheme="dark" if look.theme == "dark" else "light")
+    if look.on_phone:
+        page.set_viewport_size({"width": 360, "height": 740})
+    # Before anything is drawn, so that no transition is caught half-way.
+    page.add_init_script(
+        "new MutationObserver((_, watch) => { if (document.documentElement) {"
+        f" document.documentElement.dir = '{look.direction}'; watch.disconnect(); }} }})"
+        ".observe(document, { childList: true });"
+    )
+
+    def go(path: str) -> None:
+        page.goto(path)
+        assert page.evaluate("document.documentElement.dir") == look.direction
+
+    return go

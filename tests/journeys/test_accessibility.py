@@ -1,8 +1,6 @@
 """No page breaks a rule of WCAG 2.2 AA that a program can check, and none is wider than a phone."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import product
 
 import pytest
 from playwright.sync_api import Page
@@ -10,49 +8,13 @@ from playwright.sync_api import Page
 from oasst.accounts.models import User
 from tasks_app.enums import TaskType, TreeState
 from tests.factories import Grown, grow
-from tests.journeys.axe import violations
+from tests.journeys.looks import problems
 
 PUBLIC = ["/", "/guidelines/", "/terms/", "/privacy/", "/accounts/login/"]
 OWN = ["/dashboard/", "/tasks/", "/messages/", "/contributions/", "/account/"]
 # The usual configuration asks only for this kind of ranking; the others have nothing to give.
 KINDS = [kind for kind in TaskType if not kind.is_ranking] + [TaskType.RANK_ASSISTANT_REPLIES]
 NOTHING = "/tasks/rank_prompter_replies/next/"
-
-
-@dataclass(frozen=True)
-class Look:
-    theme: str
-    on_phone: bool
-    direction: str
-
-    def __str__(self) -> str:
-        return f"{self.theme}-{'phone' if self.on_phone else 'desktop'}-{self.direction}"
-
-
-# The first is the usual one.
-LOOKS = [Look(*look) for look in product(("light", "dark"), (False, True), ("ltr", "rtl"))]
-
-
-@pytest.fixture(
-    params=[LOOKS[0], *(pytest.param(look, marks=pytest.mark.full) for look in LOOKS[1:])],
-    ids=str,
-)
-def look(request: pytest.FixtureRequest) -> Look:
-    return request.param
-
-
-@pytest.fixture
-def show(page: Page, look: Look) -> Callable[[str], None]:
-    """Open a page in a look."""
-    page.emulate_media(color_scheme="dark" if look.theme == "dark" else "light")
-    if look.on_phone:
-        page.set_viewport_size({"width": 360, "height": 740})
-
-    def go(path: str) -> None:
-        page.goto(path)
-        page.evaluate("direction => { document.documentElement.dir = direction; }", look.direction)
-
-    return go
 
 
 @pytest.fixture
@@ -66,17 +28,17 @@ def work(transactional_db: None) -> list[Grown]:
     ]
 
 
-def problems(page: Page) -> list[str]:
-    found = violations(page)
-    width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-    return found if width[0] <= width[1] else [*found, f"{width[0]} px wide"]
-
-
-def test_check_finds_a_button_without_words(page: Page) -> None:
+def test_check_finds_buttons_without_words_and_too_small(page: Page) -> None:
     page.goto("/terms/")
-    page.evaluate("document.querySelector('main').append(document.createElement('button'))")
+    page.evaluate(
+        """() => [1, 2, 3].forEach(() => {
+            const button = document.createElement("button");
+            button.style.cssText = "all: unset; display: inline-block; width: 9px; height: 9px";
+            document.querySelector("main").append(button);
+        })"""
+    )
 
-    assert [line.split(":")[0] for line in problems(page)] == ["button-name"]
+    assert [line.split(":")[0] for line in problems(page)] == ["button-name", "target-size"]
 
 
 def test_public_pages(page: Page, show: Callable[[str], None]) -> None:

@@ -2,7 +2,6 @@
 
 import re
 import time
-import uuid
 from collections.abc import Callable
 
 import pytest
@@ -28,11 +27,6 @@ class Clicks:
 
     def __str__(self) -> str:
         return f"{self.count} clicks, {time.monotonic() - self.started:.1f} s"
-
-
-@pytest.fixture
-def newcomer() -> str:
-    return f"newcomer-{uuid.uuid4().hex[:8]}@example.org"
 
 
 def test_newcomer_reviews_a_prompt_within_seven_clicks(

@@ -1,20 +1,12 @@
 """A newcomer gets in by mail: the real worker sends it, the development mailbox shows it."""
 
 import re
-import uuid
 
-import pytest
 from django.conf import settings
 from playwright.sync_api import Page, expect
 
 from oasst.accounts.models import User
 from tests.journeys.mails import ask_for_mail, link_from_mailbox
-
-
-@pytest.fixture
-def newcomer() -> str:
-    """An address that no earlier mail in the mailbox is for."""
-    return f"newcomer-{uuid.uuid4().hex[:8]}@example.org"
 
 
 def test_newcomer_signs_in_by_the_link_of_a_mail(page: Page, newcomer: str) -> None:

@@ -1,0 +1,221 @@
+"""The pages one rarely sees hold the same rules: errors, empty lists, forms that came back."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from oasst.accounts import magic_link
+from oasst.accounts.enums import CodePurpose
+from oasst.accounts.models import User
+from oasst.lib import pages
+from tasks_app import interactions, moderation
+from tasks_app.config import TreeConfig
+from tasks_app.enums import TaskType as K
+from tasks_app.enums import TreeState
+from tasks_app.models import Task
+from tests.factories import Grown, grow, hand_out
+from tests.journeys.looks import problems
+from tests.journeys.mails import ask_for_mail, link_from_mailbox
+from tests.tasks_app.admin.desk import signed_in
+
+Show = Callable[[str], None]
+SignIn = Callable[[User], None]
+
+
+def check(page: Page, path: str = "") -> None:
+    assert (path or page.url, problems(page)) == (path or page.url, [])
+
+
+def send_as_it_is(page: Page) -> None:
+    """Send the page's form as it stands, past what the browser checks."""
+    with page.expect_navigation():
+        page.locator("main form[method=post]").first.evaluate("form => form.submit()")
+
+
+def test_pages_of_signing_in(page: Page, show: Show, newcomer: str) -> None:
+    show("/accounts/login/")
+    send_as_it_is(page)
+    check(page, "login with an error")
+    ask_for_mail(page, newcomer)
+    check(page, "mail sent")
+    send_as_it_is(page)
+    check(page, "code with an error")
+    show("/dev/mailbox/")
+    check(page)
+    link = link_from_mailbox(page, newcomer)
+    check(page, "mail in the mailbox")
+    show(link)
+    check(page, "link")
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url("**/account/welcome/**")
+    check(page, "welcome")
+    show(link)
+    check(page, "link that was used")
+
+
+def test_pages_of_an_account(page: Page, show: Show, sign_in: SignIn, alice: User) -> None:
+    sign_in(alice)
+    show("/account/")
+    page.get_by_label("Display name").fill("\u200b")
+    send_as_it_is(page)
+    check(page, "account with errors")
+    for path in ("/account/email/", "/account/delete/", "/accounts/logout/"):
+        show(path)
+        check(page)
+    show("/account/email/")
+    page.get_by_label("New e-mail address").fill("alice.two@example.org")
+    send_as_it_is(page)
+    check(page, "address to be confirmed")
+    show("/account/delete/")
+    send_as_it_is(page)
+    check(page, "deletion with an error")
+    page.get_by_label("Type your e-mail address").fill(alice.email)
+    send_as_it_is(page)
+    check(page, "account deleted")
+
+
+def test_pages_of_links_and_providers(page: Page, show: Show, alice: User) -> None:
+    now = timezone.now()
+    asked = magic_link.prepare("new@example.org", CodePurpose.CHANGE_EMAIL, now=now, user=alice)
+    token = magic_link.issue(asked, now=now).token
+    failed = "/accounts/3rdparty/login/"
+    for path in (f"/account/email/link/{token}/", "/account/email/link/unknown/",
+                 "/accounts/inactive/", f"{failed}cancelled/", f"{failed}error/"):  # fmt: skip
+        show(path)
+        check(page)
+
+
+@pytest.fixture
+def grown(transactional_db: None, bob: User) -> Grown:
+    return grow("P(A(P) A A?)", author=bob)
+
+
+def test_pages_with_little_to_show(page: Page, show: Show, sign_in: SignIn, alice: User) -> None:
+    sign_in(alice)
+    nothing = "/tasks/rank_assistant_replies/next/"
+    for path in ("/dashboard/", "/tasks/", "/messages/", "/messages/?mine=on", "/messages/?q=x",
+                 "/messages/?before=x", "/contributions/", nothing,
+                 "/tasks/random/next/?lang=xx"):  # fmt: skip
+        show(path)
+        check(page)
+    User.objects.update(contribution_languages=[])
+    show(nothing)
+    check(page, "no language")
+    User.objects.update(muted_until=timezone.now() + timedelta(days=1))
+    show(nothing)
+    check(page, "muted")
+
+
+def test_forms_about_a_message(
+    page: Page, show: Show, sign_in: SignIn, alice: User, grown: Grown
+) -> None:
+    sign_in(alice)
+    for action in ("react", "report", "labels"):
+        show(f"/messages/{grown[1].pk}/{action}/")
+        check(page)
+    for action in ("report", "labels"):
+        show(f"/messages/{grown[1].pk}/{action}/")
+        send_as_it_is(page)
+        check(page, f"{action} with an error")
+    show(f"/trees/{grown.tree.pk}/")
+    page.locator(f"#m-{grown[1].pk} .menu summary").last.click()
+    page.get_by_role("link", name="Report").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    check(page, "report in a dialog")
+
+
+def test_task_pages_with_errors(
+    page: Page, show: Show, sign_in: SignIn, alice: User, grown: Grown
+) -> None:
+    sign_in(alice)
+    ranked = grow("P(A A A)", state=TreeState.RANKING)
+    work = [
+        (K.ASSISTANT_REPLY, grown[2]),
+        (K.LABEL_ASSISTANT_REPLY, grown[4]),
+        (K.RANK_ASSISTANT_REPLIES, ranked.root),
+    ]
+    for kind, message in work:
+        task = hand_out(alice, kind, message, now=timezone.now())
+        show(f"/tasks/{task.pk}/")
+        if kind.is_ranking:
+            page.get_by_role("button", name="Submit and next").click()
+            check(page, "order untouched")
+        send_as_it_is(page)
+        check(page, f"{kind} with errors")
+        page.get_by_role("button", name="Skip").first.click()
+        check(page, f"{kind} skipping")
+
+
+def test_pages_of_tasks_that_are_over(
+    page: Page, show: Show, sign_in: SignIn, alice: User, mona: User, grown: Grown
+) -> None:
+    sign_in(alice)
+    now = timezone.now()
+    task = hand_out(alice, K.ASSISTANT_REPLY, grown[2], now=now)
+    interactions.save_draft(task.pk, alice, {"text": "Words."}, now=now)
+    Task.objects.update(expires_at=now, reserved_until=now, holds_slot=False)
+    show(f"/tasks/{task.pk}/")
+    check(page, "expired")
+    done = hand_out(alice, K.LABEL_ASSISTANT_REPLY, grown[4], now=now)
+    interactions.submit_labels(done.pk, alice, {"spam": 0.0}, now=now)
+    show(f"/tasks/{done.pk}/")
+    check(page, "done")
+    show("/contributions/")
+    check(page, "with a text that was kept")
+    moderation.delete_message(grown[4].pk, actor=mona, reason="Rude.", now=now)
+    show(f"/trees/{grown.tree.pk}/")
+    check(page, "tree with a removed message")
+
+
+def test_too_many_open_tasks(page: Page, show: Show, sign_in: SignIn, alice: User) -> None:
+    sign_in(alice)
+    most = TreeConfig.current().max_pending_tasks_per_user
+    for _ in range(most):
+        hand_out(alice, K.ASSISTANT_REPLY, grow("P").root, now=timezone.now())
+
+    show("/tasks/label_initial_prompt/next/")
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Finish what is open first")
+    check(page)
+
+
+# Errors: the site under test shows developers' pages in their place, so these come from here.
+
+
+def answers(alice: User, mona: User) -> dict[str, HttpResponse]:
+    client, request = signed_in(alice), RequestFactory().get("/")
+    strict = Client(enforce_csrf_checks=True)
+    request.user = alice
+    return {
+        "400": client.get("/", headers={"host": "elsewhere.example"}),
+        "403": signed_in(mona).get("/admin/queues/"),
+        "403 without a token": strict.post("/accounts/login/"),
+        "404": client.get("/nothing/here/"),
+        "404 for visitors": Client().get("/nothing/here/"),
+        "429": pages.too_many_requests(request, retry_after_s=90),
+        "500": pages.server_error(request),
+    }
+
+
+def serve(page: Page, url: str, answer: HttpResponse) -> None:
+    """Let the site answer an address with this."""
+    body, content_type = answer.content, answer.headers["Content-Type"]
+    page.unroute(url)
+    page.route(url, lambda route: route.fulfill(body=body, content_type=content_type))
+
+
+def test_error_pages(page: Page, show: Show, alice: User, mona: User, site: str) -> None:
+    for name, answer in answers(alice, mona).items():
+        status = name.split()[0]
+        assert (name, str(answer.status_code)) == (name, status)
+        serve(page, f"{site}/error/", answer)
+
+        show("/error/")
+
+        expect(page.locator(".error-facts")).to_contain_text(f"Error {status}")
+        check(page, name)
