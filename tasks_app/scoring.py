@@ -50,7 +50,8 @@ def outcomes(rankable: Mapping[uuid.UUID, Collection[str]]) -> dict[uuid.UUID, O
     """
     rankings: dict[uuid.UUID, list[Ranking]] = defaultdict(list)
     for ranking in Ranking.objects.filter(parent__in=rankable).order_by("id"):
-        rankings[ranking.parent_id].append(ranking)
+        if ranking.parent_id:  # rankings of prompts have none
+            rankings[ranking.parent_id].append(ranking)
     return {parent: outcome(found, rankable[parent]) for parent, found in rankings.items()}
 
 
