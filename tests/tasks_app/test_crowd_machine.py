@@ -35,19 +35,33 @@ SMALL = {
     "num_reviews_reply": 2,
     "num_required_rankings": 2,
     "rank_prompter_replies": True,
+    "rank_initial_prompts": True,
     "auto_mod_red_flags": 3,
     "auto_mod_max_skip_reply": 3,
     "max_active_trees": 2,
+    "max_initial_prompt_review": 2,
+    "max_prompt_lottery_waiting": 4,
     "p_activate_backlog_tree": 0.5,
     "max_pending_tasks_per_user": 4,
 }
 # What may happen next; what stands here often happens often.
 EVENTS = [
     *["work"] * 16,
-    *["take"] * 2,
+    *["take"] * 5,
     *["submit"] * 4,
     "submit_again",
-    *["skip", "extend", "save_draft", "react", "react", "red_flag", "report"],
+    *[
+        "skip",
+        "skip",
+        "extend",
+        "extend",
+        "save_draft",
+        "react",
+        "report",
+        "report",
+        "report",
+        "label_freely",
+    ],
     *["settle", "settle", "wait", "wait"],
     *["halt_tree", "unhalt_tree", "unhalt_tree", "delete_message", "restore_message"],
     *["ban_user", "unban_user", "unban_user"],
@@ -106,7 +120,7 @@ class Crowd(RuleBasedStateMachine):
 
     def take(self, kind: str = "") -> Task | None:
         user, rng = self.somebody(), self.rng
-        kind = kind or rng.choice(TaskType.values)
+        kind = kind or rng.choice([RANDOM, rng.choice(TaskType.values)])
         task = self.attempt("take", selection.next_task, user, kind, rng=rng)
         if task:
             oracle.assert_fits(task, user)
@@ -148,20 +162,23 @@ class Crowd(RuleBasedStateMachine):
             user = User.objects.get(pk=task.user_id)
             self.attempt(what, getattr(interactions, what), task.pk, user, *more)
 
-    def react(self, code: str = "") -> None:
+    def react(self) -> None:
         message = self.some_message()
         if message:
-            code = code or self.rng.choice(["+1", "-1", "clap"])
+            code = self.rng.choice(["+1", "-1", "clap"])
             self.attempt("react", reactions.react, message.pk, self.somebody(), code)
-
-    def red_flag(self) -> None:
-        self.react("red_flag")
 
     def report(self) -> None:
         message = self.some_message()
         if message:
             who = self.somebody()
             self.attempt("report", reactions.report, message.pk, who, "spam", "Look at this.")
+
+    def label_freely(self) -> None:
+        message = self.some_message()
+        if message:
+            who, labels = self.somebody(), {"quality": 0.5}
+            self.attempt("label freely", reactions.label_freely, message.pk, who, labels)
 
     # Time and jobs
 
@@ -198,7 +215,10 @@ class Crowd(RuleBasedStateMachine):
         return User.objects.get(pk=self.rng.choice(self.people).pk)
 
     def some_task(self) -> Task | None:
-        return self.rng.choice(self.tasks[-12:]) if self.tasks else None
+        """A late one: mostly open, else done or gone."""
+        late = Task.objects.filter(done_at=None, skipped_at=None).order_by("created_at", "pk")
+        tasks = [*late] if self.rng.random() < 0.7 else self.tasks[-12:]
+        return self.rng.choice(tasks) if tasks else None
 
     def some_message(self) -> Message | None:
         messages = Message.objects.order_by("created_at", "pk")
