@@ -234,19 +234,32 @@ def moderator(actor: User, rounds: int) -> Callable[[], None]:
     return work
 
 
+def play_a_busy_site(at_once: Any, mona: User, trees: int, rounds: int) -> int:
+    """Everybody at once, on few trees; gives how much was done."""
+    for _ in range(trees):
+        for drawing in ("P", "P(A? A?)", "P(A(P?) A)"):
+            grow(drawing, goal_tree_size=6)
+        grow("P(A A)", state=TreeState.RANKING)
+    people = factories.crowd(CLIENTS - 1)
+    moderating = moderator(mona, rounds // 2 + 1)
+
+    results = at_once([moderating, *(contributor(user, rounds) for user in people)])
+
+    assert oracle.problems() == []
+    return sum(results[1:])
+
+
 def test_a_busy_site_loses_nothing_and_deadlocks_nowhere(
     at_once: Any, settings: Any, mona: User
 ) -> None:
     settings.TREE_CONFIG = {"GOAL_TREE_SIZE": "5", "MAX_CHILDREN_COUNT": "2"}
-    for drawing in ("P", "P(A? A?)", "P(A(P?) A)"):
-        grow(drawing, goal_tree_size=6)
-    grow("P(A A)", state=TreeState.RANKING)
-    people = factories.crowd(CLIENTS - 1)
 
-    results = at_once([moderator(mona, 3), *(contributor(user, 5) for user in people)])
+    assert play_a_busy_site(at_once, mona, trees=1, rounds=5) > CLIENTS
 
-    assert sum(results[1:]) > CLIENTS
-    assert oracle.problems() == []
+
+@pytest.mark.full
+def test_a_busy_site_stays_sound_over_thousands_of_tasks(at_once: Any, mona: User) -> None:
+    assert play_a_busy_site(at_once, mona, trees=40, rounds=100) > 2_000
 
 
 def test_a_crowd_does_all_the_work_there_is(at_once: Any, settings: Any) -> None:
