@@ -128,8 +128,24 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> 
 
 
 @pytest.fixture(autouse=True)
-def _journey_database(transactional_db: None) -> None:
+def _journey_database(transactional_db: None) -> Iterator[None]:
     """What a test writes is seen by the site, and gone afterwards."""
+    yield
+    _wait_until_idle()
+
+
+def _wait_until_idle() -> None:
+    """Let the site finish what closed pages asked for last: emptying tables would deadlock."""
+    busy = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND pid <> pg_backend_pid() AND state <> 'idle'"
+    )
+    quiet = 0
+    while quiet < 2:
+        with connection.cursor() as cursor:
+            cursor.execute(busy)
+            quiet = 0 if cursor.fetchone()[0] else quiet + 1
+        time.sleep(0.02)
 
 
 @pytest.fixture
