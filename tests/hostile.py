@@ -8,14 +8,42 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.utils import timezone
 
-from tasks_app import reactions
+from oasst.accounts.models import User
+from tasks_app import moderation, reactions
+from tasks_app.config import change
 from tasks_app.enums import TaskType, TreeState
+from tasks_app.models import (
+    Draft,
+    Message,
+    MessageTree,
+    ModerationAction,
+    Ranking,
+    Report,
+    Task,
+    TreeTransition,
+)
 from tests import factories
 from tests.sessions import browser_of, cookie_of
 
 CANARY = "xss-canary"
 TAG = f'"\'>]]>--></textarea></title></script><{CANARY} onload="canary()">'
 NAME = f'"><{CANARY} onload=canary()>'
+# Pages with other people's words, with placeholders that `Given.words` fills.
+READ_BY_CONTRIBUTORS = ["/dashboard/", "/tasks/", "/messages/", "/messages/?mine=on&",
+                        "/contributions/", "/account/", "/account/email/", "/account/delete/",
+                        "/accounts/logout/", "/messages/{message}/", "/trees/{tree}/",
+                        "/messages/{message}/report/", "/messages/{message}/labels/"]  # fmt: skip
+WORK = ["/tasks/{writing}/", "/tasks/{review}/", "/tasks/{ranking}/"]
+MODELS = ["message", "messagetree", "report", "task", "contribution", "moderationaction",
+          "configchange"]  # fmt: skip
+READ_BY_STAFF = ["/admin/", "/admin/search/?s=canary&extended=1&",
+                 *(f"/admin/tasks_app/{model}/" for model in MODELS), "{people}/",
+                 "{tasks}/message/{message}/change/", "{tasks}/messagetree/{tree}/change/",
+                 "{tasks}/report/{report}/change/", "{tasks}/task/{writing}/change/",
+                 "{people}/{alice}/change/", "{tasks}/message/{message}/act/delete/",
+                 "{tasks}/message/{message}/act/edit/", "{people}/{alice}/act/notes/",
+                 "{people}/{alice}/act/ban/"]  # fmt: skip
+
 URL_ATTRIBUTES = {"href", "src", "action", "formaction", "data", "xlink:href", "srcset"}
 
 
@@ -108,3 +136,23 @@ def arrange() -> Given:
         "autocomplete": "app_label=tasks_app&model_name=message&field_name=user",
     }
     return Given({name: cookie_of(user) for name, user in people.items()}, words)
+
+
+def poison(given: Given, text: str = TAG) -> Given:
+    """Make every text markup that anybody can have stored."""
+    alice, now = User.objects.get(email="alice@example.org"), timezone.now()
+    User.objects.update(display_name=NAME, notes=TAG)
+    User.objects.filter(pk=alice.pk).update(email=f'"{TAG}"@example.org')
+    Message.objects.update(
+        text=text, provenance=TAG, imported_author=TAG, model_name=TAG, detected_lang=CANARY[:8]
+    )
+    moderation.edit_message(given.words["message"], f"{text} 2", actor=alice, reason=TAG, now=now)
+    Report.objects.update(text=text, note=TAG)
+    Ranking.objects.update(reason=TAG)
+    Task.objects.update(skip_reason=TAG)
+    MessageTree.objects.update(origin=TAG)
+    ModerationAction.objects.update(reason=TAG, data={TAG: TAG})
+    TreeTransition.objects.update(reason=TAG)
+    change("goal_tree_size", 9, actor=alice, reason=TAG, now=now)
+    Draft.objects.update(body={"text": text})
+    return given
