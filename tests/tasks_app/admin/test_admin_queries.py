@@ -57,7 +57,7 @@ def count(client: Client, url: str) -> int:
 def urls(grown: Grown) -> list[str]:
     report = Report.objects.filter(message=grown[1]).first()
     rows = (grown[1], grown.root, grown.tree, report, grown.root.user)
-    pages = [page_of(row) for row in (*rows, Task.objects.first())]
+    pages = [page_of(row) for row in (*rows, Task.objects.get(tree=grown.tree))]
     lists = ["/admin/", "/admin/tasks_app/configchange/", *(list_of(model) for model in LISTS)]
     return [*lists, *pages, act_on(grown[1], "delete"), act_on(report, "decide")]
 
