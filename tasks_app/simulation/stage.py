@@ -29,7 +29,9 @@ MAX_OPEN = 30  # trees on the way at a time
 P_PROMPT = 0.2  # that an honest person thinks of a new prompt first
 P_TROLL_PROMPT = 0.05
 P_TROLL_SKIPS = 0.5
-MAX_LEAPS = 200  # of time without anybody submitting anything, before scripts are given up
+# Leaps of time without anybody submitting anything, before scripts are given up.
+MAX_LEAPS = 200
+MAX_LEAPS_AMONG_TROLLS = 40  # whose accepted spam takes the places of what is in the file
 
 _OPEN = frozenset(state for state in S if not state.is_terminal) | {S.PROMPT_LOTTERY_WAITING}
 _FINISHED = frozenset({S.RANKING, S.READY_FOR_EXPORT})
@@ -76,6 +78,8 @@ class Stage:
         self._waiting: dict[UUID, Waiting] = {}
         self._skips: Counter[UUID] = Counter()
         self._leaps = 0
+        self._has_trolls = crowd.honest < len(crowd.people)
+        self._patience = MAX_LEAPS_AMONG_TROLLS if self._has_trolls else MAX_LEAPS
         self._spam: set[UUID] = set()
         self._improvised: set[UUID] = set()  # trees that cannot follow their script any more
 
@@ -88,7 +92,7 @@ class Stage:
         """Take turns until nobody finds anything to do."""
         people = self.crowd.people
         idle = 0
-        while not self._is_over() and (self._leaps <= MAX_LEAPS or self._give_up_scripts()):
+        while not self._is_over() and (self._leaps <= self._patience or self._give_up_scripts()):
             if self.turn(self._rng.choice(people)):
                 idle = 0
                 continue
@@ -131,11 +135,11 @@ class Stage:
     # Prompts
 
     def _prompt(self, person: Person) -> bool:
-        if person.is_troll:
-            return self._prompt_spam(person)
         script = next((script for script in self.scripts if script.tree_id is None), None)
         if script is None or sum(state in _OPEN for state in self._states.values()) >= MAX_OPEN:
             return False
+        if person.is_troll:
+            return self._prompt_spam(person)
         message = self._submit_prompt(person, script.lang, script.root.node.text, script.limits())
         if message is None:
             return False
@@ -187,14 +191,14 @@ class Stage:
     def _write_or_skip(self, person: Person, task: Task, line: Line | None) -> bool:
         """Write what the script has here, or give the task back if that will never be."""
         script = self._script_of[line] if line else None
-        if task.tree_id in self._improvised:
-            self._write(person, task, f"Improvised: {self._rng.getrandbits(64):016x}")
-            return True
         reply = script.next_below(line) if script and line else None
         if reply:
             message = self._write(person, task, reply.node.text)
             if message:
                 self._stand_in(reply, message)
+            return True
+        if task.tree_id in self._improvised:
+            self._write(person, task, f"Improvised: {self._rng.getrandbits(64):016x}")
             return True
         if self._is_in_the_way(task, script, line):
             self._skip(person, task)
@@ -238,8 +242,7 @@ class Stage:
 
     def _may_skip(self, task: Task) -> bool:
         """With trolls about, not everybody may: a message could need somebody later."""
-        no_trolls = self.crowd.honest == len(self.crowd.people)
-        return no_trolls or self._skips[task.message_id] < self.crowd.honest // 3
+        return not self._has_trolls or self._skips[task.message_id] < self.crowd.honest // 3
 
     def _junk(self) -> str:
         return f"Cheap watches, only today! {self._rng.getrandbits(64):016x}"
