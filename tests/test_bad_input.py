@@ -174,11 +174,11 @@ def given(db: None) -> Given:
     return arrange()
 
 
-def fill(given: Given, target: Field, value: str) -> HttpResponse:
+def fill(given: Given, target: Field, value: str, **options: Any) -> HttpResponse:
     """The answer to one field filled in."""
     path, name, rest = (part.format(**given.words) for part in target[1:])
     data = dict(parse_qsl("" if rest == "-" else rest)) | {name.rstrip("*"): value}
-    return given.send(target.who, path, data)
+    return given.send(target.who, path, data, **options)
 
 
 @pytest.mark.slow
@@ -190,6 +190,17 @@ def test_no_text_in_any_field_breaks_a_page(
         for name, text in target.texts.items() if target.who == who else ():
             with subtests.test(f"{name} as {target}"):
                 check(fill(given, target, text))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("headers", [{"hx-request": "true"}, {"accept": "application/json"}])
+def test_no_text_breaks_what_scripts_get(
+    given: Given, headers: dict[str, str], subtests: pytest.Subtests
+) -> None:
+    for target, name in product(fields(), ("tag", "NUL", "line end", "stacked accents")):
+        if target.who == "alice":
+            with subtests.test(f"{name} as {target}"):
+                check(fill(given, target, TEXTS[name], headers=headers))
 
 
 # Bodies that are no forms
@@ -220,6 +231,7 @@ BODIES = {
 }
 
 
+@pytest.mark.slow
 def test_no_body_breaks_a_form(given: Given, subtests: pytest.Subtests) -> None:
     forms = {(target.who, target.path) for target in fields() if not target.path.endswith("?")}
     for (who, path), (name, (body, content_type)) in product(sorted(forms), BODIES.items()):
