@@ -1,6 +1,7 @@
 """What the project needs of PostgreSQL beyond the ORM: one moment, and databases to throw away."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,11 +30,13 @@ def one_moment() -> Iterator[None]:
 def scratch(purpose: str) -> Iterator[None]:
     """Run the block on a new, migrated, empty database, dropped at the end, whatever happens.
 
-    The current one is left alone. For this process and thread only; not inside a transaction.
+    The current one is left alone. For the main thread of this process
+    only; not inside a transaction.
     """
     settings = connection.settings_dict
     before, test_name = settings["NAME"], settings["TEST"]["NAME"]
     settings["TEST"]["NAME"] = f"scratch_{purpose}_{os.getpid()}"
+    on_term = signal.signal(signal.SIGTERM, _leave)
     try:
         connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
         # It is gone after a crash anyway.
@@ -44,3 +47,9 @@ def scratch(purpose: str) -> Iterator[None]:
         if settings["NAME"] != before:
             connection.creation.destroy_test_db(before, verbosity=0)
         settings["TEST"]["NAME"] = test_name
+        signal.signal(signal.SIGTERM, on_term)
+
+
+def _leave(signum: int, _frame: object) -> None:
+    """End as after Ctrl-C, so that nothing is left behind."""
+    raise SystemExit(128 + signum)

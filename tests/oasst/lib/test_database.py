@@ -1,5 +1,8 @@
 """A view of one moment, and databases to throw away."""
 
+import os
+import signal
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -44,21 +47,33 @@ def test_one_moment_inside_a_transaction_sees_what_that_wrote() -> None:
         assert Group.objects.filter(name="own").exists()
 
 
-def crash_in_scratch(seen: list[str]) -> None:
+def fail() -> None:
+    raise RuntimeError("in the middle")
+
+
+def be_terminated() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    signal.sigtimedwait([signal.SIGUSR1], 5)  # never comes; the other one ends the wait
+
+
+def end_in_scratch(seen: list[str], end: Callable[[], None]) -> None:
     with database.scratch("test"):
         seen.append(connection.settings_dict["NAME"])
         assert not Group.objects.filter(name="outside").exists()
-        raise RuntimeError("in the middle")
+        end()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_scratch_database_is_new_and_dropped_even_after_an_error() -> None:
+@pytest.mark.parametrize(("end", "error"), [(fail, RuntimeError), (be_terminated, SystemExit)])
+def test_scratch_database_is_new_and_dropped_however_it_ends(
+    end: Callable[[], None], error: type[BaseException]
+) -> None:
     Group.objects.create(name="outside")
     name = connection.settings_dict["NAME"]
     seen: list[str] = []
 
-    with pytest.raises(RuntimeError, match="in the middle"):
-        crash_in_scratch(seen)
+    with pytest.raises(error):
+        end_in_scratch(seen, end)
 
     assert seen[0].startswith("scratch_test_")
     assert connection.settings_dict["NAME"] == name
