@@ -17,8 +17,8 @@ def main() -> None:
 
     from oasst.lib import services
 
+    django.setup()  # before the services: the settings say where theirs are
     services.ensure()
-    django.setup()
     from tests.benchmarks import tasks
 
     figures = tasks.measure(options.messages, options.clients, options.seconds, say=_say)
