@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "oasst.lib",
     "oasst.accounts",
     "tasks_app",
+    "chat_app",
 ]
 
 MIDDLEWARE = [

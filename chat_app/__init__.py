@@ -1,0 +1,1 @@
+"""Chat: conversations with a served model, replies that survive crashes, feedback as data."""

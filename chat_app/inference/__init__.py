@@ -1,0 +1,1 @@
+"""Engines that turn a conversation into a stream of text. Knows no Django and no database."""
