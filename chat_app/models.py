@@ -7,8 +7,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import Q
+from django.db.models.functions import Now, Substr
 from django.utils.translation import gettext_lazy as _
 
 from chat_app.enums import (
@@ -184,9 +184,7 @@ class ChatMessage(models.Model):
     text = models.TextField(_("text"), blank=True)
     search_vector = models.GeneratedField(
         # Of very long texts the beginning is enough: a vector holds one megabyte at most.
-        expression=SearchVector(
-            models.Func(F("text"), 1, 100_000, function="substr"), config="simple"
-        ),
+        expression=SearchVector(Substr("text", 1, 100_000), config="simple"),
         output_field=SearchVectorField(),
         db_persist=True,
     )
