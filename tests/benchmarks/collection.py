@@ -103,6 +103,7 @@ def _with_ranks(nodes: list[list], state: TreeState) -> list[list]:
 def build(messages: int) -> None:
     """People, about `messages` messages, and all that was done to them."""
     with sql.unchecked():
+        sql.run("SELECT setseed(0.42)")  # the same database every time
         _people()
         shapes = _shapes()
         big = (Message, MessageTree, Task, TextLabels, Contribution, Ranking, TreeTransition)

@@ -19,14 +19,14 @@ from oasst.lib.errors import DomainError
 from tasks_app import interactions, languages, selection
 from tasks_app.enums import RANDOM
 from tasks_app.errors import NoTaskAvailable
-from tasks_app.models import Offer, Task
+from tasks_app.models import Offer, Task, TreeTransition
 from tests.benchmarks import collection
 
 logger = logging.getLogger(__name__)
 
 WARM_UP_CYCLES = 5
 AVAILABILITY_CALLS = 300
-# Of a cycle that moves no tree on; moving one takes some more.
+# Of a cycle that moves no tree on. The one that ends a tree also scores it and writes it down.
 MOST_QUERIES = 20
 # At about this speed, half of the work that there is lasts for one round.
 CYCLES_PER_S = 200
@@ -39,6 +39,7 @@ class Figures:
     handouts: list[float] = field(default_factory=list)
     submits: list[float] = field(default_factory=list)
     queries: list[int] = field(default_factory=list)
+    moving: list[int] = field(default_factory=list)
     empty: int = 0
     errors: int = 0
     elapsed: float = 0.0
@@ -48,6 +49,7 @@ class Figures:
         self.handouts += other.handouts
         self.submits += other.submits
         self.queries += other.queries
+        self.moving += other.moving
         self.empty += other.empty
         self.errors += other.errors
 
@@ -62,9 +64,10 @@ class Figures:
             "errors": self.errors,
             "cycles": len(self.submits),
             "no_task": self.empty,
-            "queries_mean": round(statistics.fmean(self.queries), 1),
+            "queries_mean": round(statistics.fmean(self.queries + self.moving), 1),
             "queries_p95": percentile(self.queries, 0.95),
             "queries_max": max(self.queries),
+            "queries_moving_a_tree_max": max(self.moving, default=0),
         }
 
 
@@ -82,7 +85,7 @@ def measure(
         for count in clients:
             report = _measure_clients(count, messages, seconds).report()
             # Where many compete for little work, who comes too late draws again.
-            assert count > 1 or report["queries_p95"] <= MOST_QUERIES, report
+            assert count > 1 or report["queries_max"] <= MOST_QUERIES, report
             reports[str(count)] = report
             say(f"{count} clients:", report)
         connection.close()
@@ -165,14 +168,16 @@ def _client(part: int, parts: int, span_s: float, barrier: Any, results: Any) ->
 
 
 class QueryCounter:
-    """Counts what goes to the database."""
+    """Counts what goes to the database, and sees whether a tree went to another state."""
 
     def __init__(self) -> None:
         self.queries = 0
+        self.is_moving = False
 
-    def __call__(self, execute: Callable[..., Any], *args: Any) -> Any:
+    def __call__(self, execute: Callable[..., Any], sql: str, *args: Any) -> Any:
         self.queries += 1
-        return execute(*args)
+        self.is_moving |= TreeTransition._meta.db_table in sql
+        return execute(sql, *args)
 
 
 def _cycle(user: User, rng: random.Random, figures: Figures) -> None:
@@ -193,7 +198,7 @@ def _cycle(user: User, rng: random.Random, figures: Figures) -> None:
     else:
         figures.handouts.append(handed_out - started)
         figures.submits.append(done - handed_out)
-        figures.queries.append(counter.queries)
+        (figures.moving if counter.is_moving else figures.queries).append(counter.queries)
 
 
 def _answer(task: Task, user: User, rng: random.Random) -> None:
