@@ -84,6 +84,10 @@ accounts:email_link           unknown  GET  404   404   404   404   404   404
 accounts:email_link           unknown  POST 404   404   404   404   404   404
 accounts:end_sessions         -        GET  login 405   405   405   405   405
 accounts:end_sessions         -        POST login login login login login login
+accounts:tokens               -        GET  login 200   200   200   200   200
+accounts:tokens               -        POST login 400   400   400   400   400
+accounts:revoke_token         token    GET  login 405   405   405   405   405
+accounts:revoke_token         token    POST login go    go    go    go    go    accounts:tokens
 accounts:link                 unknown  GET  404   404   404   404   404   404
 accounts:link                 unknown  POST 404   404   404   404   404   404
 accounts:sent                 -        GET  login login login login login login
@@ -318,6 +322,7 @@ def _pages(grown: factories.Grown, tasks: list[Task]) -> dict[str, dict[str, Any
         "removed": {"message_id": removed.pk},
         "tree": {"tree_id": grown.tree.pk},
         "unknown": {"token": "unknown"},
+        "token": {"token_id": tasks[0].pk},
         "mail": {"mail_id": "unknown"},
     }
 

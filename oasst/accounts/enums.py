@@ -15,3 +15,11 @@ class CodePurpose(TextChoices):
 
     SIGN_IN = "sign_in", _("Sign in")
     CHANGE_EMAIL = "change_email", _("Change the e-mail address")
+
+
+class Scope(TextChoices):
+    """What an API token may do in its owner's name."""
+
+    READ_CHATS = "chats:read", _("Read my chats")
+    WRITE_CHATS = "chats:write", _("Start, change and delete my chats")
+    COMPLETIONS = "completions", _("Ask models for answers (OpenAI-compatible)")

@@ -1,5 +1,6 @@
 """Everything people send to the account pages passes one of these."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -8,7 +9,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from oasst.accounts import names
-from oasst.accounts.models import User
+from oasst.accounts.enums import Scope
+from oasst.accounts.models import TOKEN_NAME_MAX_LENGTH, User
 from oasst.lib.languages import LANGUAGES
 
 MOST_LANGUAGES = 10
@@ -127,6 +129,39 @@ class EmailChangeForm(forms.Form):
         if email == self.user.email:
             raise ValidationError(_("This is your address already."))
         return email
+
+
+class TokenForm(forms.Form):
+    """A new API token: what it is for, what it may do, how long."""
+
+    name = forms.CharField(
+        label=_("What it is for"),
+        max_length=TOKEN_NAME_MAX_LENGTH,
+        help_text=_("So that you know it again, for example: script on my laptop."),
+        widget=forms.TextInput({"autocomplete": "off"}),
+    )
+    scopes = forms.MultipleChoiceField(
+        label=_("What it may do in your name"),
+        choices=Scope.choices,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("Please choose at least one right.")},
+    )
+    days = forms.TypedChoiceField(
+        label=_("Valid for"),
+        choices=[
+            (30, _("30 days")),
+            (90, _("90 days")),
+            (365, _("one year")),
+            (0, _("until I revoke it")),
+        ],
+        coerce=int,
+        initial=90,
+    )
+
+    def expires_at(self, now: datetime) -> datetime | None:
+        """When the token ends; None for never. The form is valid."""
+        days = self.cleaned_data["days"]
+        return now + timedelta(days=days) if days else None
 
 
 class DeleteForm(forms.Form):

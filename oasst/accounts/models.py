@@ -1,4 +1,5 @@
-"""The account of one person, the mails that prove an address, and the counters against abuse.
+"""The account of one person, its API tokens, the mails that prove an address, and the counters
+against abuse.
 
 `User` is the only user table of the project.
 """
@@ -21,10 +22,11 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from oasst.accounts.enums import CodePurpose, Theme
+from oasst.accounts.enums import CodePurpose, Scope, Theme
 from oasst.accounts.roles import ADMINS, MODERATORS
 
 DISPLAY_NAME_MAX_LENGTH = 40
+TOKEN_NAME_MAX_LENGTH = 60
 
 
 class UserManager(BaseUserManager["User"]):
@@ -200,6 +202,47 @@ class EmailCode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purpose} {self.pk}"
+
+
+class ApiToken(models.Model):
+    """A key for programs of one person; revoking it deletes the row. See tokens.py.
+
+    Only a hash is kept; `hint`, the beginning of the key, lets people tell theirs apart.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(_("name"), max_length=TOKEN_NAME_MAX_LENGTH)
+    hint = models.CharField(_("begins with"), max_length=12)
+    token_hash = models.CharField(max_length=64, unique=True)
+    scopes = ArrayField(
+        models.CharField(max_length=32, choices=Scope.choices), verbose_name=_("may")
+    )
+    created_at = models.DateTimeField(_("created"))
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+        ordering = ["-created_at", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(scopes__len__gt=0) & Q(scopes__contained_by=Scope.values),
+                name="accounts_apitoken_scopes_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.hint}…)"
+
+    @property
+    def scope_names(self) -> list[str]:
+        """The scopes in words."""
+        return [str(Scope(scope).label) for scope in self.scopes]
+
+    def has_expired(self, now: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
 
 
 class RateBucket(models.Model):

@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from oasst.accounts import magic_link
-from oasst.accounts.models import EmailCode, User
+from oasst.accounts.models import ApiToken, EmailCode, User
 from oasst.lib.errors import DomainError
 
 logger = logging.getLogger(__name__)
@@ -125,6 +125,7 @@ def anonymise(user: User, *, now: datetime) -> None:
     EmailAddress.objects.filter(user=user).delete()
     SocialAccount.objects.filter(user=user).delete()
     Authenticator.objects.filter(user=user).delete()
+    ApiToken.objects.filter(user=user).delete()
     user.groups.clear()
     user.user_permissions.clear()
     user.email = f"{user.pk}@deleted.invalid"

@@ -7,7 +7,7 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
 
-from oasst.accounts import people
+from oasst.accounts import people, tokens
 from oasst.accounts.models import User
 
 ACCOUNT_FIELDS = (
@@ -40,6 +40,10 @@ def collect(user: User) -> dict[str, Iterable[dict[str, Any]]]:
         "connected_accounts": social.values(
             "provider", "uid", "date_joined", "last_login", "extra_data"
         ).iterator(),
+        # What a token is for and when it was used; the key itself, nobody has.
+        "api_tokens": tokens.of(user)
+        .values("id", "name", "hint", "scopes", "created_at", "expires_at", "last_used_at")
+        .iterator(),
     }
 
 

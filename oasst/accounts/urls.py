@@ -8,7 +8,7 @@ from allauth.urls import build_provider_urlpatterns
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView, TemplateView
 
-from oasst.accounts.views import account, mailbox, signing_in
+from oasst.accounts.views import account, api_tokens, mailbox, signing_in
 
 own_pages = [
     path("accounts/login/sent/", signing_in.sent, name="sent"),
@@ -22,6 +22,8 @@ own_pages = [
     path("account/email/code/", account.email_code, name="email_code"),
     path("account/email/link/<str:token>/", account.email_link, name="email_link"),
     path("account/sessions/end/", account.end_sessions, name="end_sessions"),
+    path("account/tokens/", api_tokens.api_tokens, name="tokens"),
+    path("account/tokens/<uuid:token_id>/revoke/", api_tokens.revoke, name="revoke_token"),
     path("dev/mailbox/", mailbox.mails, name="mailbox"),
     path("dev/mailbox/<str:mail_id>/", mailbox.mail, name="mailbox_mail"),
 ]

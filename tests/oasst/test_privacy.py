@@ -21,6 +21,7 @@ from tests.factories import CHANCE, NOW, grow
 
 # Columns that point to a person, and where the download shows their rows.
 SHOWN = {
+    "accounts.ApiToken.user": "account.api_tokens",
     "account.EmailAddress.user": "account.email_addresses",
     "socialaccount.SocialAccount.user": "account.connected_accounts",
     "tasks_app.Message.user": "contributions.messages",

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from oasst.accounts import limits, magic_link, pending, people
+from oasst.accounts import limits, magic_link, pending, people, tokens
 from oasst.accounts.enums import CodePurpose
 from oasst.accounts.forms import CodeForm, EmailChangeForm, ProfileForm, WelcomeForm
 from oasst.accounts.models import EmailCode, User
@@ -60,7 +60,8 @@ def account(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("Your settings are saved."))
         return redirect("accounts:account")
     status = 400 if form.errors else 200
-    return render(request, "accounts/account.html", {"form": form}, status=status)
+    context = {"form": form, "tokens": tokens.of(person), "now": timezone.now()}
+    return render(request, "accounts/account.html", context, status=status)
 
 
 @never_cache
