@@ -1,43 +1,16 @@
-"""What the forms share: text that can be stored, labels as fields, and drafts of a form."""
+"""What the forms share: labels as fields, and drafts of a form."""
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
-from django.core.validators import ProhibitNullCharactersValidator
 from django.utils.translation import gettext_lazy as _
 
-from tasks_app.errors import TextInvalid
+from oasst.lib.fields import UNSTORABLE
 from tasks_app.labels import LABELS, Label, Widget
 
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # More than this of one field is not kept as a draft; the page keeps it, and so does the browser.
 MAX_DRAFT_CHARACTERS = 100_000
-
-
-def check_storable(text: str) -> None:
-    """Refuse characters that PostgreSQL cannot hold, in words that say what to do."""
-    if UNSTORABLE.search(text):
-        raise ValidationError(TextInvalid.default_message, code=TextInvalid.code)
-
-
-class PlainText(forms.CharField):
-    """Text of a person."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.validators = [
-            validator
-            for validator in self.validators
-            if not isinstance(validator, ProhibitNullCharactersValidator)
-        ]
-        self.validators.insert(0, check_storable)
-
-    def to_python(self, value: Any) -> str:
-        """Browsers send line ends as two characters; one is meant, and one is counted."""
-        return super().to_python(value).replace("\r\n", "\n")
 
 
 class Draftable(forms.Form):

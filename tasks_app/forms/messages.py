@@ -6,10 +6,11 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from oasst.lib.fields import PlainText
 from oasst.lib.languages import LANGUAGES
 from tasks_app.browsing import Cursor, Filter
 from tasks_app.enums import ContributionKind, Emoji, Role
-from tasks_app.forms.fields import LabelFields, PlainText
+from tasks_app.forms.fields import LabelFields
 from tasks_app.labels import LABELS, REPORT_LABELS, free_form
 from tasks_app.models import Message
 

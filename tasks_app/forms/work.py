@@ -8,9 +8,10 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from oasst.lib.fields import PlainText
 from oasst.lib.languages import LANGUAGES
 from tasks_app.errors import InvalidRanking
-from tasks_app.forms.fields import Draftable, LabelFields, PlainText
+from tasks_app.forms.fields import Draftable, LabelFields
 from tasks_app.labels import Widget, form_for
 from tasks_app.models import Message, Task
 

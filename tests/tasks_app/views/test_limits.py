@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 
 from oasst.accounts.models import User
+from oasst.lib import edges
 from tasks_app.models import Report
-from tasks_app.views import edges
 from tasks_app.views import messages as message_views
 from tests.factories import grow
 
