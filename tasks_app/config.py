@@ -172,7 +172,7 @@ class TreeConfig:
 
     @classmethod
     def current(cls, *, lock: int | None = None) -> Self:
-        """What holds now. One query, which can take a lock as well; see `selection.lock_user`."""
+        """What holds now. One query, which can take a lock as well; see `turns.lock_user`."""
         values = {**ConfigChange.objects.overrides(lock), **_simulated.get()}
         return dataclasses.replace(cls.defaults(), **values)
 

@@ -15,17 +15,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import IntegrityError, transaction
 
-from tasks_app import facts as tree_facts
 from tasks_app import (
     journal,
     labels,
     languages,
     moderation,
-    offers,
     prompt_rankings,
     reactions,
     scoring,
     trees,
+    turns,
 )
 from tasks_app.config import TreeConfig
 from tasks_app.enums import ContributionKind, LabelKind, Role, SkipMark, TaskType, TreeState
@@ -39,7 +38,6 @@ from tasks_app.errors import (
     SelfReview,
     SlotTaken,
     TaskExpired,
-    TaskNotFound,
     TaskSkipped,
     TextEmpty,
     TextInvalid,
@@ -48,7 +46,7 @@ from tasks_app.errors import (
 )
 from tasks_app.models import Draft, Message, MessageTree, Ranking, Task, TextLabels
 from tasks_app.reviewing import record_verdict
-from tasks_app.selection import lock_user, require_contributor, reservation
+from tasks_app.selection import reservation
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
@@ -98,14 +96,14 @@ def _submit_reply(
     provenance: str,
     now: datetime,
 ) -> Message:
-    config, task, tree = _begin(task_id, user, now)
+    config, task, tree = turns.begin(task_id, user, now)
     if not task.type.is_writing:
         raise WrongTaskKind
     text = text.strip()
     submission = _digest({"text": text})
     if task.done_at:
         return _same_or_raise(task, submission, task.result)
-    _check_open(task, now)
+    turns.require_open(task, now)
     _check_text(user, text, config, now)
     lang = lang or task.lang
     tree = tree or _new_tree(task, lang, config, now)
@@ -139,13 +137,13 @@ def submit_labels(
 def _submit_labels(
     task_id: uuid.UUID, user: "User", values: dict[str, float], now: datetime
 ) -> TextLabels:
-    config, task, tree = _begin(task_id, user, now)
+    config, task, tree = turns.begin(task_id, user, now)
     if not task.type.is_labeling:
         raise WrongTaskKind
     submission = _digest({name: _number(value) for name, value in values.items()})
     if task.done_at:
         return _same_or_raise(task, submission, getattr(task, "label_set", None))
-    _check_open(task, now)
+    turns.require_open(task, now)
     form = labels.form_for(task.kind, task.form_mode)
     values = labels.validate(values, valid=form.valid, mandatory=form.mandatory)
     message, tree = _votable(task, tree)
@@ -196,13 +194,13 @@ def _submit_ranking(
     reason: str,
     now: datetime,
 ) -> Ranking:
-    config, task, tree = _begin(task_id, user, now)
+    config, task, tree = turns.begin(task_id, user, now)
     if not task.type.is_ranking:
         raise WrongTaskKind
     submission = _digest({"groups": groups, "not_rankable": not_rankable, "reason": reason})
     if task.done_at:
         return _same_or_raise(task, submission, getattr(task, "ranking", None))
-    _check_open(task, now)
+    turns.require_open(task, now)
     _check_ranking(task, groups, not_rankable)
     parent = None if task.type.needs_no_slot else _votable(task, tree)[0]
     _check_ranker(task, user)
@@ -228,7 +226,7 @@ def _submit_ranking(
 @transaction.atomic
 def skip(task_id: uuid.UUID, user: "User", *, now: datetime, reason: str = "") -> Task:
     """Give a task back. Its item is not offered to this person again. Skipping twice is fine."""
-    config, task, tree = _begin(task_id, user, now)
+    config, task, tree = turns.begin(task_id, user, now)
     if task.done_at:
         raise AlreadySubmitted
     if task.skipped_at:
@@ -251,11 +249,11 @@ def extend(task_id: uuid.UUID, user: "User", *, now: datetime) -> datetime:
     Raises SlotTaken if the reservation ended and somebody else got the place of a reply; reviews
     and rankings are welcome without one. Raises AlreadySubmitted, TaskSkipped, TaskExpired.
     """
-    config, task, tree = _begin(task_id, user, now)
+    config, task, tree = turns.begin(task_id, user, now)
     if task.done_at:
         raise AlreadySubmitted
-    _check_open(task, now)
-    regained = tree is not None and not task.holds_slot and _is_free(task, tree, config)
+    turns.require_open(task, now)
+    regained = tree is not None and not task.holds_slot and turns.is_free(task, tree, config)
     if task.type.is_reply and not (task.holds_slot or regained):
         raise SlotTaken
     task.reserved_until = min(now + reservation(task.type, config), task.expires_at)
@@ -271,7 +269,7 @@ def save_draft(
 ) -> Draft:
     """Keep what somebody has entered so far; `body` is the form's content."""
     with transaction.atomic():
-        _config, task, _tree = _begin(task_id, user, now, lock_tree=False)
+        _config, task, _tree = turns.begin(task_id, user, now, lock_tree=False)
         if task.done_at:
             raise AlreadySubmitted
         return _put_draft(task, body, "", now)
@@ -300,30 +298,6 @@ def delete_expired(*, now: datetime) -> int:
     release_expired(now=now, limit=10_000)
     expired = Task.objects.expired(now - KEEP_EXPIRED).filter(draft=None, holds_slot=False)
     return expired.delete()[0]
-
-
-def _begin(
-    task_id: uuid.UUID, user: "User", now: datetime, *, lock_tree: bool = True
-) -> tuple[TreeConfig, Task, MessageTree | None]:
-    """Lock the person and the tree, then read the task as it is now. Raises TaskNotFound."""
-    require_contributor(user, now)
-    config = lock_user(user)
-    tree = None
-    if lock_tree:
-        tree = MessageTree.objects.locked().filter(tasks=task_id, tasks__user=user).first()
-    tasks = Task.objects.select_related("message__imported_labels", "draft")
-    tasks = tasks.defer("message__search_vector")
-    task = tasks.filter(pk=task_id, user=user).first()
-    if task is None:
-        raise TaskNotFound
-    return config, task, tree
-
-
-def _check_open(task: Task, now: datetime) -> None:
-    if task.skipped_at:
-        raise TaskSkipped
-    if task.is_expired(now):
-        raise TaskExpired
 
 
 def _digest(body: Any) -> dict[str, str]:
@@ -394,15 +368,8 @@ def _claim_place(task: Task, tree: MessageTree, user: "User", config: TreeConfig
     own = Message.objects.filter(parent=task.message, user=user, deleted=False)
     if own.exists():
         raise DuplicateReply
-    if not task.holds_slot and not _is_free(task, tree, config):
+    if not task.holds_slot and not turns.is_free(task, tree, config):
         raise SlotTaken
-
-
-def _is_free(task: Task, tree: MessageTree, config: TreeConfig) -> bool:
-    """True if the task's message invites this kind of work and has a slot left."""
-    planned = offers.plan(tree_facts.load(tree), config).offers
-    offer = planned.get(task.message_id) if task.message_id else None
-    return offer is not None and offer.kind == task.kind
 
 
 def _store_message(
@@ -483,7 +450,7 @@ def _keep(
 ) -> None:
     """Store a draft after the submit was rolled back."""
     with transaction.atomic():
-        lock_user(user)  # else another submit of the same task could end it meanwhile
+        turns.lock_user(user)  # else another submit of the same task could end it meanwhile
         task = Task.objects.filter(pk=task_id, user=user, done_at=None).first()
         if task:
             _put_draft(task, body, because, now)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from oasst.accounts import people, roles
 from oasst.lib.errors import DomainError
 from tasks_app import facts as tree_facts
-from tasks_app import trees
+from tasks_app import trees, turns
 from tasks_app.config import TreeConfig
 from tasks_app.enums import Emoji, ReportState, SkipMark, TreeState
 from tasks_app.enums import ModerationKind as Kind
@@ -282,7 +282,13 @@ def mute_user(
 
 
 def free_reservations(user: Any, *, now: datetime) -> None:
-    """Give back every slot that a person holds."""
+    """Give back every slot that a person holds.
+
+    Whoever may take no more tasks holds none afterwards: a hand-out or submit of theirs that is
+    under way comes to its end first, and any later one is refused.
+    """
+    with transaction.atomic():
+        turns.lock_user(user)
     held = Task.objects.filter(user=user, holds_slot=True).exclude(tree=None)
     for tree_id in set(held.values_list("tree", flat=True)):
         with transaction.atomic():

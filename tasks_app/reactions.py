@@ -9,12 +9,11 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from oasst.lib.errors import DomainError
-from tasks_app import journal, labels, moderation, trees
+from tasks_app import journal, labels, moderation, trees, turns
 from tasks_app.config import TreeConfig
 from tasks_app.enums import ContributionKind, Emoji, LabelKind, ReportState, SkipMark
 from tasks_app.errors import MessageNotFound
 from tasks_app.models import Message, MessageTree, Reaction, Report, TextLabels
-from tasks_app.selection import require_contributor
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
@@ -115,9 +114,12 @@ def add_mark(message: Message, user: "User", mark: SkipMark, *, now: datetime) -
 
 
 def lock_message(message_id: uuid.UUID, user: "User", now: datetime) -> tuple[Message, MessageTree]:
-    """The message, with its tree locked. Raises MessageNotFound, also for deleted ones."""
-    require_contributor(user, now)
+    """The message, with its tree locked. Raises NotAllowed, and MessageNotFound
+    also for deleted ones.
+    """
+    turns.require_contributor(user, now)
     tree = MessageTree.objects.locked().filter(messages=message_id).first()
+    turns.require_contributor_still(user, now)
     message = Message.objects.filter(pk=message_id, deleted=False).first()
     if tree is None or message is None:
         raise MessageNotFound

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from tasks_app import eligibility, lottery, offers, prompt_rankings
+from tasks_app import eligibility, lottery, offers, prompt_rankings, turns
 from tasks_app.config import TreeConfig
 from tasks_app.enums import RANDOM, FormMode, TaskType
-from tasks_app.errors import NotAllowed, NoTaskAvailable, TooManyPendingTasks
+from tasks_app.errors import NoTaskAvailable, TooManyPendingTasks
 from tasks_app.models import Message, MessageTree, Offer, Task
 
 if TYPE_CHECKING:
@@ -90,8 +90,9 @@ def _next_task(
     now: datetime,
     rng: random.Random,
 ) -> Task:
-    require_contributor(user, now)
-    config = lock_user(user)
+    turns.require_contributor(user, now)
+    config = turns.lock_user(user)
+    turns.require_contributor_still(user, now)
     langs = list(langs or user.contribution_languages)
     own = list(Task.objects.open_of(user, now))
     wanted = [task for task in own if message_id in (None, task.message_id)]
@@ -105,20 +106,6 @@ def _next_task(
         if task:
             return task
     raise NoTaskAvailable
-
-
-def require_contributor(user: "User", now: datetime) -> None:
-    """Raise NotAllowed for people who are banned, muted or gone."""
-    if not user.may_contribute(now):
-        raise NotAllowed
-
-
-def lock_user(user: "User") -> TreeConfig:
-    """Let one hand-out or submit run per person at a time, until the transaction ends.
-
-    Gives the configuration for it, which the same query reads.
-    """
-    return TreeConfig.current(lock=user.pk.int >> 65)
 
 
 def _resumable(own: Iterable[Task], kind: str, langs: Sequence[str], now: datetime) -> Task | None:
