@@ -18,6 +18,21 @@ class TextEmpty(DomainError):
     default_message = _("There is nothing to send yet. Write a message first.")
 
 
+class TextInvalid(DomainError):
+    """Null characters or half characters, which no database stores."""
+
+    code = "text_invalid"
+    default_message = _("This text holds characters that cannot be stored. Remove them.")
+
+
+class KeyReused(DomainError):
+    """The same key came with another text."""
+
+    code = "key_reused"
+    status = 409
+    default_message = _("This was sent already, with another text. Reload the page to see it.")
+
+
 class TextTooLong(DomainError):
     code = "text_too_long"
     status = 413
@@ -62,6 +77,21 @@ class ChatTooLong(DomainError):
     code = "chat_too_long"
     status = 413
     default_message = _("This conversation has reached its limit. Start a new one.")
+
+
+class NothingToContinue(DomainError):
+    """Only a reply that broke off, was stopped or reached its limit goes on."""
+
+    code = "nothing_to_continue"
+    status = 409
+    default_message = _("This reply is complete. Write a message to go on.")
+
+
+class InvalidVote(DomainError):
+    """A thumb, reason or report that does not exist, or on a message that takes none."""
+
+    code = "invalid_vote"
+    default_message = _("This cannot be stored. Reload the page and try again.")
 
 
 class InvalidSettings(DomainError):

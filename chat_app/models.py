@@ -89,6 +89,21 @@ class Worker(models.Model):
         return self.name
 
 
+class QueueTurn(models.Model):
+    """When a person's reply was last taken from the queue; its row is the lock of taking one."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="+"
+    )
+    served_at = models.DateTimeField(_("last served"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("turn in the queue")
+
+    def __str__(self) -> str:
+        return f"{self.user_id}"
+
+
 class Preset(models.Model):
     """Sampling parameters that a person keeps under a name; built-in ones are in sampling.py."""
 
@@ -207,6 +222,8 @@ class ChatMessage(models.Model):
     # Carries on the interrupted or length-limited reply of which this text is the beginning.
     prefix = models.TextField(_("carried on from"), blank=True)
     attempt = models.PositiveIntegerField(_("attempt"), default=0)
+    # How many workers died over it.
+    losses = models.PositiveSmallIntegerField(_("workers lost"), default=0)
     worker = models.ForeignKey(
         Worker, models.SET_NULL, null=True, blank=True, related_name="replies"
     )

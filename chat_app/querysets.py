@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
+from django.contrib.postgres.search import SearchQuery
 from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Now
 
 from chat_app.enums import MessageState
 
@@ -18,6 +21,17 @@ class ChatQuerySet(models.QuerySet["Chat"]):
         """The conversations that `user` sees: calls of the API are none."""
         return self.filter(user=user, from_api=False)
 
+    def locked(self) -> ChatQuerySet:
+        """Lock the rows until the transaction ends. Foreign keys to them stay insertable."""
+        return self.select_for_update(of=("self",), no_key=True)
+
+    def matching(self, words: str) -> ChatQuerySet:
+        """Conversations with `words` in the title or in any message."""
+        from_messages = apps.get_model("chat_app", "ChatMessage").objects.filter(
+            chat=OuterRef("pk"), search_vector=SearchQuery(words, config="simple")
+        )
+        return self.filter(Q(title__icontains=words) | Exists(from_messages))
+
     def newest_first(self) -> ChatQuerySet:
         return self.order_by("-modified_at", "id")
 
@@ -27,9 +41,9 @@ class ChatMessageQuerySet(models.QuerySet["ChatMessage"]):
         """Replies that no worker has taken, oldest first."""
         return self.filter(state=MessageState.QUEUED).order_by("queued_at", "id")
 
-    def abandoned(self, *, now: datetime) -> ChatMessageQuerySet:
-        """Replies whose worker has not renewed its lease."""
-        return self.filter(state=MessageState.RUNNING, lease_until__lt=now)
+    def abandoned(self) -> ChatMessageQuerySet:
+        """Replies whose worker has not renewed its lease, by the database's clock."""
+        return self.filter(state=MessageState.RUNNING, lease_until__lt=Now())
 
 
 class ServedModelQuerySet(models.QuerySet["ServedModel"]):

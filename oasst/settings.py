@@ -201,6 +201,11 @@ NODE_MODULES = BASE_DIR / "node_modules"
 VENDOR_FOLDERS = {
     "vendor/htmx": "htmx.org/dist",
     "vendor/sortablejs": "sortablejs/modular",
+    "vendor/idiomorph": "idiomorph/dist",
+    "vendor/markdown-it": "markdown-it/dist/browser",
+    "vendor/dompurify": "dompurify/dist",
+    "vendor/highlight": "@highlightjs/cdn-assets/es",
+    "vendor/katex": "katex/dist",
     "vendor/inter": "@fontsource-variable/inter/files",
     "vendor/jetbrains-mono": "@fontsource-variable/jetbrains-mono/files",
 }
@@ -267,6 +272,12 @@ if HTTPS:
 
 CRON_SCHEDULE = "oasst.cron.SCHEDULE_S"
 TREE_CONFIG = env.prefixed("TREE_CONFIG__")
+# Chat. Replies of one person that are written at once, and that may wait besides; all that wait.
+CHAT_RUNNING_PER_USER = env.integer("CHAT_RUNNING_PER_USER", 4, minimum=1)
+CHAT_WAITING_PER_USER = env.integer("CHAT_WAITING_PER_USER", 16, minimum=1)
+CHAT_QUEUE_LIMIT = env.integer("CHAT_QUEUE_LIMIT", 500, minimum=1)
+CHAT_MAX_TEXT_LENGTH = env.integer("CHAT_MAX_TEXT_LENGTH", 20_000, minimum=1)
+CHAT_MAX_MESSAGES = env.integer("CHAT_MAX_MESSAGES", 2000, minimum=2)
 UNFOLD = admin_look.UNFOLD
 
 # Logging and error reports
