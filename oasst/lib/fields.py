@@ -37,4 +37,4 @@ class PlainText(forms.CharField):
 
     def to_python(self, value: Any) -> str:
         """Browsers send line ends as two characters; one is meant, and one is counted."""
-        return super().to_python(value).replace("\r\n", "\n")
+        return (super().to_python(value) or "").replace("\r\n", "\n")

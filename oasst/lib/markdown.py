@@ -18,6 +18,8 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from mdit_py_plugins.texmath import texmath_plugin
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
@@ -27,6 +29,7 @@ from pygments.token import STANDARD_TYPES
 # as it was typed: complete, and at once.
 MAX_MARKDOWN_CHARS = 20_000
 MAX_ADDRESSES = 200
+MAX_FORMULAS = 500
 MAX_HIGHLIGHT_CHARS = 5_000
 MAX_NESTING = 20
 
@@ -61,6 +64,8 @@ def render(text: str) -> SafeString:
     """HTML of `text`, safe to put into a page."""
     text = _OVERRIDES.sub("", _UNSTORABLE.sub("\ufffd", text))
     if len(text) > MAX_MARKDOWN_CHARS or text.count("://") > MAX_ADDRESSES:
+        return _as_typed(text)
+    if text.count("\\(") > MAX_FORMULAS:
         return _as_typed(text)
     env: dict[str, Any] = {}
     tokens = _PARSER.parse(text, env)
@@ -102,6 +107,16 @@ class _Renderer(RendererHTML):
         words = tokens[idx].content or address
         return format_html('<a class="image-link" href="{}">{}</a>', address, words)
 
+    def math_inline(self, tokens: Sequence[Token], idx: int, *_: Any) -> str:
+        """The source of a formula. Scripts of pages that show formulas typeset it."""
+        return format_html('<span class="math">\\({}\\)</span>', tokens[idx].content)
+
+    def math_block(self, tokens: Sequence[Token], idx: int, *_: Any) -> str:
+        return format_html('<div class="math">\\[{}\\]</div>\n', tokens[idx].content)
+
+    def math_inline_double(self, tokens: Sequence[Token], idx: int, *_: Any) -> str:
+        return format_html('<span class="math">\\[{}\\]</span>', tokens[idx].content)
+
     def table_open(self, *_: Any) -> str:
         return '<div class="table-scroll"><table>\n'
 
@@ -131,8 +146,25 @@ def _make_parser() -> MarkdownIt:
     parser.linkify = LinkifyIt(
         options={"fuzzy_link": False, "fuzzy_email": False, "fuzzy_ip": False}
     )
+    _add_formulas(parser)
     parser.core.ruler.push("prepare", _prepare)
     return parser
+
+
+def _add_formulas(parser: MarkdownIt) -> None:
+    r"""Formulas between `$…$`, `$$…$$`, `\(…\)` and `\[…\]`; amounts of money are none."""
+    dollarmath_plugin(
+        parser,
+        allow_labels=False,
+        allow_space=False,
+        allow_digits=False,
+        allow_blank_lines=False,
+        double_inline=True,
+    )
+    texmath_plugin(parser, delimiters="brackets")
+    # The plug-ins bring renderers of their own; ours are methods of the same names.
+    for name in ("math_inline", "math_block", "math_inline_double"):
+        parser.add_render_rule(name, getattr(_Renderer, name))
 
 
 def _make_cleaner() -> nh3.Cleaner:
@@ -146,9 +178,9 @@ def _make_cleaner() -> nh3.Cleaner:
         tags=tags,
         attributes={"*": set(), **with_direction, "a": {"href"}, "ol": {"start"}},
         allowed_classes={
-            "span": set(STANDARD_TYPES.values()) - {""},
+            "span": {"math", *STANDARD_TYPES.values()} - {""},
             "a": {"image-link"},
-            "div": {"table-scroll"},
+            "div": {"table-scroll", "math"},
             "p": {"as-typed"},
             **{cell: {"align-left", "align-center", "align-right"} for cell in ("th", "td")},
         },

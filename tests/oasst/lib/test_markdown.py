@@ -188,6 +188,25 @@ def test_code_in_an_unknown_language_stays_as_it_is() -> None:
     assert "<code>a &lt; b\n</code>" in render("```klingon\na < b\n```")
 
 
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("$a_1 < b_1$", r'<span class="math">\(a_1 &lt; b_1\)</span>'),
+        (r"\(a*b*c\)", r'<span class="math">\(a*b*c\)</span>'),
+        ("so $$a*b*$$ is", r'<span class="math">\[a*b*\]</span>'),
+        ("$$\na*b*\n$$", '<div class="math" tabindex="0">\\[\na*b*\n\\]</div>'),
+        ("\\[a*b*\\]", r'<div class="math" tabindex="0">\[a*b*\]</div>'),
+    ],
+)
+def test_formula_keeps_its_source(text: str, html: str) -> None:
+    assert html in render(text)
+
+
+@pytest.mark.parametrize("text", ["$5 or $10", "US$5-$10", "`$x$`", "a $ b $ c", r"\$x$"])
+def test_amounts_and_code_are_no_formulas(text: str) -> None:
+    assert "math" not in render(text)
+
+
 def test_headings_stand_below_those_of_the_page() -> None:
     assert render("# One") == '<h3 dir="auto">One</h3>\n'
     assert render("###### Six") == '<h6 dir="auto">Six</h6>\n'
@@ -238,6 +257,8 @@ HOSTILE = {
     "addresses": "https://a." * (MAX_MARKDOWN_CHARS // 10),
     "few addresses, long": ("https://a." * 190).ljust(MAX_MARKDOWN_CHARS, "("),
     "combining marks": "e" + "\u0301" * (MAX_MARKDOWN_CHARS - 1),
+    "formulas": r"\(a" * (MAX_MARKDOWN_CHARS // 3),
+    "few formulas, long": (r"\(" * 490).ljust(MAX_MARKDOWN_CHARS, "a"),
     "quotes in code": "```python\n" + '"' * 4_900 + "\n```",
 }
 
