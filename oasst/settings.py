@@ -4,6 +4,7 @@ With nothing set it is a development site on the embedded services. With DEBUG=f
 insecure defaults. It starts nothing: `oasst.lib.services` does.
 """
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
@@ -270,6 +271,7 @@ if HTTPS:
 
 # The project's own
 
+MODELS_DIR = Path(env.text("MODELS_DIR") or VAR_DIR / "models")
 CRON_SCHEDULE = "oasst.cron.SCHEDULE_S"
 TREE_CONFIG = env.prefixed("TREE_CONFIG__")
 # Chat. Replies of one person that are written at once, and that may wait besides; all that wait.

@@ -7,6 +7,8 @@ from pathlib import Path
 os.environ["OASST_ENV_FILE"] = ""
 os.environ.setdefault("OASST_VAR_DIR", str(Path(__file__).resolve().parent.parent / "var" / "test"))
 os.environ["DEBUG"] = "true"
+# A test run has data of its own, but needs no models of its own.
+os.environ.setdefault("MODELS_DIR", str(Path(__file__).resolve().parent.parent / "var" / "models"))
 
 from oasst.lib import services
 from oasst.settings import *
