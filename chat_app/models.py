@@ -369,9 +369,14 @@ class Share(models.Model):
 
 
 class TaskConsent(models.Model):
-    """A person's word that a thread may become a message tree, and under what licence."""
+    """A person's word that a thread may become a message tree, and under what licence.
 
-    message = models.OneToOneField(ChatMessage, models.CASCADE, related_name="task_consent")
+    It outlives the chat: the tree stays too.
+    """
+
+    message = models.OneToOneField(
+        ChatMessage, models.SET_NULL, null=True, related_name="task_consent"
+    )
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     licence = models.CharField(_("licence"), max_length=40)
     tree_id = models.UUIDField(_("message tree"), unique=True)
@@ -381,4 +386,4 @@ class TaskConsent(models.Model):
         verbose_name = _("consent to a task")
 
     def __str__(self) -> str:
-        return f"{self.message_id} -> {self.tree_id}"
+        return f"{self.user_id}: {self.tree_id}"

@@ -22,6 +22,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from chat_app import privacy as chats
 from oasst.accounts import privacy as accounts
 from oasst.accounts.forms import DeleteForm
 from oasst.accounts.models import User
@@ -35,6 +36,7 @@ Erase = Callable[..., None]
 # The account comes last: the others still need to know whose data they look at.
 APPS: list[tuple[str, Collect, Erase]] = [
     ("contributions", tasks.collect, tasks.erase),
+    ("chats", chats.collect, chats.erase),
     ("account", accounts.collect, accounts.erase),
 ]
 DOWNLOADS_PER_HOUR = 10

@@ -24,6 +24,11 @@ SHOWN = {
     "accounts.ApiToken.user": "account.api_tokens",
     "account.EmailAddress.user": "account.email_addresses",
     "socialaccount.SocialAccount.user": "account.connected_accounts",
+    "chat_app.Chat.user": "chats.chats",
+    "chat_app.ChatReport.user": "chats.reports",
+    "chat_app.CustomInstructions.user": "chats.instructions",
+    "chat_app.Preset.user": "chats.presets",
+    "chat_app.TaskConsent.user": "chats.offered_as_tasks",
     "tasks_app.Message.user": "contributions.messages",
     "tasks_app.MessageRevision.user": "contributions.edits",
     "tasks_app.Task.user": "contributions.tasks",
@@ -33,10 +38,11 @@ SHOWN = {
     "tasks_app.Report.user": "contributions.reports",
     "tasks_app.Contribution.user": "contributions.journal",
 }
-# Secrets that live for minutes, second factors, Django's own log, what moderators did in office.
+# Secrets that live for minutes, whose turn it is, second factors, Django's own log, what moderators did in office.
 NOT_SHOWN = {
     "accounts.EmailCode.user",
     "admin.LogEntry.user",
+    "chat_app.QueueTurn.user",
     "mfa.Authenticator.user",
     "tasks_app.ConfigChange.actor",
     "tasks_app.ModerationAction.actor",
@@ -80,7 +86,7 @@ def test_download_holds_everything(client: Client, alice: User, bob: User, busy:
 
     data = download(client)
 
-    assert set(data) == {"about", "account", "contributions"}
+    assert set(data) == {"about", "account", "chats", "contributions"}
     assert data["account"]["account"][0]["email"] == alice.email
     mine = data["contributions"]
     assert busy.text in [row["text"] for row in mine["messages"]]
@@ -100,6 +106,7 @@ def test_download_holds_nothing_of_others(client: Client, bob: User, busy: Messa
 
     assert bob.email not in json.dumps(data)
     assert [rows for rows in data["contributions"].values() if rows] == []
+    assert [rows for rows in data["chats"].values() if rows] == []
 
 
 def test_download_is_limited(client: Client, alice: User) -> None:
