@@ -1,11 +1,15 @@
 """Chats as tests need them, made through the domain where it has a function for it."""
 
+import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-from chat_app import conversations
+from django.db.models.functions import Now
+
+from chat_app import conversations, replies, workers
 from chat_app.enums import MessageState, Role
-from chat_app.models import Chat, ChatMessage, ServedModel
+from chat_app.inference.requests import EngineInfo
+from chat_app.models import Chat, ChatMessage, ServedModel, Worker
 from oasst.accounts.models import User
 from tests.factories import NOW
 
@@ -79,3 +83,36 @@ def thread(
         else:
             messages.append(answer(last, text, now=at))
     return made, messages
+
+
+def worker(model: ServedModel | None = None, **fields: Any) -> Worker:
+    """A worker that lives."""
+    model = model or served()
+    info = EngineInfo(model.name, "none", "cpu", "float32", fields.pop("max_batch", 4), 2048)
+    name = fields.pop("name", "host:1")
+    made = workers.register(uuid.uuid4(), name, model, info, engine="fake", now=NOW)
+    Worker.objects.filter(pk=made.pk).update(**fields)
+    return made
+
+
+def waiting(user: User, count: int = 1, *, now: datetime = NOW) -> list[ChatMessage]:
+    """So many replies that wait, each in a chat of its own, a second apart."""
+    times = [now + timedelta(seconds=place) for place in range(count)]
+    return [replies.request(prompt(chat(user, now=at), now=at), now=at)[0] for at in times]
+
+
+def running(user: User, by: Worker | None = None) -> tuple[ChatMessage, replies.Claim]:
+    """A reply that a worker writes, and its claim."""
+    (reply,) = waiting(user)
+    by = by or worker(reply.model)
+    claim = replies.claim(by.model, by, now=NOW)
+    assert claim is not None
+    assert claim.reply_id == reply.pk
+    reply.refresh_from_db()
+    return reply, claim
+
+
+def abandon(*found: ChatMessage) -> None:
+    """Let the leases run out, as when the worker was killed."""
+    ids = [reply.pk for reply in found]
+    ChatMessage.objects.filter(pk__in=ids).update(lease_until=Now() - timedelta(seconds=1))
