@@ -76,6 +76,26 @@ class AlreadySubmitted(DomainError):
     default_message = _("You have already submitted this task. Your first answer is kept.")
 
 
+class TooLateToUndo(DomainError):
+    """Taking an answer back after the moment for it has passed."""
+
+    code = "too_late_to_undo"
+    status = 409
+    default_message = _(
+        "Your review stays: it can be taken back only for some seconds after it was sent."
+    )
+
+
+class DecidedMeanwhile(TooLateToUndo):
+    """Taking a review back on which something was decided."""
+
+    code = "decided_meanwhile"
+    default_message = _(
+        "Your review stays: together with those of others it has decided about this message, and "
+        "the conversation has moved on since. If something is wrong with the message, report it."
+    )
+
+
 class WrongTaskKind(DomainError):
     """Labels for a writing task, and the like."""
 

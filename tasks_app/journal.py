@@ -1,10 +1,13 @@
-"""The append-only log of what people contributed."""
+"""The append-only log of what people contributed; only what was undone at once leaves it again."""
 
+import logging
 from datetime import datetime
 from typing import Any
 
 from tasks_app.enums import ContributionKind
 from tasks_app.models import Contribution, Message, Task
+
+logger = logging.getLogger(__name__)
 
 
 def record(
@@ -27,3 +30,9 @@ def record(
         data=data or {},
         created_at=now,
     )
+
+
+def strike(task: Task) -> None:
+    """Remove the entry of a task that its person has just taken back: it was not contributed."""
+    Contribution.objects.filter(task=task).delete()
+    logger.info("task %s: %s taken back", task.pk, task.kind)

@@ -284,6 +284,17 @@ def validate(
     return {name: float(values[name]) for name in LABELS if name in values}
 
 
+def as_entered(values: Mapping[str, float]) -> dict[str, str]:
+    """What somebody has put into the form to give these values; a flag that is not set is empty."""
+    entered = {}
+    for name, value in values.items():
+        if LABELS[name].widget != Widget.FLAG:
+            entered[name] = f"{value:g}"
+        elif value:
+            entered[name] = "on"
+    return entered
+
+
 def _check_value(label: Label, value: object) -> None:
     if isinstance(value, int | float) and value in label.steps:
         return

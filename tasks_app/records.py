@@ -30,7 +30,7 @@ class TreeTransition(models.Model):
 
 
 class Contribution(models.Model):
-    """Append-only journal of what people did; the source for points and statistics."""
+    """Journal of what people did, written by `journal`; the source for points and statistics."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="contributions")
     kind = models.CharField(_("kind"), max_length=16, choices=ContributionKind)

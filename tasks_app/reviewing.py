@@ -1,9 +1,10 @@
-"""From the labels on a message to its review result."""
+"""From the labels on a message to its review result, and back when a review is taken back."""
 
 from tasks_app import facts as tree_facts
 from tasks_app import offers, reliability
 from tasks_app.config import TreeConfig
-from tasks_app.models import ImportedLabelAggregate, Message, Task, TextLabels
+from tasks_app.errors import DecidedMeanwhile
+from tasks_app.models import ImportedLabelAggregate, Message, MessageTree, Task, TextLabels
 from tasks_app.reviews import acceptance, is_accepted
 
 
@@ -17,12 +18,35 @@ def record_verdict(message: Message, *, config: TreeConfig) -> None:
     needed = config.reviews_needed(is_root=message.is_root)
     had_place = message.review_result is None or message.review_count < needed
     message.review_count += 1
-    if message.review_count >= needed:
-        threshold = config.acceptance_threshold(is_root=message.is_root)
-        verdict = is_accepted(score(message), threshold)
-        if verdict != message.review_result and _may_change(message, config, had_place):
-            message.review_result = verdict
+    verdict = _verdict(message, config)
+    if verdict not in (None, message.review_result) and _may_change(message, config, had_place):
+        message.review_result = verdict
     message.save(update_fields=["review_count", "review_result"])
+
+
+def take_back(label_set: TextLabels, tree: MessageTree, *, config: TreeConfig) -> None:
+    """Remove a review, and the verdict if it rests on this review. `tree` is locked and in review.
+
+    Raises DecidedMeanwhile if the verdict has to stay.
+    """
+    message = label_set.message
+    with_it = _verdict(message, config)
+    label_set.delete()
+    message.review_count -= 1
+    without = _verdict(message, config)
+    rests_on_it = with_it != without and (without is None or message.review_result == with_it)
+    if rests_on_it and message.review_result != without:
+        if not _may_return(message, tree, config):
+            raise DecidedMeanwhile
+        message.review_result = without
+    message.save(update_fields=["review_count", "review_result"])
+
+
+def _verdict(message: Message, config: TreeConfig) -> bool | None:
+    """What the reviews say, once there are enough."""
+    if message.review_count < config.reviews_needed(is_root=message.is_root):
+        return None
+    return is_accepted(score(message), config.acceptance_threshold(is_root=message.is_root))
 
 
 def score(message: Message) -> float:
@@ -44,6 +68,15 @@ def _may_change(message: Message, config: TreeConfig, had_place: bool) -> bool:
     if message.review_result is True:
         return not (message.is_root or message.children_count or _is_reserved(message))
     return had_place or message.is_root or _has_room(message, config)
+
+
+def _may_return(message: Message, tree: MessageTree, config: TreeConfig) -> bool:
+    """Nobody has built upon the verdict: no reply to it, nor one in place of it."""
+    if message.is_root:
+        return False  # the tree went on at once
+    if message.review_result:
+        return not (message.children_count or _is_reserved(message))
+    return tree.open_places > 0 and _has_room(message, config)
 
 
 def _is_reserved(message: Message) -> bool:

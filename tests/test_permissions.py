@@ -43,6 +43,7 @@ tasks:work                    review   POST login go    404   404   404   404   
 tasks:work                    maxs     GET  login 404   404   200   404   404
 tasks:work                    maxs     POST login 404   404   403   404   404
 tasks:skip                    review   POST login go    404   404   404   404   tasks:next
+tasks:undo                    review   POST login go    404   403   404   404   tasks:work
 tasks:draft                   review   POST login go    404   404   404   404   tasks:work
 tasks:heartbeat               review   POST login go    404   403   404   404   tasks:work
 tasks:preview                 review   POST login 200   404   404   404   404

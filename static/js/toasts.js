@@ -1,6 +1,7 @@
 // Short messages in the corner. Their frame is role="status", so screen readers hear them too.
 
 const LIFETIME_MS = 6000;
+const UNDO_MS = 10_000;
 
 /** Show `text`; tone is success, info, warning or error. Errors stay until they are dismissed. */
 export function showToast(text, tone = "info") {
@@ -14,9 +15,10 @@ export function showToast(text, tone = "info") {
 
 function start(toast) {
   if (toast.matches(".toast-error, .toast-warning")) return;
+  const lifetime = toast.querySelector("[data-toast-undo]") ? UNDO_MS : LIFETIME_MS;
   let timer = 0;
   const wait = () => {
-    timer = setTimeout(() => toast.remove(), LIFETIME_MS);
+    timer = setTimeout(() => toast.remove(), lifetime);
   };
   // Somebody who reads or has the focus inside gets all the time they need.
   for (const name of ["pointerenter", "focusin"]) {

@@ -8,18 +8,26 @@ from typing import Any
 from django.contrib import messages as toasts
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from oasst.lib.errors import DomainError
-from tasks_app import assignment, interactions, kinds, languages
+from tasks_app import assignment, interactions, kinds, languages, undo
 from tasks_app.assignment import Material
 from tasks_app.config import TreeConfig
-from tasks_app.errors import DuplicateText, InvalidRanking, TextEmpty, TextInvalid, TextTooLong
+from tasks_app.errors import (
+    DuplicateText,
+    InvalidRanking,
+    TextEmpty,
+    TextInvalid,
+    TextTooLong,
+    TooLateToUndo,
+)
 from tasks_app.forms import work as forms
 from tasks_app.labels import InvalidLabels
-from tasks_app.models import Task
+from tasks_app.models import Message, Ranking, Task, TextLabels
 from tasks_app.views import handout
 from tasks_app.views.edges import FORM_INVALID, contributor, wants_json
 
@@ -48,33 +56,39 @@ def _submit(request: HttpRequest, task: Task, shown: Material, now: datetime) ->
     if not form.is_valid():
         return _show(request, task, shown, form, status=FORM_INVALID)
     try:
-        _store(task, form, request.user, now)
+        stored = _store(task, form, request.user, now)
     except _TO_CORRECT as error:
         form.add_error(None, error.message)
         return _show(request, task, shown, form, status=error.status)
     except DomainError as error:
         entered = form.draft().get("text", "")
         return _ended(request, task, shown, error=error, status=error.status, entered=entered)
-    toasts.success(request, _thanks(task))
+    toasts.success(request, _thanks(task), extra_tags=_undo_url(stored))
     return handout.after(request, task)
 
 
-def _store(task: Task, form: Any, user: Any, now: datetime) -> None:
+def _store(task: Task, form: Any, user: Any, now: datetime) -> Message | TextLabels | Ranking:
     if task.type.is_writing:
-        interactions.submit_reply(
+        return interactions.submit_reply(
             task.pk, user, form.cleaned_data["text"], now=now, provenance=form.provenance()
         )
-    elif task.type.is_labeling:
-        interactions.submit_labels(task.pk, user, form.values(), now=now)
-    else:
-        interactions.submit_ranking(
-            task.pk,
-            user,
-            form.groups(),
-            now=now,
-            not_rankable=form.not_rankable(),
-            reason=form.full_reason(),
-        )
+    if task.type.is_labeling:
+        return interactions.submit_labels(task.pk, user, form.values(), now=now)
+    return interactions.submit_ranking(
+        task.pk,
+        user,
+        form.groups(),
+        now=now,
+        not_rankable=form.not_rankable(),
+        reason=form.full_reason(),
+    )
+
+
+def _undo_url(stored: Message | TextLabels | Ranking) -> str:
+    """Where to take back what was just stored; nowhere if it cannot be."""
+    if isinstance(stored, TextLabels) and undo.is_offered(stored):
+        return reverse("tasks:undo", args=[stored.task_id])
+    return ""
 
 
 def _thanks(task: Task) -> str:
@@ -168,6 +182,19 @@ def _ended(
         "is_open": task.is_open,
     }
     return render(request, "tasks/ended.html", context, status=status)
+
+
+@require_POST
+@contributor
+def undo_review(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
+    """Take back the review that was just sent and go on with it, or say why it is too late."""
+    try:
+        task = undo.undo_labels(task_id, request.user, now=timezone.now())
+    except TooLateToUndo as error:
+        toasts.warning(request, error.message)
+        return handout.after(request, assignment.find(task_id, request.user))
+    toasts.info(request, _("Taken back. Change what you like and submit it again."))
+    return redirect("tasks:work", task.pk)
 
 
 @require_POST

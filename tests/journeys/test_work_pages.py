@@ -156,6 +156,24 @@ def test_a_review_by_keyboard_alone(page: Page, sign_in: SignIn, alice: User) ->
     assert stored == {"spam": 0.0, "fails_task": 0.0, "quality": 0.75}
 
 
+def test_a_review_is_taken_back_by_one_key(page: Page, sign_in: SignIn, alice: User) -> None:
+    sign_in(alice)
+    url = take(alice, K.LABEL_ASSISTANT_REPLY, grow("P(A?)")[1])
+    page.goto(url)
+    page.get_by_role("group", name="Spam").get_by_label("Yes").check()
+    page.get_by_label("Personal data").check()
+    page.keyboard.press("Control+Enter")
+    # The page listens for keys from here on.
+    expect(page.locator("[data-shortcut=u][data-shortcut-bound]")).to_be_visible()
+    page.keyboard.press("u")
+
+    expect(page.locator(".toast")).to_contain_text("Taken back")
+    assert page.url.endswith(url)
+    expect(page.get_by_role("group", name="Spam").get_by_label("Yes")).to_be_checked()
+    expect(page.get_by_label("Personal data")).to_be_checked()
+    assert not TextLabels.objects.filter(user=alice).exists()
+
+
 def test_the_full_review_fits_one_screen(page: Page, sign_in: SignIn, alice: User) -> None:
     sign_in(alice)
     page.set_viewport_size({"width": 1280, "height": 720})

@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from oasst.accounts.models import User
 from oasst.lib.errors import DomainError
-from tasks_app import interactions, jobs, lottery, moderation, reactions, selection
+from tasks_app import interactions, jobs, lottery, moderation, reactions, selection, undo
 from tasks_app.enums import TaskType, TreeState
-from tasks_app.errors import AlreadySubmitted, NoTaskAvailable
+from tasks_app.errors import AlreadySubmitted, DecidedMeanwhile, NoTaskAvailable
 from tasks_app.models import Contribution, Message, MessageTree, Task
 from tests import factories
 from tests.factories import GOOD, grow, hand_out
@@ -174,6 +174,30 @@ def test_skip_and_submit_at_once_end_the_task_once(at_once: Any, alice: User) ->
     assert oracle.problems() == []
 
 
+def test_undo_against_the_submits_of_others_keeps_every_count(at_once: Any, alice: User) -> None:
+    """Alice takes a review back, thrice at once, while others decide about the same messages."""
+    grown = [grow(drawing, goal_tree_size=4) for drawing in ("P(A?1)", "P(A?1 A)", "P(A? A A)")]
+    people = factories.crowd(3)
+    mine, theirs = [], []
+    for reply in (each[1] for each in grown):
+        task = hand_out(alice, K.LABEL_ASSISTANT_REPLY, reply, now=timezone.now())
+        interactions.submit_labels(task.pk, alice, GOOD, now=timezone.now())
+        take_back = partial(undo.undo_labels, task.pk, alice, now=timezone.now())
+        mine += [take_back] * 3
+        with suppress(NoTaskAvailable):
+            for user in people:
+                task = hand_out(user, K.LABEL_ASSISTANT_REPLY, reply, now=timezone.now())
+                submit = interactions.submit_labels
+                theirs.append(partial(submit, task.pk, user, GOOD, now=timezone.now()))
+
+    results = at_once([*mine, *theirs])
+
+    allowed = {DecidedMeanwhile, AlreadySubmitted}
+    assert {each for each in results if isinstance(each, type)} <= allowed
+    assert len(theirs) == 4
+    assert oracle.problems() == []
+
+
 # A busy site
 
 
@@ -204,6 +228,9 @@ def _do(task: Task, user: User, rng: random.Random) -> None:
     elif task.type.is_labeling:
         spam = float(rng.random() < 0.1)
         interactions.submit_labels(task.pk, user, {"spam": spam}, now=now)
+        if rng.random() < 0.2:
+            undo.undo_labels(task.pk, user, now=timezone.now())
+            interactions.submit_labels(task.pk, user, {"spam": 0.0}, now=timezone.now())
     else:
         ids = rng.sample(task.shown_ids, len(task.shown_ids))
         interactions.submit_ranking(task.pk, user, [[pk] for pk in ids], now=now)

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from oasst.accounts.models import User
 from oasst.lib import queue
 from oasst.lib.errors import DomainError
-from tasks_app import interactions, lottery, moderation, reactions, selection
+from tasks_app import interactions, lottery, moderation, reactions, selection, undo
 from tasks_app.config import overridden
 from tasks_app.enums import RANDOM, TaskType
 from tasks_app.models import Message, MessageTree, Task
@@ -50,6 +50,7 @@ EVENTS = [
     *["take"] * 5,
     *["submit"] * 4,
     "submit_again",
+    *["undo"] * 2,
     *[
         "skip",
         "skip",
@@ -146,6 +147,15 @@ class Crowd(RuleBasedStateMachine):
         before = oracle.count_effects()
         self.rng.choice(self.submits)()
         assert oracle.count_effects() == before
+
+    def undo(self) -> None:
+        """Somebody takes one of the last reviews back; sometimes it is too late."""
+        done = [task for task in self.tasks[-4:] if task.type.is_labeling]
+        if done:
+            task = self.rng.choice(done)
+            user = User.objects.get(pk=task.user_id)
+            self.attempt("undo", undo.undo_labels, task.pk, user)
+            self.submits.clear()  # what was taken back can be sent anew
 
     def skip(self) -> None:
         self.handle("skip")
@@ -268,7 +278,7 @@ def play(examples: int, steps: int, *, derandomize: bool) -> None:
     # The crowd really got somewhere; rankings of prompts and prompters' replies are rare.
     done = {name for name, count in Crowd.outcomes.items() if count}
     common = set(TaskType) - {TaskType.RANK_INITIAL_PROMPTS, TaskType.RANK_PROMPTER_REPLIES}
-    assert {f"submit {kind}" for kind in common} <= done
+    assert {"undo", *(f"submit {kind}" for kind in common)} <= done
 
 
 @pytest.mark.slow

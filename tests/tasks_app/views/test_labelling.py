@@ -3,14 +3,15 @@
 import re
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
 from oasst.accounts.models import User
 from tasks_app import interactions, moderation
-from tasks_app.enums import FormMode, TaskType
+from tasks_app.enums import FormMode, TaskType, TreeState
 from tasks_app.models import Task, TextLabels
-from tests.factories import grow
+from tests.factories import GOOD, grow, hand_out, review
 from tests.tasks_app.views import given
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +54,46 @@ def test_submit_twice_has_one_effect(web: Client, task: Task) -> None:
 
     assert (first.status_code, second.status_code) == (302, 302)
     assert TextLabels.objects.filter(task=task).count() == 1
+
+
+def undo_buttons(page: HttpResponse) -> list[str]:
+    return re.findall(r'action="(/tasks/[^"]+/undo/)"', page.text)
+
+
+def test_thanks_for_a_review_offer_to_take_it_back(web: Client, task: Task) -> None:
+    page = web.post(given.url(task), {"spam": "0", "pii": "on"}, follow=True)
+    assert undo_buttons(page) == [given.url(task, action="undo")]
+
+    again = web.post(undo_buttons(page)[0], follow=True)
+
+    assert again.redirect_chain == [(given.url(task), 302)]
+    assert again.context["form"].initial == {"spam": "0", "pii": "on"}
+    assert "Taken back" in again.text
+    assert undo_buttons(again) == []
+
+
+def test_undo_that_comes_too_late_says_why_and_goes_on(web: Client, task: Task, bob: User) -> None:
+    review(task.message, GOOD, GOOD, now=timezone.now())
+    web.post(given.url(task), {"spam": "0"})
+    task.refresh_from_db()
+    hand_out(bob, TaskType.PROMPTER_REPLY, task.message, now=timezone.now())
+
+    page = web.post(given.url(task, action="undo"), follow=True)
+
+    assert "Your review stays" in page.text
+    assert TextLabels.objects.filter(task=task).exists()
+
+
+def test_review_that_moved_the_conversation_on_is_not_offered_back(
+    web: Client, alice: User
+) -> None:
+    grown = grow("P?2", state=TreeState.INITIAL_PROMPT_REVIEW)
+    task = given.task(alice, TaskType.LABEL_INITIAL_PROMPT, grown.root)
+
+    page = web.post(given.url(task), {"spam": "0"}, follow=True)
+
+    assert "your review counts" in page.text
+    assert undo_buttons(page) == []
 
 
 def test_submit_of_another_answer_shows_the_stored_one(web: Client, task: Task) -> None:
