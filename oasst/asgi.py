@@ -1,10 +1,59 @@
-"""The ASGI entry point that daphne serves."""
+"""The ASGI entry point that daphne serves: pages over HTTP, the chat's sockets."""
 
 import os
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oasst.settings")
 os.environ.setdefault("DATABASE_POOL_SIZE", "10")
 
-application = get_asgi_application()
+# First: it sets Django up, which everything below needs.
+pages = get_asgi_application()
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import (
+    AllowedHostsOriginValidator,
+    OriginValidator,
+    WebsocketDenier,
+)
+from channels.sessions import CookieMiddleware
+from daphne.ws_protocol import WebSocketProtocol
+from django.conf import settings
+from django.urls import re_path
+
+from chat_app.routing import websocket_urlpatterns
+
+
+def _close(self: WebSocketProtocol, code: int | None = None) -> None:
+    """Send the code that the application chose.
+
+    daphne asks autobahn for it, which refuses 1012 (the server restarts) to applications.
+    """
+    self.sendCloseFrame(code=1000 if code is None else code)
+
+
+WebSocketProtocol.serverClose = _close
+
+
+def _own_pages_only(application: Any) -> Any:
+    """Let in sockets that pages of this site open.
+
+    Where every host is allowed (development), that is the host the browser asked for: with `*` the
+    validator would let in everybody's pages.
+    """
+    if "*" not in settings.ALLOWED_HOSTS:
+        return AllowedHostsOriginValidator(application)
+
+    async def checked(scope: Any, receive: Any, send: Any) -> Any:
+        hosts = [value.decode("latin1") for name, value in scope["headers"] if name == b"host"]
+        origins = [f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")]
+        return await OriginValidator(application, origins)(scope, receive, send)
+
+    return checked
+
+
+sockets = URLRouter([*websocket_urlpatterns, re_path("", WebsocketDenier.as_asgi())])
+application = ProtocolTypeRouter(
+    {"http": pages, "websocket": _own_pages_only(CookieMiddleware(sockets))}
+)

@@ -1,0 +1,276 @@
+"""`/ws/chat/<uuid>/`: reads frames, calls the domain, and passes on what becomes of replies.
+
+It accepts first and then closes with a code of protocol.py, because a browser cannot read why a
+handshake was refused. Nothing here writes a reply; a socket that ends stops none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
+from uuid import UUID
+
+from channels.consumer import AsyncConsumer
+from channels.db import database_sync_to_async
+from channels.exceptions import StopConsumer
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from chat_app import access, following, notices, protocol, socket_actions
+from chat_app.errors import ChatNotFound
+from chat_app.pacing import Pace
+from chat_app.protocol import ServerFrame
+from chat_app.streams import Entry
+from oasst.lib.errors import DomainError
+
+logger = logging.getLogger(__name__)
+
+RECHECK_EVERY_S = 60.0
+QUEUE_EVERY_S = 2.0
+MAX_SOCKETS = 30  # of one person in one web process
+MAX_FOLLOWED = 20
+FRAMES_PER_S, BURST = 20, 60
+# Somebody who sends on after so many refusals is a program gone wild.
+MOST_REFUSED = 200
+# The loop needs a moment to write the close frame before the server ends.
+FLUSH_S = 0.05
+CLOSE_SERVER_ERROR = 1011
+
+_CLOSE_CODES: dict[type[DomainError], int] = {
+    access.SignedOut: protocol.CLOSE_SIGNED_OUT,
+    access.TermsNotAccepted: protocol.CLOSE_SIGNED_OUT,
+    ChatNotFound: protocol.CLOSE_NOT_FOUND,
+}
+_sockets: Counter[UUID] = Counter()
+
+
+class ChatConsumer(AsyncConsumer):
+    """One socket: one chat of one person."""
+
+    channel_layer_alias = ""  # streams and notices carry everything; groups drop silently
+
+    def __init__(self) -> None:
+        self._is_open = False
+        self._user_id: UUID | None = None
+        self._attendant: asyncio.Task[None] | None = None
+        self._followers: dict[UUID, asyncio.Task[None]] = {}
+        self._pace = Pace(FRAMES_PER_S, BURST)
+        self._refused = 0
+        # Prompts that this socket was told of, so that the notice to every tab is no echo.
+        self._told: deque[str] = deque(maxlen=8)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self._chat_id: UUID = scope["url_route"]["kwargs"]["chat_id"]
+        self._session_key: str = scope["cookies"].get(settings.SESSION_COOKIE_NAME, "")
+        try:
+            await super().__call__(scope, receive, send)
+        except asyncio.CancelledError:  # the server shuts down
+            await self._close(protocol.CLOSE_GOING_AWAY)
+            await asyncio.sleep(FLUSH_S)
+            raise
+        finally:
+            self._let_go()
+
+    # From the server
+
+    async def websocket_connect(self, _message: object) -> None:
+        await self.send({"type": "websocket.accept"})
+        self._is_open = True
+        try:
+            chat = await database_sync_to_async(access.own_chat)(self._session_key, self._chat_id)
+        except DomainError as error:
+            await self._refuse_access(error)
+            return
+        if _sockets[chat.user_id] >= MAX_SOCKETS:
+            await self._say_no(
+                "too_many_sockets", _("Too many pages of yours are open. Close some.")
+            )
+            await self._close(protocol.CLOSE_TOO_MANY)
+            return
+        _sockets[chat.user_id] += 1
+        self._user_id = chat.user_id
+        self._attendant = asyncio.create_task(self._guard(self._attend()))
+
+    async def websocket_receive(self, message: dict[str, Any]) -> None:
+        if not self._is_open or not await self._keeps_pace():
+            return
+        try:
+            frame = protocol.parse(_text_of(message))
+        except protocol.BadFrame as error:
+            await self._say_no("bad_frame", str(error))
+            return
+        await self._guard(self._do(frame))
+
+    async def websocket_disconnect(self, _message: object) -> None:
+        self._is_open = False
+        raise StopConsumer
+
+    # What a frame asks for
+
+    async def _do(self, frame: protocol.ClientFrame) -> None:
+        try:
+            await self._handle(frame)
+        except DomainError as error:
+            key = str(frame.key) if isinstance(frame, protocol.Prompt) else ""
+            if type(error) in _CLOSE_CODES and not await self._still_has_access():
+                return
+            await self._say_no(error.code, error.message, key=key, error=error)
+
+    async def _handle(self, frame: protocol.ClientFrame) -> None:
+        match frame:
+            case protocol.Ping():
+                await self._tell(protocol.Pong())
+            case protocol.Watch(replies=replies):
+                await self._watch(replies)
+            case protocol.Stop(reply=reply):
+                await self._in_database(socket_actions.stop, reply)
+            case protocol.Prompt():
+                created = await self._in_database(socket_actions.prompt, frame)
+                self._told.append(created.prompt)
+                await self._tell(created)
+
+    async def _in_database(self, action: Callable[..., Any], *args: object) -> Any:
+        """Run an action, which looks first whether this person may still do it."""
+        run = database_sync_to_async(action)
+        return await run(self._session_key, self._chat_id, *args)
+
+    async def _watch(self, cursors: dict[UUID, str]) -> None:
+        known = await database_sync_to_async(socket_actions.replies_of)(self._chat_id, set(cursors))
+        if known != set(cursors):
+            raise ChatNotFound
+        if len(known | set(self._followers)) > MAX_FOLLOWED:
+            raise socket_actions.TooManyFollowed
+        for reply_id, cursor in cursors.items():
+            self._forget(reply_id)
+            following_it = self._guard(self._follow(reply_id, cursor))
+            self._followers[reply_id] = asyncio.create_task(following_it)
+
+    # In the background
+
+    async def _attend(self) -> None:
+        """Pass on what concerns the whole chat, and look every minute who this still is."""
+        async with notices.listening(self._chat_id) as inbox:
+            running = await database_sync_to_async(socket_actions.running)(self._chat_id)
+            await self._tell(protocol.Hello(str(self._chat_id), running))
+            while self._is_open:
+                try:
+                    async with asyncio.timeout(RECHECK_EVERY_S):
+                        while True:
+                            await self._pass_on(await inbox.get())
+                except TimeoutError:
+                    await self._still_has_access()
+
+    async def _pass_on(self, notice: str) -> None:
+        frame = json.loads(notice)
+        if frame["type"] == protocol.Created.type and frame["prompt"] in self._told:
+            return
+        await self._send_text(notice)
+
+    async def _follow(self, reply_id: UUID, cursor: str) -> None:
+        ask_again_at = 0.0
+        async with aclosing(following.follow(reply_id, cursor)) as entries:
+            async for entry in entries:
+                if entry is not None:
+                    await self._pass_on_entry(reply_id, entry)
+                elif (now := time.monotonic()) >= ask_again_at:
+                    ask_again_at = now + QUEUE_EVERY_S
+                    place = await database_sync_to_async(socket_actions.place)(reply_id)
+                    if place is not None:
+                        await self._tell(place)
+        self._followers.pop(reply_id, None)
+
+    async def _pass_on_entry(self, reply_id: UUID, entry: Entry) -> None:
+        reply = str(reply_id)
+        match entry.type:
+            case "delta":
+                await self._tell(protocol.Delta(reply, entry.cursor, entry.text))
+            case "snapshot":
+                await self._tell(protocol.Snapshot(reply, entry.cursor, entry.text))
+            case "done":
+                await self._tell(protocol.Done(reply, **entry.data))
+
+    async def _guard(self, work: Awaitable[None]) -> None:
+        """Let no fault of ours end in silence: it is logged, and the browser connects again."""
+        try:
+            await work
+        except Exception:
+            logger.exception("socket of chat %s failed", self._chat_id)
+            await self._close(CLOSE_SERVER_ERROR)
+
+    # Who may
+
+    async def _still_has_access(self) -> bool:
+        try:
+            await database_sync_to_async(access.own_chat)(self._session_key, self._chat_id)
+        except DomainError as error:
+            await self._refuse_access(error)
+            return False
+        return True
+
+    async def _refuse_access(self, error: DomainError) -> None:
+        await self._say_no(error.code, error.message)
+        await self._close(_CLOSE_CODES.get(type(error), protocol.CLOSE_NOT_FOUND))
+
+    async def _keeps_pace(self) -> bool:
+        wait_s = self._pace.take()
+        if not wait_s:
+            self._refused = 0
+            return True
+        self._refused += 1
+        if self._refused >= MOST_REFUSED:
+            await self._close(protocol.CLOSE_TOO_MANY)
+        elif self._refused == 1:
+            text = _("A little slower, please.")
+            await self._tell(protocol.Error("too_fast", text, retry_after_s=round(wait_s, 2)))
+        return False
+
+    # To the browser
+
+    async def _say_no(
+        self, code: str, message: str, *, key: str = "", error: DomainError | None = None
+    ) -> None:
+        retry_after_s = getattr(error, "retry_after_s", None)
+        await self._tell(protocol.Error(code, message, key=key, retry_after_s=retry_after_s))
+
+    async def _tell(self, frame: ServerFrame) -> None:
+        await self._send_text(protocol.serialise(frame))
+
+    async def _send_text(self, text: str) -> None:
+        if self._is_open:
+            await self.send({"type": "websocket.send", "text": text})
+
+    async def _close(self, code: int) -> None:
+        if self._is_open:
+            self._is_open = False
+            await self.send({"type": "websocket.close", "code": code})
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """End what runs in the background, and give back this person's place."""
+        for reply_id in list(self._followers):
+            self._forget(reply_id)
+        if self._attendant is not None and self._attendant is not asyncio.current_task():
+            self._attendant.cancel()
+        if self._user_id is not None:
+            _sockets[self._user_id] -= 1
+            if not _sockets[self._user_id]:
+                del _sockets[self._user_id]
+            self._user_id = None
+
+    def _forget(self, reply_id: UUID) -> None:
+        task = self._followers.pop(reply_id, None)
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+
+
+def _text_of(message: dict[str, Any]) -> str:
+    text = message.get("text")
+    if text is None:
+        raise protocol.BadFrame("expected a text frame")
+    return str(text)
