@@ -76,7 +76,9 @@ def problem(request: HttpRequest, error: DomainError, *, template: str) -> HttpR
         return _json_error(error.code, error.message, error.status)
     if getattr(request, "htmx", False):
         toast = {"text": error.message, "tone": "error"}
-        return trigger_client_event(HttpResponse(status=error.status), "toast", toast)
+        # There is nothing to show in the place of what stands there.
+        response = HttpResponse(status=error.status, headers={"HX-Reswap": "none"})
+        return trigger_client_event(response, "toast", toast)
     if error.status == 404:
         raise Http404(error.message)
     return render(request, template, {"error": error}, status=error.status)

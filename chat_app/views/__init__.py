@@ -1,0 +1,1 @@
+"""Pages of the chat: load, authorise, form, one domain call, respond."""

@@ -1,0 +1,183 @@
+// One chat on the page: joins the socket, the thread that the server draws, and what is typed.
+import { showToast } from "../toasts.js";
+import { addCopyButtons } from "./code.js";
+import { clearPen, focusPen, showRunning, watchPen } from "./composer.js";
+import "./copy.js";
+import { typeset } from "./formulas.js";
+import { bindKeys } from "./keys.js";
+import * as live from "./live.js";
+import { toEnd, watchScroll } from "./scroll.js";
+import "./settings.js";
+import { connect } from "./socket.js";
+import { speaker } from "./speech.js";
+
+// Without a socket the page asks the server itself, as long as something is being written.
+const POLL_MS = 4000;
+// A short gap is nobody's business.
+const OFFLINE_AFTER_MS = 1500;
+
+const page = document.querySelector("[data-chat][data-socket]");
+
+function start() {
+  const words = page.dataset;
+  const voice = speaker(page.querySelector("[data-spoken]"));
+  let offlineTimer = 0;
+  let isOpen = false;
+
+  const isRunning = () => live.onPage().length > 0;
+  const watched = new Set();
+
+  /** Let the server draw the thread anew; not under the hands of somebody who edits in it. */
+  function refresh() {
+    if (page.querySelector(".edit-form")) return;
+    htmx.ajax("GET", words.url, { source: page, target: "#thread", swap: "morph" });
+  }
+
+  function watch(ids) {
+    const wanted = ids.filter((id) => !watched.has(id));
+    if (!wanted.length) return;
+    const replies = Object.fromEntries(wanted.map((id) => [id, live.cursorOf(id)]));
+    if (socket.send({ type: "watch", replies })) for (const id of wanted) watched.add(id);
+  }
+
+  const frames = {
+    hello(frame) {
+      // What finished, and what began, while there was no connection.
+      watched.clear();
+      const shown = live.onPage();
+      const isSame = shown.length === frame.replies.length && shown.every((id) => frame.replies.includes(id));
+      if (isSame) watch(shown);
+      else refresh();
+    },
+    created(frame) {
+      const isShown = frame.replies.every((id) => document.getElementById(`m-${id}`));
+      if (!isShown) refresh();
+    },
+    queued(frame) {
+      setState(frame.reply, waitingWords(frame, words));
+    },
+    delta: grow,
+    snapshot: grow,
+    done(frame) {
+      voice.finish(frame.reply, "", words.wordsComplete);
+      live.forget(frame.reply);
+      finish(frame.reply);
+    },
+    title(frame) {
+      setTitle(words.chat, frame.title);
+    },
+    error(frame) {
+      showToast(frame.message, "error");
+    },
+  };
+
+  function grow(frame) {
+    setState(frame.reply, words.wordsWriting);
+    voice.follow(frame.reply, live.take(frame, { copy: words.wordsCopy }));
+  }
+
+  /** The finished text comes from the server. Drafts change what can be done with the whole. */
+  function finish(id) {
+    const article = document.getElementById(`m-${id}`);
+    if (article) refresh();
+  }
+
+  function setConnected(state) {
+    isOpen = state;
+    clearTimeout(offlineTimer);
+    const note = document.querySelector("[data-offline-words]");
+    if (state) note.hidden = true;
+    else offlineTimer = setTimeout(() => (note.hidden = false), OFFLINE_AFTER_MS);
+  }
+
+  function stopAll() {
+    const running = live.onPage();
+    for (const id of running) socket.send({ type: "stop", reply: id }) || stopByForm(id);
+    return running.length > 0;
+  }
+
+  /** After each swap: texts so far, watches for new replies, formulas, buttons. */
+  function settle() {
+    live.redraw({ copy: words.wordsCopy });
+    watch(live.onPage());
+    dress(page, words);
+    showRunning(isRunning());
+    document.dispatchEvent(new CustomEvent("chat:grown"));
+  }
+
+  keepLiveTexts();
+  const socket = connect(words.socket, {
+    on: (frame) => frames[frame.type]?.(frame),
+    onState: setConnected,
+    onRefused: () => showToast(document.getElementById("toasts").dataset.forbidden, "warning"),
+  });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.detail.target.closest?.("[data-chat]") || event.detail.target.id === "thread") settle();
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const { elt, successful } = event.detail;
+    if (successful && elt.closest(".said-why")) elt.closest(".said-why").open = false;
+    if (elt.id === "say" && successful) {
+      clearPen();
+      toEnd();
+      focusPen();
+    }
+  });
+  document.querySelector("[data-stop]").addEventListener("click", stopAll);
+  bindKeys(words, stopAll);
+  setInterval(() => !isOpen && navigator.onLine && isRunning() && refresh(), POLL_MS);
+  dress(page, words);
+  showRunning(isRunning());
+  watchScroll();
+}
+
+function stopByForm(id) {
+  document.querySelector(`[data-state-of="${id}"] form`)?.requestSubmit();
+}
+
+function waitingWords(frame, words) {
+  if (!frame.has_worker) return words.wordsNoWorker;
+  const place = words.wordsWaiting.replace("%(n)s", frame.position).replace("%(m)s", frame.size);
+  if (!frame.eta_s) return place;
+  return `${place}, ${words.wordsEta.replace("%(s)s", Math.ceil(frame.eta_s))}`;
+}
+
+function setState(id, text) {
+  const element = document.querySelector(`[data-state-of="${CSS.escape(id)}"] [data-state-words]`);
+  if (element && element.textContent !== text) element.textContent = text;
+}
+
+function setTitle(id, title) {
+  for (const element of document.querySelectorAll(`[data-title-of="${CSS.escape(id)}"]`)) {
+    element.textContent = title;
+  }
+  if (page?.dataset.chat === id) {
+    document.title = [title, ...document.title.split(" · ").slice(-1)].join(" · ");
+  }
+}
+
+function dress(root, words) {
+  typeset(root);
+  for (const text of root.querySelectorAll(".said-text:not([data-live])")) {
+    addCopyButtons(text, words.wordsCopy);
+  }
+}
+
+/** A swap must not empty what streams in. */
+function keepLiveTexts() {
+  const callbacks = globalThis.Idiomorph.defaults.callbacks;
+  callbacks.beforeNodeMorphed = (before, after) => {
+    const { live: id, text } = before.dataset || {};
+    if (id) return id !== after.dataset?.live;
+    // A finished text stays as it is, with its formulas and buttons.
+    return !text || text !== after.dataset?.text || before.id !== after.id;
+  };
+  callbacks.beforeAttributeUpdated = (name, element, change) =>
+    !(name === "open" && change === "remove" && element.localName === "details");
+}
+
+// Renamed, archived, or set anew in a dialog.
+document.addEventListener("chat:changed", (event) => setTitle(event.detail.id, event.detail.title));
+
+watchPen();
+if (page) start();
