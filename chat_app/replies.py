@@ -108,10 +108,10 @@ def resume(reply: ChatMessage, *, now: datetime) -> ChatMessage:
 
 
 def may_continue(reply: ChatMessage) -> bool:
-    broke_off = reply.state in (MessageState.INTERRUPTED, MessageState.STOPPED, MessageState.FAILED)
-    return reply.role == Role.ASSISTANT and (
-        broke_off or (reply.is_final and reply.finish_reason == FinishReason.LENGTH)
-    )
+    """Whether a reply ended before its model had said all."""
+    broke_off = reply.state in (MessageState.INTERRUPTED, MessageState.STOPPED)
+    has_room = reply.is_final and reply.finish_reason == FinishReason.LENGTH
+    return reply.role == Role.ASSISTANT and (broke_off or has_room)
 
 
 def _offered(model: ServedModel | None) -> ServedModel:

@@ -5,6 +5,9 @@ SCHEDULE_S = {
     "tasks_app.jobs.settle_languages": 60,
     "tasks_app.jobs.expire_tasks": 3600,
     "tasks_app.jobs.halt_prompts_of_disabled_users": 3600,
+    "chat_app.jobs.reap_replies": 10,
+    "chat_app.jobs.delete_api_calls": 600,
+    "chat_app.jobs.forget_workers": 3600,
     "oasst.accounts.jobs.send_waiting_codes": 30,
     "oasst.accounts.jobs.delete_expired_codes": 3600,
 }

@@ -1,0 +1,70 @@
+"""Chooses the engine of a worker, and where the model's weights lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from django.conf import settings
+
+from chat_app.inference.fake import FakeEngine
+from chat_app.inference.requests import Engine, EngineError
+from chat_app.models import ServedModel
+
+KINDS = ("transformers", "openai", "fake")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the operator wants of an engine; None: the engine's own default."""
+
+    kind: str = "transformers"
+    quantization: Literal["none", "8bit", "4bit"] = "none"
+    max_batch: int = 8
+    max_context: int | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    threads: int | None = None
+    base_url: str = ""
+    api_key: str = ""
+    tokens_per_s: float = 50.0
+
+
+def build(model: ServedModel, wish: Wish) -> Engine:
+    """Make the engine that writes for `model`; it loads nothing yet. Raises EngineError."""
+    if wish.kind == "fake":
+        return FakeEngine(
+            tokens_per_s=wish.tokens_per_s,
+            max_batch=wish.max_batch,
+            max_context=wish.max_context or model.max_context,
+        )
+    if wish.kind == "openai":
+        if not wish.base_url:
+            raise EngineError("--base-url: expected the address of a server, https://…/v1")
+        from chat_app.inference.openai import OpenAIEngine
+
+        return OpenAIEngine(wish.base_url, model.source, wish.api_key)
+    # Brings torch, which takes seconds: only who needs it waits.
+    from chat_app.inference.engine import TransformersEngine
+
+    return TransformersEngine(
+        folder_of(model),
+        quantization=wish.quantization,
+        device=wish.device,
+        dtype=wish.dtype,
+        max_batch=wish.max_batch,
+        max_context=wish.max_context or model.max_context,
+        threads=wish.threads,
+    )
+
+
+def folder_of(model: ServedModel) -> Path:
+    """Where the weights lie: below MODELS_DIR, or a folder anywhere. Raises EngineError."""
+    for folder in (settings.MODELS_DIR / model.source, Path(model.source)):
+        if (folder / "config.json").is_file():
+            return folder
+    raise EngineError(
+        f"{model.name}: its weights ({model.source}) are not below {settings.MODELS_DIR}."
+        f" Run: manage.py fetch_model {model.name}"
+    )

@@ -1,0 +1,119 @@
+"""The process of an inference worker: an RQ worker that does not fork, beside the desk.
+
+RQ jobs only wake the desk. RQ runs in a thread of its own, so Redis may come and go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+from redis import Redis
+from redis.client import Pipeline
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker
+from rq.job import Job
+from rq.timeouts import TimerDeathPenalty
+
+from chat_app import streams, workers
+from chat_app.desk import DRAIN_S, Desk
+from chat_app.inference.requests import Engine
+from chat_app.models import ServedModel
+from chat_app.waking import queue_name
+
+logger = logging.getLogger(__name__)
+
+RECONNECT_AFTER_S = 1.0
+
+
+class InferenceWorker(SimpleWorker):
+    """Takes the jobs of one model and passes each on as a wake-up."""
+
+    # The default one needs signals, which only the main thread gets.
+    death_penalty_class = TimerDeathPenalty
+    max_connection_wait_time = 5.0
+
+    def __init__(self, queue: Queue, *, on_job: Callable[[], object]) -> None:
+        super().__init__([queue], name=worker_name(), connection=queue.connection, worker_ttl=60)
+        self._on_job = on_job
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        self._on_job()
+        super().execute_job(job, queue)
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """Beat; after Redis was flushed, register again first."""
+        if pipeline is None and not self.connection.exists(self.key):
+            self.register_birth()
+        super().heartbeat(timeout, pipeline)
+
+    def _install_signal_handlers(self) -> None:
+        """The event loop has them."""
+
+    def subscribe(self) -> None:
+        """Nobody commands this worker through Redis; its jobs last no time."""
+
+
+def worker_name() -> str:
+    return f"inference-{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
+
+
+def run(engine: Engine, model: ServedModel, *, engine_name: str, drain_s: float = DRAIN_S) -> None:
+    """Be a worker of `model` until SIGTERM or SIGINT. Raises EngineError if it cannot load."""
+    asyncio.run(_run(engine, model, engine_name, drain_s))
+
+
+async def _run(engine: Engine, model: ServedModel, engine_name: str, drain_s: float) -> None:
+    await engine.start()
+    loop = asyncio.get_running_loop()
+    worker = await asyncio.to_thread(_register, engine, model, engine_name)
+    desk = Desk(engine, model, worker, drain_s=drain_s)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, desk.end)
+    _Ear(model.name, partial(loop.call_soon_threadsafe, desk.wake)).start()
+    logger.info("worker %s writes for %s, %d at once", worker, model.name, worker.max_batch)
+    try:
+        await desk.run()
+    finally:
+        await streams.close()
+        await engine.stop()
+
+
+def _register(engine: Engine, model: ServedModel, engine_name: str) -> workers.Worker:
+    try:
+        name = f"{socket.gethostname()}:{os.getpid()}"
+        return workers.register(
+            uuid4(), name, model, engine.info, engine=engine_name, now=timezone.now()
+        )
+    finally:
+        connection.close()
+
+
+class _Ear(threading.Thread):
+    """Listens to the model's RQ queue, and again when Redis was away; ends with the process."""
+
+    def __init__(self, model_name: str, on_job: Callable[[], object]) -> None:
+        super().__init__(name="rq", daemon=True)
+        self._queue_name = queue_name(model_name)
+        self._on_job = on_job
+
+    def run(self) -> None:
+        while True:
+            try:
+                # A connection of its own: RQ waits on it for longer than a page may.
+                queue = Queue(self._queue_name, connection=Redis.from_url(settings.REDIS_URL))
+                InferenceWorker(queue, on_job=self._on_job).work(logging_level="WARNING")
+            except RedisError as error:
+                logger.warning("the queue is away: %s", type(error).__name__)
+            time.sleep(RECONNECT_AFTER_S)
