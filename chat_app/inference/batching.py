@@ -5,6 +5,7 @@ by a Sampler of each request, and results go to one function on the event loop.
 """
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
@@ -24,6 +25,9 @@ from transformers.generation.continuous_batching.requests import (
 )
 
 from chat_app.inference.drawing import Sampler
+
+# It tells of every start at INFO, through a handler of its own.
+logging.getLogger("ContinuousBatchingLogger").setLevel(logging.WARNING)
 
 PAGE_TOKENS = 16
 # Tokens read in one step: a long prompt is read in pieces, and the others wait for one piece only.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import itertools
 import logging
 from collections.abc import AsyncGenerator, Sequence
@@ -73,7 +72,11 @@ class TransformersEngine:
         )
         self._lock = asyncio.Lock()
         self._is_started = True
-        await self._running_batch()
+        try:
+            await self._running_batch()
+        except EngineError:
+            self._is_started = False
+            raise
 
     async def stop(self) -> None:
         if not self._is_started:
@@ -86,7 +89,6 @@ class TransformersEngine:
         for row in self._rows.values():
             row.fail("The engine was stopped.")
         del self._model, self._reader
-        gc.collect()
 
     def count_tokens(self, turns: Sequence[Turn]) -> int:
         return len(self._reader.encode(turns))
@@ -134,6 +136,8 @@ class TransformersEngine:
     async def _running_batch(self) -> Batch:
         """Give the batch; a new one if a step broke and took the old one down."""
         async with self._lock:
+            if not self._is_started:
+                raise EngineError("The engine was stopped.")
             if self._batch is not None and self._batch.is_alive:
                 return self._batch
             if self._batch is not None:

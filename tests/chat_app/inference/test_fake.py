@@ -17,15 +17,7 @@ from chat_app.inference.requests import (
     Started,
     Turn,
 )
-from chat_app.inference.sampling import SamplingParameters
-
-
-def request(prompt: str, **parameters: Any) -> EngineRequest:
-    return EngineRequest("1", [Turn("user", prompt)], SamplingParameters(**parameters))
-
-
-async def collect(events: AsyncGenerator[Event, None]) -> list[Event]:
-    return [event async for event in events]
+from tests.chat_app.inference.asking import ask, collect, request, text_of
 
 
 async def collect_until_error(
@@ -42,12 +34,7 @@ async def collect_until_error(
 
 
 def answer(prompt: str, engine: FakeEngine | None = None, **parameters: Any) -> list[Event]:
-    engine = engine or FakeEngine(tokens_per_s=0)
-    return asyncio.run(collect(engine.generate(request(prompt, **parameters))))
-
-
-def text_of(events: list[Event]) -> str:
-    return "".join(event.text for event in events if isinstance(event, Delta))
+    return ask(engine or FakeEngine(tokens_per_s=0), request(prompt, **parameters))[0]
 
 
 def test_answer_repeats_the_prompt_word_by_word() -> None:
@@ -88,7 +75,7 @@ def test_oldest_turns_are_dropped_and_told() -> None:
     ]
     engine = FakeEngine(tokens_per_s=0, max_context=20)
 
-    events = asyncio.run(collect(engine.generate(EngineRequest("1", turns))))
+    events = ask(engine, EngineRequest("1", turns))[0]
 
     assert events[0] == Started(prompt_tokens=4, dropped_turns=2)
     assert text_of(events) == "You said: d"

@@ -1,0 +1,34 @@
+"""Models that the tests of engines run."""
+
+import gc
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import tiny_model
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_collection() -> Iterator[None]:
+    """Each stop of an engine collects garbage several times, through all that torch brings."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(scope="session")
+def tiny_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_model.build(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def real_path() -> Path:
+    """The small real model; tests that need it carry the marker `real_model`."""
+    default = Path(__file__).resolve().parents[3] / "var" / "models"
+    path = Path(os.environ.get("MODELS_DIR") or default) / "smollm2-135m"
+    if not path.is_dir():
+        pytest.skip(f"{path} is not there: manage.py fetch_model smollm2-135m")
+    return path
