@@ -8,29 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from chat_app import access, conversations, protocol, queueing, replies
+from chat_app import access, asking, conversations, protocol, queueing, replies
 from chat_app.enums import FINAL_STATES, MessageState, Role
-from chat_app.errors import BadParent, ChatNotFound
-from chat_app.models import Chat, ChatMessage
-from oasst.lib import ratelimit
+from chat_app.models import ChatMessage
 from oasst.lib.errors import DomainError
-
-PROMPTS_PER_MINUTE = 30
-
-
-class TooManyPrompts(DomainError):
-    """`retry_after_s` says when the next one is welcome."""
-
-    code, status = "too_many_prompts", 429
-    default_message = _("That was a lot in a short time. Try again in a minute.")
-
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__()
-        self.retry_after_s = retry_after_s
 
 
 class TooManyFollowed(DomainError):
@@ -43,18 +27,11 @@ def prompt(session_key: str, chat_id: UUID, frame: protocol.Prompt) -> protocol.
 
     Raises what stands against access, the text or the queue.
     """
-    now = timezone.now()
     chat = access.own_chat(session_key, chat_id)
-    access.check_may_write(chat.user, now=now)
-    allowance = ratelimit.hit(
-        "chat-prompts", str(chat.user_id), limit=PROMPTS_PER_MINUTE, window_s=60
+    said, answers = asking.ask(
+        chat, chat.user, frame.text, parent_id=frame.parent, key=frame.key, now=timezone.now()
     )
-    if not allowance.allowed:
-        raise TooManyPrompts(allowance.retry_after_s)
-    said = conversations.say(
-        chat, chat.user, frame.text, parent=_parent(chat, frame.parent), key=frame.key, now=now
-    )
-    return protocol.Created(str(said.pk), _answers(said), str(frame.key))
+    return protocol.Created(str(said.pk), [str(reply.pk) for reply in answers], str(frame.key))
 
 
 def stop(session_key: str, chat_id: UUID, reply_id: UUID) -> None:
@@ -84,21 +61,3 @@ def place(reply_id: UUID) -> protocol.Queued | None:
     if found is None:
         return None
     return protocol.Queued(str(reply_id), found.position, found.size, found.eta_s, found.has_worker)
-
-
-def _parent(chat: Chat, message_id: UUID | None) -> ChatMessage | None:
-    if message_id is None:
-        return None
-    try:
-        return conversations.message_of(chat, message_id)
-    except ChatNotFound:
-        raise BadParent from None
-
-
-def _answers(said: ChatMessage) -> list[str]:
-    """The replies to a prompt, asked for now if they were not before."""
-    with transaction.atomic():
-        conversations.lock(said.chat, said.chat.user)
-        known = list(said.children.order_by("created_at", "id"))
-        answers = known or replies.request(said, now=timezone.now())
-    return [str(reply.pk) for reply in answers]

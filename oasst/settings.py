@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "channels",
     "csp",
     "django_htmx",
+    "ninja",
     "oasst.lib",
     "oasst.accounts",
     "tasks_app",

@@ -12,6 +12,7 @@ from django_rq.urls import get_admin_urlpatterns
 from rq.exceptions import NoSuchJobError
 
 from oasst import health
+from oasst.api import api
 
 View = Callable[..., HttpResponse]
 
@@ -46,7 +47,9 @@ urlpatterns = [
     path("", include("oasst.lib.urls")),
     path("", include("oasst.accounts.urls")),
     path("account/", include("oasst.privacy")),
+    path("api/v1/", api.urls),
     path("", include("tasks_app.urls")),
+    path("", include("chat_app.urls")),
 ]
 
 handler400 = "oasst.lib.pages.bad_request"

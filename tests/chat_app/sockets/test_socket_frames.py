@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from pytest_django import Settings
 
-from chat_app import consumers, notices, protocol, replies, socket_actions
+from chat_app import asking, consumers, notices, protocol, replies, socket_actions
 from chat_app.enums import MessageState
 from chat_app.models import Chat, ChatMessage
 from chat_app.replies import Outcome
@@ -98,7 +98,7 @@ def test_refused_prompt_names_its_key(
 def test_too_many_prompts_are_told_when_to_come_back(
     chat: Chat, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(socket_actions, "PROMPTS_PER_MINUTE", 1)
+    monkeypatch.setattr(asking, "PROMPTS_PER_MINUTE", 1)
     socket = open_socket(alice, chat.pk)
 
     async def scenario() -> dict[str, Any]:

@@ -1,0 +1,58 @@
+"""The REST API: one NinjaAPI below /api/v1/ with the routers of the apps, and how it says no."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from chat_app import api as chat
+from chat_app.bearer import TokenMissing
+from oasst.lib.errors import DomainError
+
+api = NinjaAPI(
+    title=f"{settings.SITE_NAME} API",
+    version="1",
+    description="Your chats, for programs. Make a token on your account page and send it as "
+    "`Authorization: Bearer …`. Models answer at `/v1/chat/completions` in OpenAI's format too.",
+    urls_namespace="api",
+)
+api.add_router("", chat.router)
+
+
+def _refuse(
+    request: HttpRequest, status: int, code: str, message: str, **more: Any
+) -> HttpResponse:
+    body = {"error": {"code": code, "message": message, **more}}
+    return api.create_response(request, body, status=status)
+
+
+@api.exception_handler(DomainError)
+def _domain_error(request: HttpRequest, error: DomainError) -> HttpResponse:
+    response = _refuse(request, error.status, error.code, error.message)
+    if error.status == 401:
+        response["WWW-Authenticate"] = "Bearer"
+    retry_after_s = getattr(error, "retry_after_s", 30 if error.status == 503 else None)
+    if retry_after_s is not None:
+        response["Retry-After"] = str(retry_after_s)
+    return response
+
+
+@api.exception_handler(AuthenticationError)
+def _no_token(request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
+    return _domain_error(request, TokenMissing())
+
+
+@api.exception_handler(HttpError)
+def _unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
+    return _refuse(request, error.status_code, "unreadable", error.message)
+
+
+@api.exception_handler(ValidationError)
+def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    # Without the input, which may be large, and may be what no JSON can say.
+    fields = [{"at": list(each["loc"]), "problem": each["msg"]} for each in error.errors]
+    message = _("The request is not what this address expects; see the fields.")
+    return _refuse(request, 422, "invalid", message, fields=fields)
