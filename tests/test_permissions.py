@@ -191,6 +191,8 @@ MODELS = {
 # Pages of libraries, tested as groups: their route names begin so.
 QUEUE_PAGES = "django_rq:"
 PROVIDER_PAGES = ("discord_", "google_")
+# For programs with tokens, which are tested in tests/chat_app/api.
+API = ("api:",)
 # Routes without a name: the admin's old addresses of rows, and its answer to everything else.
 UNNAMED = re.compile(r"admin/(\w+/\w+/<path:object_id>/|\(\?P<url>\.\*\)\$)")
 # Leads to our own sign-in; its cases differ from all others and have a test of their own.
@@ -432,7 +434,7 @@ def test_method_without_a_row_is_not_allowed(world: World, subtests: pytest.Subt
 
 def test_every_route_has_a_row() -> None:
     listed = {row.route for row in page_rows() + desk_rows()}
-    libraries = set(library_routes(QUEUE_PAGES, *PROVIDER_PAGES)) | OWN_TESTS
+    libraries = set(library_routes(QUEUE_PAGES, *PROVIDER_PAGES, *API)) | OWN_TESTS
     routes = {name for _path, name in every_route() if name and not name.endswith(":")}
 
     assert routes - libraries - listed == set()
