@@ -4,8 +4,10 @@ Reads only; `interactions` does what people ask for.
 """
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from string import ascii_uppercase
 from typing import TYPE_CHECKING
 
 from django.utils.functional import Promise
@@ -123,7 +125,28 @@ def _order(ranking: Ranking | None, shown: Material) -> Stored:
     return Stored(places=places, not_rankable=ranking.not_rankable)
 
 
-def same_texts(replies: list[Message]) -> list[list[Message]]:
+@dataclass(frozen=True)
+class Lettered:
+    """A reply to be ranked, with the letter that the page calls it by."""
+
+    letter: str
+    message: Message
+    is_same_as_above: bool  # its text is that of the one before
+
+
+def lettered(replies: Sequence[Message]) -> list[Lettered]:
+    """The replies in the order of the page, where identical texts stand together."""
+    ordered = [
+        (reply, place > 0) for group in same_texts(replies) for place, reply in enumerate(group)
+    ]
+    return [Lettered(_letter(number), *each) for number, each in enumerate(ordered)]
+
+
+def _letter(number: int) -> str:
+    return ascii_uppercase[number] if number < len(ascii_uppercase) else str(number + 1)
+
+
+def same_texts(replies: Sequence[Message]) -> list[list[Message]]:
     """Replies grouped so that identical texts stand together, else in the order given."""
     groups: dict[str, list[Message]] = {}
     for reply in replies:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tasks_app.views import contributions, dashboard, handout, home, messages, work
+from tasks_app.views import compare, contributions, dashboard, handout, home, messages, work
 
 app_name = "tasks"
 urlpatterns = [
@@ -15,6 +15,7 @@ urlpatterns = [
     path("tasks/<uuid:task_id>/draft/", work.keep_draft, name="draft"),
     path("tasks/<uuid:task_id>/heartbeat/", work.heartbeat, name="heartbeat"),
     path("tasks/<uuid:task_id>/preview/", work.preview, name="preview"),
+    path("tasks/<uuid:task_id>/differences/", compare.show, name="differences"),
     path("tasks/<uuid:task_id>/reclaim/", handout.reclaim, name="reclaim"),
     path("tasks/<slug:kind>/next/", handout.next_task, name="next"),
     path("messages/", messages.message_list, name="messages"),

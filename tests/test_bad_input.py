@@ -110,6 +110,8 @@ alice /tasks/{ranking}/                        place_{first}*         {places}
 alice /tasks/{ranking}/                        verdict                {places}
 alice /tasks/{ranking}/                        reason*                verdict=all_bad
 alice /tasks/{ranking}/draft/                  reason                 -
+alice /tasks/{ranking}/differences/?           a                      -
+alice /tasks/{ranking}/differences/?           b                      a=A
 alice /messages/{message}/react/               code                   -
 alice /messages/{message}/react/               next*                  code=+1
 alice /messages/{message}/report/              category               -

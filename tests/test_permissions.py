@@ -47,6 +47,7 @@ tasks:undo                    review   POST login go    404   403   404   404   
 tasks:draft                   review   POST login go    404   404   404   404   tasks:work
 tasks:heartbeat               review   POST login go    404   403   404   404   tasks:work
 tasks:preview                 review   POST login 200   404   404   404   404
+tasks:differences             review   GET  login 404   404   404   404   404
 tasks:reclaim                 review   POST login go    404   404   404   404   tasks:work
 tasks:messages                -        GET  login 200   200   200   200   200
 tasks:message                 message  GET  login 200   200   200   200   200

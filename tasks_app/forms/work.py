@@ -1,7 +1,7 @@
 """The forms of task pages: write, review, rank, skip, and choosing the next task."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from oasst.lib.fields import PlainText
 from oasst.lib.languages import LANGUAGES
+from tasks_app.assignment import same_texts
 from tasks_app.errors import InvalidRanking
 from tasks_app.forms.fields import Draftable, LabelFields
 from tasks_app.labels import Widget, form_for
@@ -82,6 +83,7 @@ class RankingForm(Draftable):
     def __init__(self, *args: Any, replies: Sequence[Message], **options: Any) -> None:
         super().__init__(*args, **options)
         self.ids = [reply.pk for reply in replies]
+        self.identical = same_texts(replies)
         for number, pk in enumerate(self.ids, start=1):
             self.fields[f"{PLACE}{pk}"] = forms.IntegerField(
                 label=_("Place of reply %(number)d") % {"number": number},
@@ -99,10 +101,20 @@ class RankingForm(Draftable):
         cleaned = super().clean() or {}
         if any(name.startswith(PLACE) and name not in self.fields for name in self.data):
             raise forms.ValidationError(InvalidRanking.default_message)
+        self._place_identical(cleaned)
         is_complete = all(cleaned.get(f"{PLACE}{pk}") for pk in self.ids)
         if not is_complete and not cleaned.get("verdict") and not self.errors:
             raise forms.ValidationError(InvalidRanking.default_message)
         return cleaned
+
+    def _place_identical(self, cleaned: dict[str, Any]) -> None:
+        """A reply without a place is on that of one with the same text."""
+        for group in self.identical:
+            places = [cleaned.get(f"{PLACE}{reply.pk}") for reply in group]
+            for reply in group:
+                name = f"{PLACE}{reply.pk}"
+                if name not in self.errors and not cleaned.get(name):
+                    cleaned[name] = next(filter(None, places), None)
 
     def groups(self) -> list[list[uuid.UUID]]:
         """Replies by place, best first; empty if not all have one."""
@@ -119,6 +131,18 @@ class RankingForm(Draftable):
     def full_reason(self) -> str:
         """The verdict and what was said about it."""
         return ": ".join(filter(None, (self.cleaned_data[n] for n in ("verdict", "reason"))))
+
+
+class PairForm(forms.Form):
+    """Two of the replies to be ranked; the first two where the query does not say."""
+
+    a = forms.ChoiceField(label=_("The first"))
+    b = forms.ChoiceField(label=_("The second"))
+
+    def __init__(self, query: Mapping[str, str], *, names: dict[str, str]) -> None:
+        super().__init__(dict(zip("ab", names, strict=False)) | dict(query.items()))
+        for field in self.fields.values():
+            field.choices = names.items()
 
 
 def for_task(

@@ -2,7 +2,6 @@
 
 import uuid
 from datetime import datetime
-from string import ascii_uppercase
 from typing import Any
 
 from django.contrib import messages as toasts
@@ -144,22 +143,17 @@ def _about(task: Task, shown: Material) -> dict[str, Any]:
 
 
 def _rank_cards(form: forms.RankingForm, shown: Material, task: Task) -> list[dict[str, Any]]:
-    """The replies as cards with letters; identical texts stand together."""
-    cards = [
-        {"message": reply, "field": form.place(reply.pk), "is_same_as_above": place > 0}
-        for group in assignment.same_texts(shown.replies)
-        for place, reply in enumerate(group)
-    ]
-    word = _("Prompt") if task.message is None else _("Reply")
-    letters = [_letter(number) for number in range(len(cards))]
+    """The replies as cards, by the names they have on this page."""
+    word = word_for(task)
     return [
-        card | {"letter": letter, "name": f"{word} {letter}"}
-        for letter, card in zip(letters, cards, strict=True)
+        {"reply": reply, "name": f"{word} {reply.letter}", "field": form.place(reply.message.pk)}
+        for reply in assignment.lettered(shown.replies)
     ]
 
 
-def _letter(number: int) -> str:
-    return ascii_uppercase[number] if number < len(ascii_uppercase) else str(number + 1)
+def word_for(task: Task) -> str:
+    """What is ranked, as a word to stand before a letter."""
+    return _("Prompt") if task.message is None else _("Reply")
 
 
 def _ended(

@@ -5,7 +5,7 @@ import { openDialog } from "../dialogs.js";
 import { register } from "../keyboard.js";
 import * as order from "./rank_order.js";
 
-const form = document.querySelector("[data-ranking]");
+export const form = document.querySelector("[data-ranking]");
 const list = form.querySelector("[data-rank-list]");
 const cards = new Map([...list.children].map((card) => [card.dataset.rankCard, card]));
 const letters = () => [...list.children].map((card) => card.dataset.rankCard);
@@ -19,12 +19,30 @@ function stored() {
 
 /** As a draft left it, else as drawn with identical replies on one place. */
 function initial() {
+  return stored() || units();
+}
+
+/** The replies as drawn, those with the same text together. */
+export function units() {
   const drawn = [];
   for (const [letter, card] of cards) {
     if (card.hasAttribute("data-same")) drawn.at(-1).push(letter);
     else drawn.push([letter]);
   }
-  return stored() || drawn;
+  return drawn;
+}
+
+export const isOrdered = () => isTouched;
+export const nameOf = (letter) => cards.get(letter).getAttribute("aria-label");
+export const textOf = (letter) => cards.get(letter).querySelector(".message-text");
+
+/** Take over an order that was found elsewhere, say so, and go to its beginning. */
+export function adopt(order, words) {
+  set(order);
+  markLong();
+  form.querySelector("[data-rank-status]").textContent = words;
+  form.querySelector("[data-rank-found]").hidden = false;
+  list.firstElementChild.focus();
 }
 
 function set(next, letter) {
@@ -131,6 +149,16 @@ register({
   run: () => form.querySelector("input[name='verdict'][value='all_bad']").click(),
 });
 
+/** The short prompt above the replies shows once the prompt itself is out of sight. */
+function watchPrompt() {
+  const prompt = document.querySelector("[data-rank-prompt]");
+  const whole = document.querySelector(".focus-thread .message-highlight");
+  if (!prompt || !whole) return;
+  prompt.classList.add("is-watched");
+  const watch = ([entry]) => prompt.classList.toggle("is-away", !entry.isIntersecting);
+  new IntersectionObserver(watch, { rootMargin: "-64px 0px 0px" }).observe(whole);
+}
+
 list.addEventListener("click", onClick);
 list.addEventListener("keydown", onKey);
 form.addEventListener("submit", onSubmit);
@@ -153,6 +181,7 @@ Sortable.create(list, {
   },
 });
 form.classList.add("is-ready");
+watchPrompt();
 draw();
 markLong();
 addEventListener("resize", markLong);

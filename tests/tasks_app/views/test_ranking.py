@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
@@ -12,6 +13,7 @@ from tasks_app.enums import TaskType, TreeState
 from tasks_app.models import Message, Ranking, Task
 from tests.factories import Grown, grow
 from tests.tasks_app.views import given
+from tests.tasks_app.views.conftest import SignIn
 
 pytestmark = pytest.mark.django_db
 
@@ -113,9 +115,30 @@ def test_identical_replies_stand_together_as_a_tie(web: Client, task: Task) -> N
 
     cards = web.get(given.url(task)).context["rank_cards"]
 
-    shown = [(str(card["message"].pk), card["is_same_as_above"]) for card in cards]
+    replies = [card["reply"] for card in cards]
+    shown = [(str(reply.message.pk), reply.is_same_as_above) for reply in replies]
     assert shown[:2] == [(first, False), (third, True)]
-    assert [card["letter"] for card in cards] == ["A", "B", "C"]
+    assert [reply.letter for reply in replies] == ["A", "B", "C"]
+
+
+@pytest.mark.parametrize("numbers", [(1, 2, ""), ("", 2, 1)])
+def test_identical_reply_without_a_place_takes_that_of_its_twin(
+    web: Client, task: Task, numbers: tuple[object, ...]
+) -> None:
+    first, second, third = task.shown_ids
+    Message.objects.filter(pk__in=(first, third)).update(text="The same words")
+
+    web.post(given.url(task), places(task, *numbers))
+
+    assert Ranking.objects.get().groups == [[first, third], [second]]
+
+
+def test_identical_replies_may_be_put_on_different_places(web: Client, task: Task) -> None:
+    Message.objects.filter(pk__in=task.shown_ids).update(text="The same words")
+
+    web.post(given.url(task), places(task, 1, 2, 3))
+
+    assert Ranking.objects.get().groups == [[pk] for pk in task.shown_ids]
 
 
 def test_the_origin_is_hidden_beside_a_persons_reply(web: Client, task: Task) -> None:
@@ -151,7 +174,8 @@ def test_a_draft_of_an_order_comes_back(web: Client, task: Task) -> None:
 
     page = web.get(given.url(task))
 
-    values = {str(card["message"].pk): card["field"].value() for card in page.context["rank_cards"]}
+    cards = page.context["rank_cards"]
+    values = {str(card["reply"].message.pk): card["field"].value() for card in cards}
     assert [values[pk] for pk in task.shown_ids] == ["2", "1", "3"]
 
 
@@ -170,3 +194,46 @@ def test_prompts_are_ranked_on_the_same_page(web: Client) -> None:
     first, second, third = task.shown_ids
     assert Ranking.objects.get(parent=None).groups == [[second], [first], [third]]
     assert all(prompt.text in stored.text for prompt in prompts)
+
+
+# Two replies beside each other
+
+
+def compare(web: Client, task: Task, query: str = "") -> HttpResponse:
+    return web.get(given.url(task, action="differences") + query)
+
+
+def test_differences_mark_what_only_one_reply_says(web: Client, task: Task) -> None:
+    first, second, _third = task.shown_ids
+    Message.objects.filter(pk=first).update(text="Bake it <b>hot</b>.")
+    Message.objects.filter(pk=second).update(text="Bake it very <b>hot</b>.")
+
+    page = compare(web, task, "?a=A&b=B")
+
+    assert "Bake it <mark>very </mark>&lt;b&gt;hot&lt;/b&gt;." in page.text
+    assert page.text.index(">Reply A</h3>") < page.text.index(">Reply B</h3>")
+    assert "<html" in page.text
+    by_default = compare(web, task).context["form"]
+    assert (by_default["a"].value(), by_default["b"].value()) == ("A", "B")
+
+
+def test_differences_come_as_a_fragment_to_the_script(web: Client, task: Task) -> None:
+    url = given.url(task, action="differences")
+
+    assert "<html" not in web.get(url + "?a=C&b=C", headers={"hx-request": "true"}).text
+    assert "Word by word the same" in compare(web, task, "?a=C&b=C").text
+
+
+def test_differences_of_replies_that_are_not_there_are_refused(web: Client, task: Task) -> None:
+    assert compare(web, task, "?a=Z").status_code == 422
+
+
+def test_differences_end_with_the_task(
+    web: Client, sign_in: SignIn, task: Task, alice: User, bob: User
+) -> None:
+    review = given.task(alice, TaskType.LABEL_ASSISTANT_REPLY, grow("P(A?)")[1])
+
+    assert compare(web, review).status_code == 404
+    assert compare(sign_in(bob), task).status_code == 404
+    web.post(given.url(task), places(task, 3, 1, 2))
+    assert compare(web, task).status_code == 409
