@@ -6,11 +6,30 @@ import os
 import sys
 from typing import Any
 
-NAMES = ("tasks",)
+NAMES = ("tasks", "engine")
 
 
 def main() -> None:
     options = _options()
+    figures = _engine(options) if options.name == "engine" else _tasks(options)
+    sys.stdout.write(json.dumps(figures, indent=None if options.json else 2) + "\n")
+
+
+def _engine(options: argparse.Namespace) -> dict[str, Any]:
+    from tests.benchmarks import engine  # needs neither Django nor a database
+
+    return engine.measure(
+        model=options.model,
+        quantization=options.quantization,
+        device=options.device,
+        batches=options.batches,
+        rounds=options.rounds,
+        tokens=options.tokens,
+        say=_say,
+    )
+
+
+def _tasks(options: argparse.Namespace) -> dict[str, Any]:
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.benchmarks.settings"
     os.environ.setdefault("TEST_DATABASE_NAME", "benchmark")
     import django
@@ -21,17 +40,24 @@ def main() -> None:
     services.ensure()
     from tests.benchmarks import tasks
 
-    figures = tasks.measure(options.messages, options.clients, options.seconds, say=_say)
-    sys.stdout.write(json.dumps(figures, indent=None if options.json else 2) + "\n")
+    return tasks.measure(options.messages, options.clients, options.seconds, say=_say)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--json", action="store_true", help="one line of JSON and nothing else")
-    parser.add_argument("--messages", type=int, default=10_000, help="size of the database")
-    parser.add_argument("--clients", type=_numbers, default=(1, 8, 32), help="default: 1,8,32")
-    parser.add_argument("--seconds", type=float, default=15, help="per number of clients")
+    tasks = parser.add_argument_group("tasks")
+    tasks.add_argument("--messages", type=int, default=10_000, help="size of the database")
+    tasks.add_argument("--clients", type=_numbers, default=(1, 8, 32), help="default: 1,8,32")
+    tasks.add_argument("--seconds", type=float, default=15, help="per number of clients")
+    engine = parser.add_argument_group("engine")
+    engine.add_argument("--model", default="", help="folder; default: smollm2-135m in MODELS_DIR")
+    engine.add_argument("--quantization", choices=("none", "8bit", "4bit"), default="none")
+    engine.add_argument("--device", default="auto", help="cpu or cuda")
+    engine.add_argument("--batches", type=_numbers, default=(1, 4, 8, 16), help="default: 1,4,8,16")
+    engine.add_argument("--rounds", type=int, default=7)
+    engine.add_argument("--tokens", type=int, default=128, help="of each answer")
     return parser.parse_args()
 
 
