@@ -78,6 +78,7 @@ class Writer:
         self._number = 0
         # Readers may lack something: the next entry is the whole text.
         self._is_behind = True
+        self._has_warned = False
 
     async def append(self, text: str) -> None:
         """Send more text. Raises Superseded."""
@@ -114,7 +115,9 @@ class Writer:
                 raise Superseded(self._key) from None
             raise
         except RedisError as error:
-            logger.warning("stream %s is behind: %s", self._key, type(error).__name__)
+            if not self._has_warned:
+                logger.warning("stream %s is behind: %s", self._key, type(error).__name__)
+            self._has_warned = True
             return False
         return added is not None
 
