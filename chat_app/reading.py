@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from chat_app import catalogue, conversations, queueing, replies, workers
 from chat_app.conversations import Place
-from chat_app.enums import Hold, MessageState, Role, VoteReason
+from chat_app.enums import Hold, MessageState, Quantization, Role, VoteReason
 from chat_app.models import Chat, ChatMessage, ServedModel, Vote, Worker
 from chat_app.querysets import ChatQuerySet
 from chat_app.queueing import QueuePlace
@@ -103,6 +103,11 @@ class Entry:
     def may_continue(self) -> bool:
         """True if the reply broke off and can be carried on."""
         return bool(self.message.text) and replies.may_continue(self.message)
+
+    @property
+    def made_on(self) -> str:
+        """Precision and device of the worker, if its row is still there."""
+        return f"{quantization_words(self.worker)}, {self.worker.device}" if self.worker else ""
 
     @property
     def tokens_per_s(self) -> float | None:
@@ -275,6 +280,13 @@ def page(found: ChatQuerySet, number: int) -> Page:
 # Models
 
 
+def quantization_words(worker: Worker) -> str:
+    """How a worker holds the weights."""
+    if worker.quantization == Quantization.NONE:
+        return _("full precision")
+    return worker.get_quantization_display()
+
+
 @dataclass(frozen=True)
 class Offer:
     """A model that people may choose, and who runs it."""
@@ -285,8 +297,7 @@ class Offer:
     @property
     def quantizations(self) -> list[str]:
         """How the weights are held, without repetition."""
-        labels = {worker.quantization: worker.get_quantization_display() for worker in self.workers}
-        return [str(labels[key]) for key in sorted(labels)]
+        return sorted({quantization_words(worker) for worker in self.workers})
 
     @property
     def size(self) -> str:

@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from chat_app import asking, catalogue, conversations, reading
+from chat_app.enums import Role
+from chat_app.errors import BadParent, ReplyUnderWay
 from chat_app.forms import FindForm, NewChatForm, PromptForm, WindowForm
 from chat_app.models import Chat
 from chat_app.views.edges import FORM_INVALID, NO_ROOM, after_change, member, show_thread, tell
@@ -122,6 +124,7 @@ def say(request: HttpRequest, chat_id: uuid.UUID) -> HttpResponse:
     asked = form.cleaned_data
     sent = {"parent_id": asked["parent"], "key": asked["key"], "count": form.drafts()}
     try:
+        _check_parent(found, asked["parent"])
         asking.ask(found, request.user, asked["text"], now=timezone.now(), **sent)
     except NO_ROOM as error:
         found.refresh_from_db()
@@ -130,6 +133,17 @@ def say(request: HttpRequest, chat_id: uuid.UUID) -> HttpResponse:
         return _refuse(request, found, form, error.message)
     found.refresh_from_db()
     return after_change(request, found, found.tail_id)
+
+
+def _check_parent(chat: Chat, parent: uuid.UUID | None) -> None:
+    """A page names none while the next prompt cannot follow yet. Raises what stands against it."""
+    if parent is not None or chat.tail is None:
+        return
+    if not chat.tail.is_final:
+        raise ReplyUnderWay
+    if chat.tail.role == Role.ASSISTANT:
+        raise BadParent(_("Pick one of the answers first, then go on."))
+    raise BadParent(_("Your last message has no answer yet. Ask for one first."))
 
 
 def _refuse(request: HttpRequest, chat: Chat, form: PromptForm, error: str) -> HttpResponse:

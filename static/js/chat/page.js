@@ -177,7 +177,13 @@ function keepLiveTexts() {
 }
 
 // Renamed, archived, or set anew in a dialog.
-document.addEventListener("chat:changed", (event) => setTitle(event.detail.id, event.detail.title));
+document.addEventListener("chat:changed", (event) => {
+  const { id, title, model, preset } = event.detail;
+  setTitle(id, title);
+  if (page?.dataset.chat !== id) return;
+  document.querySelector("[data-model-name]").textContent = model;
+  document.querySelector("[data-preset-name]").textContent = preset || page.dataset.wordsOwn;
+});
 
 watchPen();
 if (page) start();
