@@ -150,10 +150,8 @@ _PHONE = r"""(?<! [\w.,] ) (?: \+ \d{1,3} [-\s.]? )? (?: \(\d{1,4}\) [-\s.]? )? 
     \d{2,5} ){2,4}
     (?: \s? x \d{1,5} )? (?! [\w%] )"""
 _SOCIAL_SECURITY = r"(?<! [\d-] ) (?! 000 | 666 | 9 ) \d{3} - \d{2} - \d{4} (?! [\d-] )"
-_STREET = (
-    r"\b \d{1,5} ~ (?: [A-Z]\w+ ~ ){1,3} (?: street | avenue | road | boulevard | lane | drive )
-    \b"""
-)
+_STREET = r"""\b \d{1,5} ~ (?: [A-Z]\w+ ~ ){1,3}
+    (?: street | avenue | road | boulevard | lane | drive ) \b"""
 _PERSONAL = _pattern(rf"{_EMAIL} | {_SOCIAL_SECURITY} | {_STREET}")
 _PHONE_NUMBER = re.compile(_PHONE, re.VERBOSE | re.IGNORECASE)
 _DATE = re.compile(r"^\d{4}[-.\s]\d{1,2}[-.\s]\d{1,2}|^\d{1,2}[-.]\d{1,2}[-.]\d{4}")
