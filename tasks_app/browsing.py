@@ -10,7 +10,7 @@ from django.db.models import Min, Q, Sum
 
 from tasks_app.enums import ContributionKind, TreeState
 from tasks_app.kinds import KINDS, Section
-from tasks_app.models import Contribution, Message, Offer, Task
+from tasks_app.models import Contribution, Message, Offer, Report, Task
 from tasks_app.querysets import MessageQuerySet
 
 if TYPE_CHECKING:
@@ -150,6 +150,12 @@ def kept_drafts(user: "User", *, now: datetime) -> list[Task]:
     ended = Q(skipped_at__isnull=False) | Q(expires_at__lte=now)
     rows = Task.objects.filter(ended, user=user, done_at=None, draft__isnull=False)
     return list(rows.select_related("draft", "message").order_by("-draft__saved_at")[:PAGE_SIZE])
+
+
+def reports(user: "User") -> list[Report]:
+    """What somebody has reported, newest first, with the messages."""
+    rows = Report.objects.filter(user=user).select_related("message__tree")
+    return list(rows.order_by("-created_at", "pk")[:PAGE_SIZE])
 
 
 @dataclass

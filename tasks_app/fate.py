@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy as _l
 from django.utils.translation import ngettext
 
 from tasks_app.config import TreeConfig
-from tasks_app.enums import LabelKind, ModerationKind, TreeState
+from tasks_app.enums import LabelKind, ModerationKind, ReportState, TreeState
 from tasks_app.labels import LABELS
-from tasks_app.models import Message, ModerationAction, TextLabels
+from tasks_app.models import Message, ModerationAction, Report, TextLabels
 
 # Labels that count against acceptance; they are the reasons an author is told.
 OBJECTIONS = ("spam", "lang_mismatch")
@@ -133,6 +133,39 @@ def _waiting(message: Message, config: TreeConfig) -> str:
         "Waits for %(count)d more review.", "Waits for %(count)d more reviews.", missing
     ) % {"count": missing}
 
+
+def of_report(report: Report) -> tuple[Status, str]:
+    """What became of a report, for the person who made it: a badge and a kind sentence.
+
+    Moderators' notes are for moderators.
+    """
+    label, tone, icon, words = _REPORTS[ReportState(report.state)]
+    if report.state == ReportState.RESOLVED and report.message.deleted:
+        words = _l("Thank you: the message was removed.")
+    return Status(str(label), tone, icon), str(words)
+
+
+_REPORTS = {
+    ReportState.OPEN: (_l("Waiting"), "info", "hourglass", _l("A moderator will look at it.")),
+    ReportState.RESOLVED: (
+        _l("Acted upon"),
+        "good",
+        "circle-check",
+        _l("Thank you: a moderator has looked at it and acted upon it."),
+    ),
+    ReportState.DISMISSED: (
+        _l("No action needed"),
+        "",
+        "circle-dashed",
+        _l("A moderator has looked at it and found that it can stay. Thank you for looking out."),
+    ),
+    ReportState.INCONCLUSIVE: (
+        _l("Could not be decided"),
+        "",
+        "circle-question-mark",
+        _l("A moderator has looked at it and could not tell. For now it stays; thank you."),
+    ),
+}
 
 _STORIES = {
     TreeState.INITIAL_PROMPT_REVIEW: _l("Accepted by the reviewers."),

@@ -38,6 +38,7 @@ from tasks_app.errors import (
     SelfReview,
     SlotTaken,
     TaskExpired,
+    TaskNotFound,
     TaskSkipped,
     TextEmpty,
     TextInvalid,
@@ -273,6 +274,18 @@ def save_draft(
         if task.done_at:
             raise AlreadySubmitted
         return _put_draft(task, body, "", now)
+
+
+@transaction.atomic
+def discard_draft(task_id: uuid.UUID, user: "User") -> bool:
+    """Throw away what somebody entered for a task of theirs; False if there is nothing (more).
+
+    No contribution, so people who may not contribute can do it too. Raises TaskNotFound.
+    """
+    turns.lock_user(user)
+    if not Task.objects.filter(pk=task_id, user=user).exists():
+        raise TaskNotFound
+    return bool(Draft.objects.filter(task=task_id).delete()[0])
 
 
 def release_expired(*, now: datetime, limit: int = 500) -> int:

@@ -13,6 +13,7 @@ urlpatterns = [
     path("tasks/<uuid:task_id>/skip/", work.skip, name="skip"),
     path("tasks/<uuid:task_id>/undo/", work.undo_review, name="undo"),
     path("tasks/<uuid:task_id>/draft/", work.keep_draft, name="draft"),
+    path("tasks/<uuid:task_id>/discard/", contributions.discard, name="discard"),
     path("tasks/<uuid:task_id>/heartbeat/", work.heartbeat, name="heartbeat"),
     path("tasks/<uuid:task_id>/preview/", work.preview, name="preview"),
     path("tasks/<uuid:task_id>/differences/", compare.show, name="differences"),

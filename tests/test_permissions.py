@@ -45,6 +45,8 @@ tasks:work                    maxs     POST login 404   404   403   404   404
 tasks:skip                    review   POST login go    404   404   404   404   tasks:next
 tasks:undo                    review   POST login go    404   403   404   404   tasks:work
 tasks:draft                   review   POST login go    404   404   404   404   tasks:work
+tasks:discard                 review   GET  login 404   404   404   404   404
+tasks:discard                 review   POST login go    404   404   404   404   tasks:contributions
 tasks:heartbeat               review   POST login go    404   403   404   404   tasks:work
 tasks:preview                 review   POST login 200   404   404   404   404
 tasks:differences             review   GET  login 404   404   404   404   404

@@ -1,19 +1,23 @@
-"""What one person did: outcomes and reasons, open tasks, and texts that were kept."""
+"""What one person did: outcomes and reasons, reports, open tasks, and texts that were kept."""
 
+import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.contrib import messages as toasts
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
 
-from tasks_app import browsing, fate, kinds, reading
+from tasks_app import assignment, browsing, fate, interactions, kinds, reading
 from tasks_app.config import TreeConfig
 from tasks_app.enums import ContributionKind
 from tasks_app.forms.messages import ContributionsForm
-from tasks_app.models import Contribution, Task
+from tasks_app.labels import LABELS
+from tasks_app.models import Contribution, Report, Task
 from tasks_app.views.edges import FORM_INVALID, contributor
 
 if TYPE_CHECKING:
@@ -42,6 +46,7 @@ def contributions(request: HttpRequest) -> HttpResponse:
         "is_filtered": bool(asked.get("kind") or asked.get("outcome")),
         "more": _url(asked, before=more) if more else "",
         "newest": _url(asked) if asked.get("before") else "",
+        "reports": [_reported(report, user) for report in browsing.reports(user)],
         **_tasks(user, now),
     }
     status = 200 if form.is_valid() else FORM_INVALID
@@ -75,11 +80,37 @@ def _entry(
     }
 
 
+def _reported(report: Report, user: "User") -> dict[str, Any]:
+    status, story = fate.of_report(report)
+    return {
+        "report": report,
+        "category": LABELS[report.category].title,
+        "is_readable": reading.may_read(report.message, user),
+        "status": status,
+        "story": story,
+    }
+
+
 def _tasks(user: "User", now: datetime) -> dict[str, Any]:
     return {
         "open_tasks": [_with_kind(task) for task in browsing.open_tasks(user, now=now)],
         "kept": [_with_kind(task) for task in browsing.kept_drafts(user, now=now)],
     }
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@contributor
+def discard(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
+    """Ask whether a kept text may go, then throw it away."""
+    if request.method == "POST":
+        interactions.discard_draft(task_id, request.user)
+        toasts.info(request, _("Discarded."))
+        return redirect("tasks:contributions")
+    task = assignment.find(task_id, request.user)
+    if not hasattr(task, "draft"):
+        raise Http404
+    template = "tasks/_discard_form.html" if request.htmx else "tasks/discard.html"
+    return render(request, template, _with_kind(task))
 
 
 def _with_kind(task: Task) -> dict[str, Any]:

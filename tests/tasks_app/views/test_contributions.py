@@ -9,12 +9,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from oasst.accounts.models import User
-from tasks_app import interactions
+from tasks_app import interactions, moderation, reactions
 from tasks_app.browsing import PAGE_SIZE
-from tasks_app.enums import TaskType, TreeState
-from tasks_app.models import Contribution, Message, Task
+from tasks_app.enums import ReportState, TaskType, TreeState
+from tasks_app.models import Contribution, Draft, Message, Task
 from tests.factories import SPAM, alice, grow, review
 from tests.tasks_app.views import given
+from tests.tasks_app.views.conftest import SignIn
 
 pytestmark = pytest.mark.django_db
 
@@ -105,6 +106,89 @@ def test_expired_tasks_with_a_text_are_kept_too(web: Client, alice: User) -> Non
     assert [entry["task"] for entry in page.context["kept"]] == [task]
 
 
+@pytest.fixture
+def kept(alice: User) -> Task:
+    """A task of Alice's that is over, with a text that was never stored."""
+    task = given.task(alice, K.ASSISTANT_REPLY, grow("P").root)
+    interactions.save_draft(task.pk, alice, {"text": "Kept words"}, now=timezone.now())
+    interactions.skip(task.pk, alice, now=timezone.now())
+    return task
+
+
+def test_kept_text_is_discarded_once_confirmed(web: Client, kept: Task) -> None:
+    url = given.url(kept, action="discard")
+    assert f'href="{url}"' in web.get(URL).text
+    asked = web.get(url)
+    assert "Kept words" in asked.text
+    assert Draft.objects.count() == 1
+
+    page = web.post(url, follow=True)
+
+    assert "Kept words" not in page.text
+    assert (Draft.objects.count(), page.context["kept"]) == (0, [])
+    assert web.post(url).status_code == 302  # twice does no harm
+    assert web.get(url).status_code == 404
+
+
+def test_nobody_discards_what_others_wrote(sign_in: SignIn, kept: Task, bob: User) -> None:
+    url = given.url(kept, action="discard")
+
+    assert (sign_in(bob).get(url).status_code, sign_in(bob).post(url).status_code) == (404, 404)
+    assert Draft.objects.count() == 1
+
+
+def test_muted_person_may_discard(web: Client, kept: Task, alice: User, mona: User) -> None:
+    now = timezone.now()
+    until = now + timedelta(days=1)
+    moderation.mute_user(alice.pk, until=until, actor=mona, reason="Rude.", now=now)
+
+    assert web.post(given.url(kept, action="discard")).status_code == 302
+    assert Draft.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (ReportState.RESOLVED, "has looked at it and acted upon it"),
+        (ReportState.DISMISSED, "found that it can stay"),
+        (ReportState.INCONCLUSIVE, "could not tell"),
+    ],
+)
+def test_reporters_are_told_the_outcome(
+    web: Client, alice: User, mona: User, outcome: ReportState, words: str
+) -> None:
+    now = timezone.now()
+    found = reactions.report(grow("P(A)")[1].pk, alice, "spam", "", now=now)
+    assert "A moderator will look at it." in web.get(URL).text
+
+    moderation.resolve_report(found.pk, actor=mona, outcome=outcome, note="For us.", now=now)
+
+    page = web.get(URL)
+    assert words in page.text
+    assert "will look at it" not in page.text
+    assert "For us." not in page.text
+    assert mona.public_name not in page.text
+
+
+def test_report_of_a_message_that_was_removed_says_so(web: Client, alice: User, mona: User) -> None:
+    message, now = grow("P(A)")[1], timezone.now()
+    found = reactions.report(message.pk, alice, "pii", "", now=now)
+    why = {"actor": mona, "now": now}
+    moderation.delete_message(message.pk, reason="Names.", **why)
+    moderation.resolve_report(found.pk, outcome=ReportState.RESOLVED, note="Names.", **why)
+
+    page = web.get(URL)
+
+    assert "Thank you: the message was removed." in page.text
+    assert message.text not in page.text
+
+
+def test_reports_of_others_are_not_listed(web: Client, bob: User) -> None:
+    reactions.report(grow("P(A)")[1].pk, bob, "spam", "", now=timezone.now())
+
+    assert web.get(URL).context["reports"] == []
+
+
 def test_pages_follow_each_other(web: Client, alice: User) -> None:
     for number in range(PAGE_SIZE + 2):
         write(alice, f"Answer {number}")
@@ -144,7 +228,7 @@ def test_contributions_take_the_same_queries_for_more_rows(web: Client) -> None:
     _fill(2)
 
     assert _queries(web) == few
-    assert Contribution.objects.filter(user=alice()).count() == 9
+    assert Contribution.objects.filter(user=alice()).count() == 12
 
 
 def _fill(times: int) -> None:
@@ -154,6 +238,7 @@ def _fill(times: int) -> None:
         judge(alice())
         rank(alice())
         given.task(alice(), K.ASSISTANT_REPLY, grow("P").root)
+        reactions.report(grow("P(A)")[1].pk, alice(), "spam", "", now=timezone.now())
 
 
 def _queries(web: Client) -> int:
