@@ -10,4 +10,5 @@ SCHEDULE_S = {
     "chat_app.jobs.forget_workers": 3600,
     "oasst.accounts.jobs.send_waiting_codes": 30,
     "oasst.accounts.jobs.delete_expired_codes": 3600,
+    "oasst.privacy.finish_erasures": 600,
 }

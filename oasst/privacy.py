@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import IO, Any
 
 from django.conf import settings
@@ -23,6 +23,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from chat_app import privacy as chats
+from oasst.accounts import people
 from oasst.accounts import privacy as accounts
 from oasst.accounts.forms import DeleteForm
 from oasst.accounts.models import User
@@ -40,6 +41,7 @@ APPS: list[tuple[str, Collect, Erase]] = [
     ("account", accounts.collect, accounts.erase),
 ]
 DOWNLOADS_PER_HOUR = 10
+UNDER_WAY = timedelta(minutes=10)  # a deletion takes less
 # Up to this size a download is put together in memory, beyond it in a temporary file.
 SPOOL_BYTES = 1024 * 1024
 
@@ -60,13 +62,28 @@ def write_json(user: User, out: IO[bytes], *, now: datetime) -> None:
 
 
 def erase_person(user: User, *, now: datetime) -> None:
-    """Anonymise `user` in every app.
+    """Close the account, so that nothing new comes, then anonymise `user` in every app.
 
     Not one transaction, because giving back tasks locks many trees one after the other. Each part
-    may run twice and the account goes last, so a person whose deletion broke off can repeat it.
+    may run twice and the account goes last; `finish_erasures` ends a deletion that broke off.
     """
+    people.close(user, now=now)
     for _name, _collect, erase in APPS:
         erase(user, now=now)
+
+
+def delete_account(user: User, *, now: datetime) -> None:
+    """Erase somebody and tell them so, at the address that is forgotten with this."""
+    email, language = user.email, user.ui_language
+    erase_person(user, now=now)
+    emails.send("account_deleted", email, {}, language=language)
+
+
+def finish_erasures() -> None:
+    """Periodic job: end the deletions that broke off, as when the server stopped."""
+    now = timezone.now()
+    for user in people.being_deleted(now - UNDER_WAY):
+        delete_account(user, now=now)
 
 
 @never_cache
@@ -95,9 +112,7 @@ def delete(request: HttpRequest) -> HttpResponse:
     user = _user(request)
     form = DeleteForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
-        email, language = user.email, user.ui_language
-        erase_person(user, now=timezone.now())
-        emails.send("account_deleted", email, {}, language=language)
+        delete_account(user, now=timezone.now())
         logout(request)
         return render(request, "accounts/deleted.html")
     status = 400 if form.errors else 200

@@ -13,6 +13,7 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from oasst.accounts import magic_link
@@ -20,6 +21,8 @@ from oasst.accounts.models import ApiToken, EmailCode, User
 from oasst.lib.errors import DomainError
 
 logger = logging.getLogger(__name__)
+
+DELETED_DOMAIN = "@deleted.invalid"
 
 
 class AddressTaken(DomainError):
@@ -116,6 +119,21 @@ def end_all_sessions(user: User, *, now: datetime) -> None:
     logger.info("account %s was signed out everywhere", user.pk)
 
 
+def close(user: User, *, now: datetime) -> None:
+    """Begin a deletion: from now on nobody can sign in, contribute or use a token as `user`.
+
+    `anonymise` ends it.
+    """
+    user.is_active, user.deleted_at = False, user.deleted_at or now
+    user.session_epoch += 1
+    user.save(update_fields=["is_active", "deleted_at", "session_epoch"])
+
+
+def being_deleted(before: datetime) -> QuerySet[User]:
+    """Accounts that were closed `before` then and whose deletion has not come to its end."""
+    return User.objects.filter(deleted_at__lt=before).exclude(email__endswith=DELETED_DOMAIN)
+
+
 @transaction.atomic
 def anonymise(user: User, *, now: datetime) -> None:
     """Take everything personal out of the row and keep the row, so that messages have an author."""
@@ -128,7 +146,7 @@ def anonymise(user: User, *, now: datetime) -> None:
     ApiToken.objects.filter(user=user).delete()
     user.groups.clear()
     user.user_permissions.clear()
-    user.email = f"{user.pk}@deleted.invalid"
+    user.email = f"{user.pk}{DELETED_DOMAIN}"
     user.display_name = user.notes = user.tos_version = ""
     user.tos_accepted_at = user.last_login = user.muted_until = None
     user.ui_language = User._meta.get_field("ui_language").get_default()
@@ -136,6 +154,6 @@ def anonymise(user: User, *, now: datetime) -> None:
     user.is_active = user.is_staff = user.is_superuser = False
     user.session_epoch += 1
     user.set_unusable_password()
-    user.deleted_at = now
+    user.deleted_at = user.deleted_at or now
     user.save()
     logger.info("account %s was deleted", user.pk)

@@ -2,6 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Event
 from typing import Any
 
 import pytest
@@ -9,15 +12,26 @@ from django.apps import apps
 from django.core import mail
 from django.db import models
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from oasst import privacy
+from oasst.accounts import people
 from oasst.accounts.models import User
 from tasks_app import interactions, reactions, selection
 from tasks_app.enums import TaskType
+from tasks_app.errors import NotAllowed
 from tasks_app.models import Draft, Message, Task, TextLabels
 from tests import factories
 from tests.factories import CHANCE, NOW, grow
+from tests.tasks_app import oracle
+from tests.waiting import (
+    PATIENCE_S,
+    hold,
+    on_a_connection_of_its_own,
+    wait_until,
+    waiting_requests,
+)
 
 # Columns that point to a person, and where the download shows their rows.
 SHOWN = {
@@ -38,7 +52,8 @@ SHOWN = {
     "tasks_app.Report.user": "contributions.reports",
     "tasks_app.Contribution.user": "contributions.journal",
 }
-# Secrets that live for minutes, whose turn it is, second factors, Django's own log, what moderators did in office.
+# Secrets that live for minutes, whose turn it is, second factors, Django's own log, what moderators
+# did in office.
 NOT_SHOWN = {
     "accounts.EmailCode.user",
     "admin.LogEntry.user",
@@ -184,6 +199,56 @@ def test_deleting_gives_reserved_work_to_others(alice: User, bob: User) -> None:
 
     theirs = selection.next_task(bob, kind, langs=["en"], now=NOW, rng=CHANCE)
     assert theirs.message_id == mine.message_id
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_new_is_handed_out_while_an_account_is_deleted(alice: User, bob: User) -> None:
+    """Alice's other tab asks for a task while the deletion waits to give back her first one."""
+    held, free = grow("P(A?)"), grow("P(A?)")
+    kind = TaskType.LABEL_ASSISTANT_REPLY
+    factories.hand_out(alice, kind, held[1])
+    is_held, may_go, stale = Event(), Event(), User.objects.get(pk=alice.pk)
+    with ThreadPoolExecutor(2) as pool:
+        begin = partial(pool.submit, on_a_connection_of_its_own)
+        holder = begin(partial(hold, held.tree.pk, is_held, may_go))
+        assert is_held.wait(PATIENCE_S)
+        deletion = begin(partial(privacy.erase_person, alice, now=NOW))
+        wait_until(waiting_requests)
+        try:
+            with pytest.raises(NotAllowed):
+                factories.hand_out(stale, kind, free[1])
+        finally:
+            may_go.set()
+        assert [each.result(PATIENCE_S) for each in (holder, deletion)] == [None, None]
+
+    assert Task.objects.filter(user=alice).count() == 0
+    assert User.objects.get(pk=alice.pk).email.endswith("@deleted.invalid")
+    assert oracle.problems() == []
+
+
+def test_deletion_that_broke_off_is_ended_by_the_job(
+    client: Client,
+    alice: User,
+    bob: User,
+    busy: Message,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    client.force_login(alice)
+    email = alice.email
+    people.close(alice, now=timezone.now())
+    assert client.get("/account/").status_code == 302
+
+    privacy.finish_erasures()
+    assert User.objects.get(pk=alice.pk).email == email  # it may still be under way
+    User.objects.filter(pk=alice.pk).update(deleted_at=NOW)
+    with django_capture_on_commit_callbacks(execute=True):
+        privacy.finish_erasures()
+        privacy.finish_erasures()
+
+    _assert_anonymous(User.objects.get(pk=alice.pk), email)
+    assert [each.to for each in mail.outbox] == [[email]]
+    assert Draft.objects.count() == 0
+    assert User.objects.get(pk=bob.pk).is_active
 
 
 def test_deleting_twice_does_no_harm(alice: User, busy: Message) -> None:

@@ -1,6 +1,5 @@
 """Who is banned or muted while a request of theirs waits for a lock is refused all the same."""
 
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
@@ -9,56 +8,27 @@ from threading import Event
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
 from django.utils import timezone
 
 from oasst.accounts.models import User
-from oasst.lib.errors import DomainError
 from tasks_app import interactions, moderation, reactions, selection
 from tasks_app.enums import TaskType
 from tasks_app.errors import NotAllowed
 from tasks_app.models import Message, MessageTree, Reaction, Task, TextLabels
 from tests.factories import CHANCE, GOOD, grow, hand_out
 from tests.tasks_app import oracle
+from tests.waiting import (
+    PATIENCE_S,
+    Act,
+    hold,
+    on_a_connection_of_its_own,
+    wait_until,
+    waiting_requests,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-Act = Callable[[], Any]
 K = TaskType
-PATIENCE_S = 10
-
-
-def wait_until(is_so: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def waiting_requests() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return cursor.fetchone()[0]
-
-
-def on_a_connection_of_its_own(act: Act) -> Any:
-    """What `act` gives, or the class of the rule that said no."""
-    try:
-        return act()
-    except DomainError as error:
-        return type(error)
-    finally:
-        connection.close()
-
-
-def hold(tree_id: Any, is_held: Event, may_go: Event) -> None:
-    with transaction.atomic():
-        MessageTree.objects.locked().get(pk=tree_id)
-        is_held.set()
-        assert may_go.wait(PATIENCE_S)
 
 
 @pytest.fixture
