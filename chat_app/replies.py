@@ -46,7 +46,6 @@ from chat_app.models import Chat, ChatMessage, CustomInstructions, QueueTurn, Se
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=15)
 # A second death over the same reply may be the reply's fault.
 MOST_LOSSES = 2
 # Nobody waits longer than this for an answer.
@@ -66,10 +65,12 @@ def request(
     parameters: SamplingParameters | None = None,
     model: ServedModel | None = None,
     seed: int | None = None,
+    system_prompt: str = "",
 ) -> list[ChatMessage]:
     """Ask for `count` drafts of an answer, with the chat's model and parameters by default.
 
     Everything that decides the text is frozen here; draft n has the seed of the first plus n.
+    `system_prompt` takes the place of the model's and of custom instructions.
     Drafts of one request have the same `created_at`, and ids in their order.
     Raises ModelNotOnOffer, TooManyWaiting, QueueFull; the prompt stays, to be asked again.
     """
@@ -85,6 +86,8 @@ def request(
         _new_reply(prompt, model, _fitted(chosen, model, (first_seed + n) % MAX_SEED), now)
         for n in range(count)
     ]
+    for draft in drafts:
+        draft.system_prompt = system_prompt
     return _enqueue(chat, prompt, drafts, now)
 
 
@@ -207,7 +210,7 @@ def claim(model: ServedModel, worker: Worker, *, now: datetime) -> Claim | None:
         worker=worker,
         attempt=reply.attempt,
         started_at=reply.started_at or now,
-        lease_until=Now() + LEASE,
+        lease_until=Now() + timedelta(seconds=settings.CHAT_LEASE_S),
     )
     logger.info("reply %s: attempt %d by %s", reply.pk, reply.attempt, worker.name)
     return Claim(
@@ -255,7 +258,7 @@ def renew(worker_id: UUID, held: Mapping[UUID, int]) -> Standing:
     mine = ChatMessage.objects.filter(
         worker_id=worker_id, state=MessageState.RUNNING, pk__in=held.keys() - known.lost
     )
-    mine.update(lease_until=Now() + LEASE)
+    mine.update(lease_until=Now() + timedelta(seconds=settings.CHAT_LEASE_S))
     return known
 
 

@@ -48,6 +48,7 @@ urlpatterns = [
     path("", include("oasst.accounts.urls")),
     path("account/", include("oasst.privacy")),
     path("api/v1/", api.urls),
+    path("v1/", include("chat_app.openai_urls")),
     path("", include("tasks_app.urls")),
     path("", include("chat_app.urls")),
 ]
