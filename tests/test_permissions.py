@@ -195,7 +195,7 @@ MODELS = {
 QUEUE_PAGES = "django_rq:"
 PROVIDER_PAGES = ("discord_", "google_")
 # For programs with tokens, which are tested in tests/chat_app/api.
-API = ("api:",)
+API = ("api:", "openai:")
 # Routes without a name: the admin's old addresses of rows, and its answer to everything else.
 UNNAMED = re.compile(r"admin/(\w+/\w+/<path:object_id>/|\(\?P<url>\.\*\)\$)")
 # Leads to our own sign-in; its cases differ from all others and have a test of their own.
