@@ -5,7 +5,7 @@ drawn before: a request gets the same text alone and in company.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor
@@ -27,10 +27,17 @@ class Sampler:
         prompt: Sequence[int],
         *,
         vocabulary: int,
+        spared: Collection[int] = (),
         device: torch.device | str = "cpu",
     ) -> None:
+        """Take the request's tokens. The repetition penalty leaves the `spared` ones alone.
+
+        Tokens that end a turn must be: chat templates repeat them in every prompt, and a model
+        that is punished for them cannot stop.
+        """
         self.parameters = parameters
         self._random = random.Random(parameters.seed)
+        self._spared = frozenset(spared)
         self._known = 0  # how many tokens of the answer are marked in `_seen`
         self._seen: Tensor | None = None  # (V,)
         if parameters.repetition_penalty != 1:
@@ -58,8 +65,9 @@ class Sampler:
         return tokens[pick(weights, min(self._random.random(), BELOW_ONE))]
 
     def _mark(self, tokens: Sequence[int]) -> None:
-        if self._seen is not None and tokens:
-            self._seen[torch.tensor(tokens, device=self._seen.device)] = True
+        marked = [token for token in tokens if token not in self._spared]
+        if self._seen is not None and marked:
+            self._seen[torch.tensor(marked, device=self._seen.device)] = True
 
 
 def penalise(logits: Tensor, penalty: float) -> Tensor:

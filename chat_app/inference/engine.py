@@ -186,7 +186,11 @@ class TransformersEngine:
             end_tokens=self.end_tokens,
         )
         sampler = Sampler(
-            request.parameters, prompt, vocabulary=self._vocabulary, device=self._model.device
+            request.parameters,
+            prompt,
+            vocabulary=self._vocabulary,
+            spared=self.end_tokens,
+            device=self._model.device,
         )
         self._rows[row.key] = row
         batch.submit(

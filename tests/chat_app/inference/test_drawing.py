@@ -101,6 +101,16 @@ def test_penalty_equals_that_of_transformers() -> None:
         assert sampler.draw(one, answer) == 3999
 
 
+def test_penalty_spares_the_tokens_that_end_a_turn() -> None:
+    prompt = [5, 6]  # 6 ends a turn, so every prompt holds it
+    scores = torch.zeros(VOCABULARY)
+    scores[5], scores[6] = 10.0, 9.5
+    chosen = parameters(temperature=0.0, repetition_penalty=1.3)
+
+    assert Sampler(chosen, prompt, vocabulary=VOCABULARY, spared=[6]).draw(scores, []) == 6
+    assert Sampler(chosen, prompt, vocabulary=VOCABULARY).draw(scores, []) == 5
+
+
 def test_draws_follow_the_probabilities() -> None:
     probabilities = torch.tensor([0.5, 0.3, 0.15, 0.05])
     sampler = Sampler(parameters(temperature=1.0, seed=11), [], vocabulary=4)
