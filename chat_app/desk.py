@@ -14,6 +14,7 @@ from contextlib import aclosing, suppress
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connections
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -30,8 +31,7 @@ T = TypeVar("T")
 
 # How soon a stop, a deleted chat, or a reply whose wake-up got lost is noticed.
 LOOK_EVERY_S = 0.5
-# Leases live three times as long.
-RENEW_EVERY_S = 5.0
+RENEWALS_PER_LEASE = 3
 DRAIN_S = 25.0
 DATABASE_PAUSE_S = 1.0
 _BROKE = _("The model could not finish this answer. Continue it, or ask again.")
@@ -153,11 +153,12 @@ class Desk:
 
     async def _tend(self) -> None:
         """Keep the leases, notice stops, beat, and look after what other workers left."""
-        renewed_at, looked_at = -RENEW_EVERY_S, time.monotonic()
+        renew_every_s = settings.CHAT_LEASE_S / RENEWALS_PER_LEASE
+        renewed_at, looked_at = -renew_every_s, time.monotonic()
         while True:
             now = time.monotonic()
             self._rate.note_time(now - looked_at, is_busy=bool(self._drafts))
-            looked_at, is_due = now, now - renewed_at >= RENEW_EVERY_S
+            looked_at, is_due = now, now - renewed_at >= renew_every_s
             if is_due:
                 renewed_at = now
                 await self._beat()
@@ -187,7 +188,10 @@ class Desk:
             running=len(self._tasks),
             tokens_per_s=self._rate.measure(written),
         )
-        await self._ask(replies.reap, now=timezone.now())
+        try:
+            await self._ask(replies.reap, now=timezone.now())
+        except Exception:  # one bad row must not end the workers one after the other
+            logger.exception("other workers' replies could not be taken care of")
 
     # Ending
 

@@ -78,8 +78,9 @@ class Draft:
         if isinstance(event, Delta):
             self._first_token_at = self._first_token_at or timezone.now()
             self.tokens += event.tokens
-            self.text += event.text
-            self._unsent += event.text
+            text = event.text.replace("\x00", "\ufffd")  # which PostgreSQL does not store
+            self.text += text
+            self._unsent += text
             self._has_news.set()
         elif isinstance(event, Started):
             self._prompt_tokens, self._dropped_turns = event.prompt_tokens, event.dropped_turns

@@ -146,16 +146,19 @@ _OFFENSIVE = _pattern(
     """
 )
 _EMAIL = r"\b [\w.+-]{1,64} @ (?: [\w-]{1,63} \. ){1,4} [a-z]{2,24} \b"
-_PHONE = r"""(?<! [\w.,] ) (?: \+ \d{1,3} [-\s.]? )? (?: \(\d{1,4}\) [-\s.]? )? \d{2,5} (?: [-\s.]
-    \d{2,5} ){2,4}
-    (?: \s? x \d{1,5} )? (?! [\w%] )"""
+# Not out of the middle of a list of numbers.
+_PHONE = r"""(?<! [\w.,] ) (?<! \d [ ] ) (?: \+ \d{1,3} [-\s.]? )? (?: \(\d{1,4}\) [-\s.]? )?
+    \d{2,5} (?: [-\s.] \d{2,5} ){2,4} (?: \s? x \d{1,5} )? (?! [\w%] | [ ]? \d )"""
 _SOCIAL_SECURITY = r"(?<! [\d-] ) (?! 000 | 666 | 9 ) \d{3} - \d{2} - \d{4} (?! [\d-] )"
 _STREET = r"""\b \d{1,5} ~ (?: [A-Z]\w+ ~ ){1,3}
     (?: street | avenue | road | boulevard | lane | drive ) \b"""
 _PERSONAL = _pattern(rf"{_EMAIL} | {_SOCIAL_SECURITY} | {_STREET}")
 _PHONE_NUMBER = re.compile(_PHONE, re.VERBOSE | re.IGNORECASE)
 _DATE = re.compile(r"^\d{4}[-.\s]\d{1,2}[-.\s]\d{1,2}|^\d{1,2}[-.]\d{1,2}[-.]\d{4}")
-_CARD = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w])")
+# As printed on cards: in fours, American Express in 4-6-5, or in one piece.
+_CARD = re.compile(
+    r"(?<![\w.,-])(?:\d{4}([ -])\d{4}\1\d{4}\1\d{4}|3\d{3}([ -])\d{6}\2\d{5}|\d{13,19})(?![\w-])"
+)
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 
 

@@ -279,6 +279,8 @@ TREE_CONFIG = env.prefixed("TREE_CONFIG__")
 CHAT_RUNNING_PER_USER = env.integer("CHAT_RUNNING_PER_USER", 4, minimum=1)
 CHAT_WAITING_PER_USER = env.integer("CHAT_WAITING_PER_USER", 16, minimum=1)
 CHAT_QUEUE_LIMIT = env.integer("CHAT_QUEUE_LIMIT", 500, minimum=1)
+# How long a silent worker is believed to live; it beats three times as often.
+CHAT_LEASE_S = env.integer("CHAT_LEASE_S", 15, minimum=3)
 CHAT_MAX_TEXT_LENGTH = env.integer("CHAT_MAX_TEXT_LENGTH", 20_000, minimum=1)
 CHAT_MAX_MESSAGES = env.integer("CHAT_MAX_MESSAGES", 2000, minimum=2)
 UNFOLD = admin_look.UNFOLD

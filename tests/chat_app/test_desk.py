@@ -28,7 +28,7 @@ S = MessageState
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(desk, "LOOK_EVERY_S", 0.02)
-    monkeypatch.setattr(desk, "RENEW_EVERY_S", 0.1)
+    monkeypatch.setattr(desk, "RENEWALS_PER_LEASE", 150)
     return
 
 
@@ -204,6 +204,16 @@ def test_what_breaks_ends_its_own_reply_only(
     whole.refresh_from_db()
     assert (broken.state, broken.text, words in broken.error) == (state, "Half", True)
     assert (whole.state, whole.text) == (S.DONE, "Whole")
+
+
+def test_characters_that_cannot_be_stored_are_replaced(alice: User) -> None:
+    reply = ask(alice, "Hello")
+
+    work(FakeEngine(tokens_per_s=0, script=lambda _request: ["a\x00b"]))
+
+    reply.refresh_from_db()
+    assert (reply.state, reply.text) == (S.DONE, "a\ufffdb")
+    assert streams.shown_text(reply.pk) == reply.text
 
 
 def test_a_lost_lease_is_given_up_quietly(alice: User) -> None:

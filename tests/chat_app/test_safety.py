@@ -63,6 +63,7 @@ def test_what_is_rude_or_private_is_marked(text: str, reason: str) -> None:
         "Since 2024-01-05 12:30 the price rose from 1 000 000 to 1 200 000",
         "The order number is 1234567890123456",
         "Version 10.2.3.4 was released",
+        " ".join(str(number) for number in range(1, 1000)),
         "",
     ],
 )
