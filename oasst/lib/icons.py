@@ -1,15 +1,29 @@
 """SVG put into the page itself, so that it takes the theme's colours: icons from lucide-static
-(in node_modules) and our own drawings (in static/img)."""
+(in node_modules) and our own drawings (in static/img).
+
+Within `drawn_once()` the lines of an icon are written once, in the sprite, however often it stands
+on the page; fragments that are fetched later bring theirs along.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
 from django.conf import settings
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+
+_LINES = (
+    'fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round"'
+    ' stroke-linejoin="round"'
+)
+# The names of the icons on the page that is being drawn; None for a fragment.
+_on_page: ContextVar[set[str] | None] = ContextVar("icons_on_page", default=None)
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _OUTER = re.compile(r"<svg[^>]*?viewBox=\"(?P<box>[^\"]+)\"[^>]*>(?P<body>.*)</svg>", re.DOTALL)
@@ -43,18 +57,52 @@ def _read_svg(folder: Path, name: str) -> tuple[str, SafeString]:
 
 def _naming(label: str) -> SafeString:
     if not label:
-        return mark_safe('aria-hidden="true" focusable="false"')
+        return mark_safe('aria-hidden="true"')
     return format_html('role="img" aria-label="{}"', label)
 
 
 def icon(name: str, *, label: str = "", css_class: str = "") -> SafeString:
     """An icon of the text's size and colour. Without `label` it is decoration."""
     box, body = _read_svg(icon_folder(), name)
+    classes = f"icon {css_class}" if css_class else "icon"
+    on_page = _on_page.get()
+    if on_page is None:
+        return format_html(
+            '<svg class="{}" viewBox="{}" width="24" height="24" {} {}>{}</svg>',
+            classes, box, mark_safe(_LINES), _naming(label), body,
+        )  # fmt: skip
+    on_page.add(name)
     return format_html(
-        '<svg class="icon{}" viewBox="{}" width="24" height="24" fill="none" stroke="currentColor"'
-        ' stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round" {}>{}</svg>',
-        f" {css_class}" if css_class else "", box, _naming(label), body,
+        '<svg class="{}" width="24" height="24" {}><use href="#icon-{}"/></svg>',
+        classes, _naming(label), name,
     )  # fmt: skip
+
+
+@contextmanager
+def drawn_once() -> Iterator[set[str]]:
+    """Let the icons drawn within refer to the `sprite` of the names that this gives."""
+    names: set[str] = set()
+    before = _on_page.set(names)
+    try:
+        yield names
+    finally:
+        _on_page.reset(before)
+
+
+def sprite(names: set[str]) -> SafeString:
+    """The lines of the icons of a page, which the page holds once."""
+    symbols = format_html_join(
+        "",
+        '<symbol id="icon-{}" viewBox="{}" {}>{}</symbol>',
+        (
+            (name, box, mark_safe(_LINES), body)
+            for name in sorted(names)
+            for box, body in [_read_svg(icon_folder(), name)]
+        ),
+    )
+    return format_html(
+        '<svg class="visually-hidden" width="0" height="0" aria-hidden="true">{}</svg>', symbols
+    )
 
 
 def drawing(name: str, *, label: str = "") -> SafeString:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import template
 from django.http import HttpRequest
+from django.template.base import Parser, Token
 from django.template.context import Context
 from django.template.loader import get_template
 from django.urls import reverse
@@ -32,6 +33,26 @@ def component(content: str, name: str, **params: Any) -> str:
 @register.simple_tag
 def icon(name: str, label: str = "", css_class: str = "") -> SafeString:
     return icons.icon(name, label=label, css_class=css_class)
+
+
+class IconsOnce(template.Node):
+    """A page whose icons are drawn once."""
+
+    def __init__(self, nodelist: template.NodeList) -> None:
+        self.nodelist = nodelist
+
+    def render(self, context: Context) -> SafeString:
+        with icons.drawn_once() as names:
+            page = self.nodelist.render(context)
+        return page + icons.sprite(names)
+
+
+@register.tag
+def icons_once(parser: Parser, token: Token) -> IconsOnce:
+    """`{% icons_once %}` … `{% endicons_once %}` around the body of a page, then their lines."""
+    nodelist = parser.parse(("endicons_once",))
+    parser.delete_first_token()
+    return IconsOnce(nodelist)
 
 
 @register.simple_tag

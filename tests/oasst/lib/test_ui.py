@@ -1,5 +1,6 @@
 """The template tags of the design system."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +15,27 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 def rendered(source: str, **context: object) -> str:
     return Template("{% load ui %}" + source).render(Context(context))
+
+
+def test_icons_of_a_page_are_drawn_once() -> None:
+    icon = '{% icon "pencil" %}'
+    page = rendered(
+        "{% icons_once %}" + 3 * icon + '{% icon "x" label="Close" %}{% endicons_once %}'
+    )
+
+    assert page.count('<use href="#icon-pencil"/>') == 3
+    assert page.count('<symbol id="icon-pencil"') == page.count('<symbol id="icon-x"') == 1
+    assert 'role="img" aria-label="Close"><use href="#icon-x"/>' in page
+    lines = re.findall(r'<path d="[^"]+"', rendered(icon))
+    assert lines
+    assert [page.count(line) for line in lines] == [1] * len(lines)
+
+
+def test_fragment_after_a_page_that_failed_brings_its_icons() -> None:
+    with pytest.raises(ValueError, match="no-such-icon"):
+        rendered('{% icons_once %}{% icon "no-such-icon" %}{% endicons_once %}')
+
+    assert "<use" not in rendered('{% icon "pencil" %}')
 
 
 def test_icon_without_label_is_hidden_from_screen_readers() -> None:
