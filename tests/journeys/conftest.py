@@ -127,6 +127,23 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> 
     raise RuntimeError(f"the site did not start:\n{log.read_text()[-3000:]}")
 
 
+@pytest.fixture(scope="module")
+def run_beside(site: str) -> Iterator[Callable[..., None]]:
+    """Start a command of manage.py beside the site, until the module ends."""
+    processes: list[subprocess.Popen[bytes]] = []
+    folder = Path(settings.VAR_DIR) / "journeys"
+
+    def run(*words: str) -> None:
+        log = folder / f"{words[0]}.log"
+        processes.append(_start(["manage.py", *words], log, _site_environment(site)))
+
+    yield run
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.wait(30)
+
+
 @pytest.fixture(autouse=True)
 def _journey_database(transactional_db: None) -> Iterator[None]:
     """What a test writes is seen by the site, and gone afterwards."""

@@ -115,7 +115,8 @@ function start() {
     if (event.detail.target.closest?.("[data-chat]") || event.detail.target.id === "thread") settle();
   });
   document.addEventListener("htmx:afterRequest", (event) => {
-    const { elt, successful } = event.detail;
+    const { elt, xhr } = event.detail;
+    const successful = xhr.status >= 200 && xhr.status < 300;
     if (successful && elt.closest(".said-why")) elt.closest(".said-why").open = false;
     if (elt.id === "say" && successful) {
       clearPen();

@@ -20,6 +20,7 @@ export function connect(url, { on, onState, onRefused }) {
 
   function open() {
     clearTimeout(timer);
+    if (!navigator.onLine) return;
     socket = new WebSocket(address);
     heardAt = Date.now();
     socket.addEventListener("message", (event) => hear(event.data));
@@ -57,7 +58,7 @@ export function connect(url, { on, onState, onRefused }) {
   }, PING_MS);
   // Back on the network: no need to wait for the timer.
   addEventListener("online", () => {
-    if (socket?.readyState === WebSocket.CLOSED) open();
+    if (socket?.readyState !== WebSocket.OPEN) open();
   });
   addEventListener("offline", () => {
     onState(false);
