@@ -13,7 +13,7 @@ from oasst.accounts import magic_link
 from oasst.accounts.enums import CodePurpose
 from oasst.accounts.models import User
 from oasst.lib import pages
-from tasks_app import interactions, moderation
+from tasks_app import interactions, moderation, reactions
 from tasks_app.config import TreeConfig
 from tasks_app.enums import TaskType as K
 from tasks_app.enums import TreeState
@@ -129,6 +129,20 @@ def test_forms_about_a_message(
     check(page, "report in a dialog")
 
 
+def see_the_ways_to_rank(page: Page) -> None:
+    """Two at a time and their differences; ends with the list."""
+    pairs, toggle = page.locator("[data-pairs]"), page.get_by_role("button", name="Two at a time")
+    if pairs.is_hidden():  # phones begin with it
+        toggle.click()
+    check(page, "two at a time")
+    page.get_by_role("button", name="Show the differences").click()
+    expect(page.get_by_role("dialog", name="Differences").get_by_role("status")).to_be_visible()
+    check(page, "differences")
+    page.keyboard.press("Escape")
+    toggle.click()
+    expect(pairs).to_be_hidden()
+
+
 def test_task_pages_with_errors(
     page: Page, show: Show, sign_in: SignIn, alice: User, grown: Grown
 ) -> None:
@@ -143,6 +157,7 @@ def test_task_pages_with_errors(
         task = hand_out(alice, kind, message, now=timezone.now())
         show(f"/tasks/{task.pk}/")
         if kind.is_ranking:
+            see_the_ways_to_rank(page)
             page.get_by_role("button", name="Submit and next").click()
             check(page, "order untouched")
         send_as_it_is(page)
@@ -165,8 +180,14 @@ def test_pages_of_tasks_that_are_over(
     interactions.submit_labels(done.pk, alice, {"spam": 0.0}, now=now)
     show(f"/tasks/{done.pk}/")
     check(page, "done")
+    reactions.report(grown[1].pk, alice, "spam", "", now=now)
     show("/contributions/")
-    check(page, "with a text that was kept")
+    check(page, "with a text that was kept, and a report")
+    page.get_by_role("link", name="Discard").click()
+    expect(page.get_by_role("dialog", name="Discard this text?")).to_be_visible()
+    check(page, "about to discard")
+    show(f"/tasks/{task.pk}/discard/")
+    check(page)
     moderation.delete_message(grown[4].pk, actor=mona, reason="Rude.", now=now)
     show(f"/trees/{grown.tree.pk}/")
     check(page, "tree with a removed message")
