@@ -119,6 +119,20 @@ def set_default(model: ServedModel) -> None:
     model.refresh_from_db()
 
 
+def take_off_offer(model: ServedModel) -> None:
+    """Stop offering a model: what waits for it is written, nothing new is asked of it.
+
+    Raises InvalidSettings for the default model.
+    """
+    if model.is_default:
+        raise InvalidSettings(_("This is the default model. Make another one the default first."))
+    ServedModel.objects.filter(pk=model.pk).update(enabled=False)
+
+
+def put_on_offer(model: ServedModel) -> None:
+    ServedModel.objects.filter(pk=model.pk).update(enabled=True)
+
+
 # Presets
 
 

@@ -300,11 +300,18 @@ def report(message: ChatMessage, user: User, kind: str, text: str, *, now: datet
     """Ask the moderators to look at a message; a second report replaces the words of the first."""
     if kind not in ReportKind.values:
         raise InvalidVote
-    words = {"kind": kind, "text": _note(text), "resolved_at": None, "resolution": ""}
+    words = {"kind": kind, "text": _note(text)}
+    words |= {"resolved_at": None, "resolved_by": None, "resolution": ""}  # open again
     stored, _created = ChatReport.objects.update_or_create(
         message=message, user=user, defaults=words, create_defaults={**words, "created_at": now}
     )
     return stored
+
+
+def resolve(report: ChatReport, actor: User, resolution: str, *, now: datetime) -> None:
+    """Close a report with what was decided; the last decision counts."""
+    report.resolved_at, report.resolved_by, report.resolution = now, actor, _note(resolution)[:500]
+    report.save(update_fields=["resolved_at", "resolved_by", "resolution"])
 
 
 def _note(text: str) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.contrib.postgres.search import SearchQuery
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Now
+from django.db.models import Count, Exists, Min, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce, Now
 
 from chat_app.enums import MessageState
 
@@ -47,5 +47,13 @@ class ChatMessageQuerySet(models.QuerySet["ChatMessage"]):
 
 
 class ServedModelQuerySet(models.QuerySet["ServedModel"]):
+    def with_queue(self) -> ServedModelQuerySet:
+        """With `waiting` replies and since when the `oldest` of them waits."""
+        messages = apps.get_model("chat_app", "ChatMessage").objects
+        queue = messages.filter(model=OuterRef("pk"), state=MessageState.QUEUED).order_by()
+        count = queue.values("model").annotate(n=Count("pk")).values("n")
+        oldest = queue.values("model").annotate(first=Min("queued_at")).values("first")
+        return self.annotate(waiting=Coalesce(Subquery(count), 0), oldest=Subquery(oldest))
+
     def on_offer(self) -> ServedModelQuerySet:
         return self.filter(enabled=True)

@@ -65,6 +65,15 @@ _NAVIGATION = [
         ],
     },
     {
+        "title": _("Chat"),
+        "items": [
+            _page(_("Reports on chats"), "report", "chat_app.chatreport",
+                  badge="chat_app.admin.open_reports"),
+            _page(_("Models"), "neurology", "chat_app.servedmodel"),
+            _page(_("Inference workers"), "memory", "chat_app.worker"),
+        ],
+    },
+    {
         "title": _("People"),
         "items": [
             _page(_("People"), "group", "accounts.user"),

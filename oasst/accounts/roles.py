@@ -27,17 +27,24 @@ _MODERATOR_ACTIONS: dict[str, dict[str, tuple[str, ...]]] = {
         "report": ("view", "change"),
         "*": ("view",),
     },
+    "chat_app": {"chatreport": ("view", "change"), "servedmodel": ("view",), "worker": ("view",)},
 }
 _ADMIN_APPS = {"accounts", "tasks_app"}
+# Chats are private: nobody reads them here, whatever their role.
+_ADMIN_ACTIONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "chat_app": {
+        "chatreport": ("view", "change"),
+        "servedmodel": ("view", "change"),
+        "worker": ("view",),
+    },
+}
 
 
 def _codenames(role: str, app: AppConfig) -> set[str]:
-    if role == ADMINS:
-        if app.label not in _ADMIN_APPS:
-            return set()
+    if role == ADMINS and app.label in _ADMIN_APPS:
         every = ("add", "change", "delete", "view")
         return {f"{a}_{m._meta.model_name}" for m in app.get_models() for a in every}
-    table = _MODERATOR_ACTIONS.get(app.label, {})
+    table = (_ADMIN_ACTIONS if role == ADMINS else _MODERATOR_ACTIONS).get(app.label, {})
     return {
         f"{action}_{model._meta.model_name}"
         for model in app.get_models()
