@@ -1,0 +1,60 @@
+"""`manage.py promote_model CHECKPOINT --name NAME`: put a checkpoint folder on offer."""
+
+import argparse
+from pathlib import Path
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.core.validators import validate_slug
+from django.utils import timezone
+
+from chat_app import catalogue
+from chat_app.checkpoints import BadCheckpoint
+
+
+class Command(BaseCommand):
+    help = (
+        "Put a checkpoint folder (safetensors, tokenizer with chat template, config.json) on "
+        "offer in the chat. The same name again replaces what it stands for."
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("checkpoint", type=Path, help="a folder, also one below MODELS_DIR")
+        parser.add_argument("--name", required=True, help="letters, digits, - and _")
+        parser.add_argument("--title", default="", help="what people read; the name if not given")
+        parser.add_argument("--description", default="")
+        parser.add_argument("--licence", default="", help="else that of the model card")
+        parser.add_argument("--default", action="store_true", help="new chats begin with it")
+
+    def handle(
+        self,
+        *,
+        checkpoint: Path,
+        name: str,
+        title: str,
+        description: str,
+        licence: str,
+        default: bool,
+        **options: object,
+    ) -> None:
+        below = settings.MODELS_DIR / checkpoint
+        try:
+            validate_slug(name)
+            model = catalogue.promote(
+                below if below.is_dir() else checkpoint,
+                name=name,
+                title=title,
+                description=description,
+                licence=licence,
+                make_default=default,
+                now=timezone.now(),
+            )
+        except ValidationError:
+            raise CommandError("--name: expected letters, digits, - and _") from None
+        except BadCheckpoint as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(
+            f"{model.name} is on offer{' and the default' if model.is_default else ''}."
+            f" Run: manage.py inference_worker --model {model.name}"
+        )
