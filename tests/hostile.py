@@ -1,6 +1,7 @@
 """Hostile markup, a check that a page took it for text, and people with work to attack."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from html.parser import HTMLParser
 from typing import Any
 
@@ -8,6 +9,16 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.utils import timezone
 
+from chat_app import catalogue, conversations
+from chat_app.models import (
+    Chat,
+    ChatMessage,
+    CustomInstructions,
+    Preset,
+    ServedModel,
+    Share,
+    Vote,
+)
 from oasst.accounts.models import User
 from tasks_app import moderation, reactions
 from tasks_app.config import change
@@ -23,6 +34,7 @@ from tasks_app.models import (
     TreeTransition,
 )
 from tests import factories
+from tests.chat_app import given
 from tests.sessions import browser_of, cookie_of
 
 CANARY = "xss-canary"
@@ -33,6 +45,11 @@ READ_BY_CONTRIBUTORS = ["/dashboard/", "/tasks/", "/messages/", "/messages/?mine
                         "/contributions/", "/account/", "/account/email/", "/account/delete/",
                         "/accounts/logout/", "/messages/{message}/", "/trees/{tree}/",
                         "/messages/{message}/report/", "/messages/{message}/labels/"]  # fmt: skip
+CHAT = ["/chat/", "/chat/?q=canary&", "/chat/settings/", "/chat/{chat}/", "/chat/{chat}/settings/",
+        "/chat/{chat}/rename/", "/chat/{chat}/delete/", "/chat/{chat}/share/",
+        "/chat/{chat}/messages/{reply}/", "/chat/{chat}/messages/{reply}/?plain=on&",
+        "/chat/{chat}/messages/{prompt}/edit/", "/chat/{chat}/messages/{reply}/report/",
+        "/chat/shared/{shared}/", "/models/"]  # fmt: skip
 WORK = ["/tasks/{writing}/", "/tasks/{review}/", "/tasks/{ranking}/"]
 MODELS = ["message", "messagetree", "report", "task", "contribution", "moderationaction",
           "configchange"]  # fmt: skip
@@ -130,12 +147,49 @@ def arrange() -> Given:
         "tree": grown.tree.pk,
         "report": report.pk,
         "alice": alice.pk,
+        **_chat_of(alice, now),
         "profile": "display_name=Alice&contribution_languages=en&ui_language=en&theme=light",
         "tasks": "/admin/tasks_app",
         "people": "/admin/accounts/user",
         "autocomplete": "app_label=tasks_app&model_name=message&field_name=user",
     }
     return Given({name: cookie_of(user) for name, user in people.items()}, words)
+
+
+def _chat_of(user: User, now: datetime) -> dict[str, Any]:
+    """A chat with a prompt, a reply with a thumb, a preset, instructions and a shared link."""
+    chat, (prompt, reply) = given.thread(user, "Why is the sky blue?", "Because.", now=now)
+    conversations.vote(reply, -1, now=now, reasons=["wrong"], text="x")
+    catalogue.keep_preset(user, "mine", {}, now=now)
+    CustomInstructions.objects.create(user=user, about_me="x", how_to_respond="x")
+    shared = conversations.share(chat, now=now)
+    values = "preset=&temperature=1&repetition_penalty=1&max_new_tokens=9"
+    return {
+        "chat": chat.pk,
+        "prompt": prompt.pk,
+        "reply": reply.pk,
+        "shared": shared.token,
+        "values": values,
+    }
+
+
+def poison_chat(text: str) -> None:
+    """The same in the chat."""
+    ChatMessage.objects.update(
+        text=text,
+        system_prompt=TAG,
+        error=TAG,
+        model_name=TAG,
+        parameters={TAG: TAG, "stop": [TAG]},
+    )
+    Chat.objects.update(title=TAG[:100])
+    Vote.objects.update(text=TAG)
+    Preset.objects.update(name=NAME[:60])
+    CustomInstructions.objects.update(about_me=TAG, how_to_respond=TAG)
+    said = {"role": "assistant", "text": text, "model": TAG, "created_at": ""}
+    Share.objects.update(title=TAG[:100], thread=[said])
+    lineage = {TAG: TAG}
+    ServedModel.objects.update(title=TAG, description=TAG, licence=TAG[:100], lineage=lineage)
 
 
 def poison(given: Given, text: str = TAG) -> Given:
@@ -155,4 +209,5 @@ def poison(given: Given, text: str = TAG) -> Given:
     TreeTransition.objects.update(reason=TAG)
     change("goal_tree_size", 9, actor=alice, reason=TAG, now=now)
     Draft.objects.update(body={"text": text})
+    poison_chat(text)
     return given

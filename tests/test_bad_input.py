@@ -119,6 +119,41 @@ alice /messages/{message}/report/              text*                  category=s
 alice /messages/{message}/report/?             next                   -
 alice /messages/{message}/labels/              spam                   -
 alice /messages/{message}/labels/              next                   spam=0
+alice /chat/                                   text*                  -
+alice /chat/                                   model                  text=Hello
+alice /chat/                                   count                  text=Hello
+alice /chat/?                                  q*                     -
+alice /chat/?                                  archived               q=sky
+alice /chat/?                                  page                   q=sky
+alice /chat/settings/                          about_me*              -
+alice /chat/settings/                          how_to_respond         -
+alice /chat/settings/                          forget*                -
+alice /chat/{chat}/?                           before                 -
+alice /chat/{chat}/?                           since                  -
+alice /chat/{chat}/say/                        text*                  parent={reply}
+alice /chat/{chat}/say/                        parent                 text=Hello
+alice /chat/{chat}/say/                        key                    text=Hello&parent={reply}
+alice /chat/{chat}/say/                        count                  text=Hello&parent={reply}
+alice /chat/{chat}/settings/                   model                  {values}
+alice /chat/{chat}/settings/                   preset                 {values}
+alice /chat/{chat}/settings/                   temperature            {values}
+alice /chat/{chat}/settings/                   top_k                  {values}&use_top_k=on
+alice /chat/{chat}/settings/                   seed                   {values}&use_seed=on
+alice /chat/{chat}/settings/                   max_new_tokens         {values}
+alice /chat/{chat}/settings/                   stop*                  {values}
+alice /chat/{chat}/settings/                   save_as*               {values}
+alice /chat/{chat}/rename/                     title*                 -
+alice /chat/{chat}/archive/                    on                     -
+alice /chat/{chat}/data-use/                   on                     -
+alice /chat/{chat}/share/                      revoke                 -
+alice /chat/{chat}/export/?                    format                 -
+alice /chat/{chat}/messages/{reply}/regenerate/ count                 -
+alice /chat/{chat}/messages/{prompt}/edit/     text*                  -
+alice /chat/{chat}/messages/{reply}/vote/      value                  -
+alice /chat/{chat}/messages/{reply}/vote/      reasons                value=1
+alice /chat/{chat}/messages/{reply}/vote/      text*                  value=1
+alice /chat/{chat}/messages/{reply}/report/    kind                   -
+alice /chat/{chat}/messages/{reply}/report/    text*                  kind=wrong
 mona  /admin/search/?                          s                      -
 mona  {tasks}/message/?                        q*                     -
 mona  {tasks}/message/?                        lang                   -
@@ -258,7 +293,8 @@ IDS = ["x", "0", "-1", "9" * 400, "%00", "%F0%9F%92%A9", "..%2F..", "None", "%E2
        "00000000-0000-0000-0000-000000000000", "{%7B}", "a" * 5000]  # fmt: skip
 ADDRESSES = ["/tasks/{}/", "/tasks/{}/next/", "/tasks/{}/draft/", "/messages/{}/",
              "/messages/{}/report/", "/trees/{}/", "/accounts/login/link/{}/",
-             "/account/email/link/{}/", "/dev/mailbox/{}/"]  # fmt: skip
+             "/account/email/link/{}/", "/dev/mailbox/{}/", "/chat/{}/", "/chat/{}/say/",
+             "/chat/{}/export/", "/chat/shared/{}/"]  # fmt: skip
 DESK_ADDRESSES = ["/admin/tasks_app/message/{}/change/", "/admin/tasks_app/contribution/{}/change/",
                   "/admin/tasks_app/report/{}/act/decide/", "/admin/accounts/user/{}/act/ban/",
                   "/admin/tasks_app/configchange/set/{}/", "/admin/{}/"]  # fmt: skip

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import product
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
@@ -21,12 +22,15 @@ from django.http import HttpResponse
 from django.urls import URLResolver, get_resolver, resolve, reverse
 from django.utils import timezone
 
+from chat_app import conversations
+from chat_app.models import Chat, ChatMessage
 from oasst.accounts.models import User
 from tasks_app import moderation, reactions
 from tasks_app.config import change
 from tasks_app.enums import TaskType, TreeState
 from tasks_app.models import ConfigChange, Contribution, Message, ModerationAction, Task
 from tests import factories
+from tests.chat_app import given
 from tests.sessions import browser_of, cookie_of
 
 # The message is Alice's, the review hers to do. Max is muted, Mona moderates, Root administrates.
@@ -69,6 +73,36 @@ tasks:label                   refused  GET  login 200   404   404   200   200
 tasks:label                   removed  POST login 404   404   404   404   404
 tasks:tree                    tree     GET  login 200   200   200   200   200
 tasks:contributions           -        GET  login 200   200   200   200   200
+chat:list                     -        GET  login 200   200   200   200   200
+chat:list                     -        POST login go    go    422   go    go    chat:chat
+chat:settings                 -        GET  login 200   200   200   200   200
+chat:settings                 -        POST login go    go    go    go    go    chat:settings
+chat:models                   -        GET  200   200   200   200   200   200
+chat:shared                   shared   GET  200   200   200   200   200   200
+chat:chat                     chat     GET  login 200   404   404   404   404
+chat:say                      chat     POST login go    404   404   404   404   chat:chat
+chat:chat_settings            chat     GET  login 200   404   404   404   404
+chat:chat_settings            chat     POST login go    404   404   404   404   chat:chat
+chat:rename                   chat     GET  login 200   404   404   404   404
+chat:rename                   chat     POST login go    404   404   404   404   chat:chat
+chat:archive                  chat     POST login go    404   404   404   404   chat:chat
+chat:delete                   chat     GET  login 200   404   404   404   404
+chat:delete                   chat     POST login go    404   404   404   404   chat:list
+chat:data_use                 chat     POST login go    404   404   404   404   chat:chat
+chat:share                    chat     GET  login 200   404   404   404   404
+chat:share                    chat     POST login go    404   404   404   404   chat:share
+chat:export                   chat     GET  login 200   404   404   404   404
+chat:message                  reply    GET  login 200   404   404   404   404
+chat:regenerate               reply    POST login go    404   404   404   404   chat:chat
+chat:continue                 reply    POST login 409   404   404   404   404
+chat:stop                     reply    POST login go    404   404   404   404   chat:chat
+chat:show                     reply    POST login go    404   404   404   404   chat:chat
+chat:choose                   reply    POST login 400   404   404   404   404
+chat:edit                     prompt   GET  login 200   404   404   404   404
+chat:edit                     prompt   POST login go    404   404   404   404   chat:chat
+chat:vote                     reply    POST login go    404   404   404   404   chat:chat
+chat:report                   reply    GET  login 200   404   404   404   404
+chat:report                   reply    POST login go    404   404   404   404   chat:chat
 site:guidelines               -        GET  200   200   200   200   200   200
 site:guidelines               -        POST 200   200   200   200   200   200
 site:terms                    -        GET  200   200   200   200   200   200
@@ -165,6 +199,15 @@ tasks_app_configchange_act        nothing          GET  404  404
 tasks_app_configchange_act        nothing          POST 404  404
 tasks_app_moderationaction_act    nothing          GET  404  404
 tasks_app_moderationaction_act    nothing          POST 404  404
+chat_app_chatreport_act           resolve          GET  200  200
+chat_app_chatreport_act           resolve          POST go   go   chat_app_chatreport_change
+chat_app_servedmodel_act          withdraw         GET  403  200
+chat_app_servedmodel_act          withdraw         POST 403  go   chat_app_servedmodel_change
+chat_app_worker_act               nothing          GET  404  404
+chat_app_worker_act               nothing          POST 404  404
+chat_app_chatreport_change        ChatReport       POST 200  200
+chat_app_servedmodel_change       ServedModel      POST 200  200
+chat_app_worker_change            Worker           POST 200  200
 """
 
 # The same for every model: staff read; nobody adds, saves or deletes rows by hand.
@@ -189,6 +232,9 @@ MODELS = {
     "ConfigChange": "tasks_app_configchange",
     "ModerationAction": "tasks_app_moderationaction",
     "User": "accounts_user",
+    "ChatReport": "chat_app_chatreport",
+    "ServedModel": "chat_app_servedmodel",
+    "Worker": "chat_app_worker",
 }
 
 # Pages of libraries, tested as groups: their route names begin so.
@@ -232,7 +278,7 @@ def outcome(response: HttpResponse) -> str:
     """A response in the words of the tables."""
     if response.status_code != 302:
         return str(response.status_code)
-    path = response["Location"].partition("?")[0]
+    path = urlsplit(response["Location"]).path
     return "login" if path == settings.LOGIN_URL else f">{resolve(path).view_name}"
 
 
@@ -309,10 +355,21 @@ def world(db: None) -> World:
     report = reactions.report(grown[1].pk, people["bob"], "spam", "", now=now)
     change("goal_tree_size", 9, actor=people["root"], reason="Shorter trees.", now=now)
     logs = [model.objects.latest("id") for model in (Contribution, ConfigChange, ModerationAction)]
-    shown = [grown[1], grown.tree, report, tasks[0], alice, *logs]
+    shown = [grown[1], grown.tree, report, tasks[0], alice, *logs, *_chat_rows(alice)]
     rows = {type(row).__name__: row for row in shown}
-    arguments = _pages(grown, tasks) | _desk_pages(rows, people["root"])
-    return World({name: cookie_of(user) for name, user in people.items()}, arguments, _data())
+    chat, said = given.thread(alice, "Why is the sky blue?", "Because of scattering.", now=now)
+    arguments = _pages(grown, tasks) | _chat_pages(chat, said) | _desk_pages(rows, people["root"])
+    data = _data() | _chat_data(said[1])
+    return World({name: cookie_of(user) for name, user in people.items()}, arguments, data)
+
+
+def _chat_rows(user: User) -> list[Model]:
+    """A report, the model it is about beside the default one, and its worker."""
+    given.served()
+    model = given.served("other")
+    _chat, (_prompt, reply) = given.thread(user, model=model)
+    report = conversations.report(reply, user, "wrong", "", now=timezone.now())
+    return [report, model, given.worker(model)]
 
 
 def _pages(grown: factories.Grown, tasks: list[Task]) -> dict[str, dict[str, Any]]:
@@ -333,6 +390,31 @@ def _pages(grown: factories.Grown, tasks: list[Task]) -> dict[str, dict[str, Any
     }
 
 
+def _chat_pages(chat: Chat, said: list[ChatMessage]) -> dict[str, dict[str, Any]]:
+    """A chat of Alice's."""
+    shared = conversations.share(chat, now=timezone.now())
+    prompt, reply = ({"chat_id": chat.pk, "message_id": message.pk} for message in said)
+    return {
+        "chat": {"chat_id": chat.pk},
+        "prompt": prompt,
+        "reply": reply,
+        "shared": {"token": shared.token},
+    }
+
+
+def _chat_data(reply: ChatMessage) -> dict[tuple[str, str], dict[str, Any]]:
+    values = {"preset": "k50", "temperature": 1, "repetition_penalty": 1, "max_new_tokens": 9}
+    return {
+        ("chat:list", "-"): {"text": "Hello"},
+        ("chat:settings", "-"): {"about_me": "I teach."},
+        ("chat:say", "chat"): {"text": "And at night?", "parent": reply.pk},
+        ("chat:chat_settings", "chat"): values,
+        ("chat:edit", "prompt"): {"text": "Why is the sky grey?"},
+        ("chat:vote", "reply"): {"value": 1},
+        ("chat:report", "reply"): {"kind": "wrong"},
+    }
+
+
 def _desk_pages(rows: dict[str, Model], root: User) -> dict[str, dict[str, Any]]:
     def act(model: str, name: str) -> dict[str, Any]:
         return {"object_id": rows[model].pk, "name": name}
@@ -348,6 +430,8 @@ def _desk_pages(rows: dict[str, Model], root: User) -> dict[str, dict[str, Any]]
         "ban": act("User", "ban"),
         "promote": act("User", "role"),
         "ban_root": {"object_id": root.pk, "name": "ban"},
+        "resolve": act("ChatReport", "resolve"),
+        "withdraw": act("ServedModel", "withdraw"),
         "nothing": {"object_id": 1, "name": "delete"},
         **{name: {"object_id": row.pk} for name, row in rows.items()},
         **{name: _placeholders(path) for path, name in every_route() if QUEUE_PAGES in name},
@@ -373,6 +457,7 @@ def _data() -> dict[tuple[str, str], dict[str, Any]]:
         ("admin:tasks_app_message_act", "delete"): reason,
         ("admin:tasks_app_messagetree_act", "halt"): reason,
         ("admin:tasks_app_report_act", "decide"): {"outcome": "dismissed", "note": "A test."},
+        ("admin:chat_app_chatreport_act", "resolve"): {"resolution": "A test."},
         ("admin:accounts_user_act", "ban"): reason,
         ("admin:accounts_user_act", "promote"): {"role": "moderators"} | reason,
         ("admin:accounts_user_act", "ban_root"): reason,

@@ -4,6 +4,7 @@ import pytest
 
 from tests.hostile import (
     CANARY,
+    CHAT,
     READ_BY_CONTRIBUTORS,
     READ_BY_STAFF,
     TAG,
@@ -30,7 +31,7 @@ def poisoned(db: None) -> Given:
 @pytest.mark.parametrize(
     ("who", "paths"),
     [
-        ("alice", READ_BY_CONTRIBUTORS + WORK),
+        ("alice", READ_BY_CONTRIBUTORS + WORK + CHAT),
         ("mona", READ_BY_CONTRIBUTORS + READ_BY_STAFF),
         ("root", READ_BY_STAFF),
     ],
