@@ -44,6 +44,7 @@ class Command(BaseCommand):
             model = catalogue.promote(
                 below if below.is_dir() else checkpoint,
                 name=name,
+                source=str(checkpoint) if below.is_dir() else "",
                 title=title,
                 description=description,
                 licence=licence,

@@ -1,4 +1,4 @@
-"""`manage.py supervise`: web server, worker and cron in one terminal, Ctrl-C stops them all."""
+"""`manage.py supervise`: web server, workers and cron in one terminal, Ctrl-C stops them all."""
 
 import argparse
 import io
@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 
 from django.conf import settings
 from django.core.management import call_command
@@ -17,7 +18,7 @@ from django.db import connections
 
 from oasst.lib import services
 from oasst.lib.probe import is_ready
-from oasst.lib.supervisor import Program, supervise
+from oasst.lib.supervisor import STOP_TIMEOUT_S, Program, supervise
 
 logger = logging.getLogger(__name__)
 CHECK_SERVICES_EVERY_S = 5.0
@@ -25,7 +26,7 @@ LINK_MINUTES = 24 * 60
 
 
 class Command(BaseCommand):
-    help = "Run the web server, the worker and cron until Ctrl-C."
+    help = "Run the web server, the workers and cron until Ctrl-C."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--bind", default="127.0.0.1", help="address to listen on")
@@ -37,8 +38,11 @@ class Command(BaseCommand):
             metavar="EMAIL",
             help="print a one-time sign-in link for each once the site answers",
         )
+        parser.add_argument("--model", help="also run an inference worker for this model")
 
-    def handle(self, *, bind: str, port: int, sign_in: list[str], **options: object) -> None:
+    def handle(
+        self, *, bind: str, port: int, sign_in: list[str], model: str | None, **options: object
+    ) -> None:
         _refuse_taken_port(bind, port)
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
         daphne = [sys.executable, "-m", "daphne", "-b", bind, "-p", str(port), "--no-server-name"]
@@ -48,6 +52,12 @@ class Command(BaseCommand):
             Program("worker", [*manage, "rqworker", "default", "--with-scheduler", "-v", "0"]),
             Program("cron", [*manage, "cron"]),
         ]
+        if model:
+            programs.append(Program("model", [*manage, "inference_worker", "--model", model]))
+        if _can_answer():
+            # It has to end before the supervisor loses its patience.
+            drain = ["--drain-s", str(STOP_TIMEOUT_S - 5)]
+            programs.append(Program("inference", [*manage, "inference_worker", *drain]))
         watch = _Watch(self, partial(is_ready, port, bind), sign_in)
         supervise(programs, each_tick=watch.tick)
         connections.close_all()
@@ -94,6 +104,11 @@ def _refuse_taken_port(bind: str, port: int) -> None:
         except OSError as error:
             message = f"Port {port} of {bind} cannot be used ({error.strerror}): choose another."
             raise CommandError(message) from None
+
+
+def _can_answer() -> bool:
+    """Whether a model was fetched, and what runs it is installed."""
+    return find_spec("torch") is not None and any(settings.MODELS_DIR.glob("*/config.json"))
 
 
 def _ensure_services() -> None:
