@@ -32,7 +32,6 @@ def supervised(port: int, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     database = urlunsplit(parts._replace(path="/" + connection.settings_dict["NAME"]))
     variables = {"DATABASE_URL": database, "REDIS_URL": settings.REDIS_URL, "DEBUG": "true"}
     variables["DJANGO_SETTINGS_MODULE"] = "oasst.settings"
-    variables["MODELS_DIR"] = str(tmp_path / "no models")
     with (tmp_path / "output").open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "supervise", "--port", str(port)],

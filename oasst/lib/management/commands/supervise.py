@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from importlib.util import find_spec
 
 from django.conf import settings
 from django.core.management import call_command
@@ -53,11 +52,10 @@ class Command(BaseCommand):
             Program("cron", [*manage, "cron"]),
         ]
         if model:
-            programs.append(Program("model", [*manage, "inference_worker", "--model", model]))
-        if _can_answer():
             # It has to end before the supervisor loses its patience.
             drain = ["--drain-s", str(STOP_TIMEOUT_S - 5)]
-            programs.append(Program("inference", [*manage, "inference_worker", *drain]))
+            work = [*manage, "inference_worker", "--model", model, *drain]
+            programs.append(Program("inference", work))
         watch = _Watch(self, partial(is_ready, port, bind), sign_in)
         supervise(programs, each_tick=watch.tick)
         connections.close_all()
@@ -104,11 +102,6 @@ def _refuse_taken_port(bind: str, port: int) -> None:
         except OSError as error:
             message = f"Port {port} of {bind} cannot be used ({error.strerror}): choose another."
             raise CommandError(message) from None
-
-
-def _can_answer() -> bool:
-    """Whether a model was fetched, and what runs it is installed."""
-    return find_spec("torch") is not None and any(settings.MODELS_DIR.glob("*/config.json"))
 
 
 def _ensure_services() -> None:
