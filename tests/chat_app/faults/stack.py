@@ -64,6 +64,9 @@ class Stack:
         if name == "valkey":
             _wait(self._valkey_answers)
 
+    def process(self, name: str) -> subprocess.Popen[bytes]:
+        return self._processes[name]
+
     def kill(self, name: str) -> None:
         """End one process as a power cut would, and start it again."""
         self._processes[name].send_signal(signal.SIGKILL)
