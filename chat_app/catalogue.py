@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from chat_app.checkpoints import CheckpointFacts, inspect
 from chat_app.errors import InvalidSettings, ModelNotOnOffer
@@ -27,6 +28,18 @@ if TYPE_CHECKING:
     from oasst.accounts.models import User
 
 DEFAULT_MODEL = "smollm2-135m"
+# What is said of the models that the site can fetch, until an admin says otherwise.
+OWN_MODELS: dict[str, dict[str, Any]] = {
+    DEFAULT_MODEL: {
+        "title": "SmolLM2 135M Instruct",
+        "description": gettext_noop(
+            "A small model that runs on any computer. It is quick and often wrong."
+        ),
+        "licence": "Apache-2.0",
+        # So small a model goes astray where larger ones get creative.
+        "default_preset": "k50-Precise",
+    }
+}
 MAX_PRESETS = 30
 
 
@@ -59,15 +72,7 @@ def ensure_default(models_dir: Path, *, now: datetime) -> ServedModel | None:
     known = ServedModel.objects.filter(name=DEFAULT_MODEL).first()
     if known is not None:
         return known
-    return promote(
-        folder,
-        name=DEFAULT_MODEL,
-        title="SmolLM2 135M Instruct",
-        description=_("A small model that runs on any computer. It is quick and often wrong."),
-        licence="Apache-2.0",
-        source=DEFAULT_MODEL,
-        now=now,
-    )
+    return promote(folder, name=DEFAULT_MODEL, source=DEFAULT_MODEL, now=now)
 
 
 @transaction.atomic
@@ -91,8 +96,9 @@ def promote(
     fields = _fields(facts, source or str(folder.resolve()), now)
     texts = {"title": title, "description": description, "licence": licence or facts.licence}
     fields |= {key: text for key, text in texts.items() if text}
+    known = OWN_MODELS.get(name, {"title": name})
     model, created = ServedModel.objects.update_or_create(
-        name=name, defaults=fields, create_defaults={"title": name, **fields}
+        name=name, defaults=fields, create_defaults={**known, **fields}
     )
     if make_default or (created and not ServedModel.objects.filter(is_default=True).exists()):
         set_default(model)
@@ -173,6 +179,6 @@ def read_parameters(values: dict[str, Any]) -> SamplingParameters:
         raise InvalidSettings(str(error)) from error
 
 
-def default_parameters() -> tuple[str, dict[str, Any]]:
-    """Name and values of the preset that a new chat begins with."""
-    return DEFAULT_PRESET, PRESETS[DEFAULT_PRESET].to_dict()
+def preset_of(model: ServedModel | None) -> str:
+    """The preset that a new chat with `model` begins with."""
+    return model.default_preset if model else DEFAULT_PRESET

@@ -31,6 +31,7 @@ from chat_app.errors import (
     TextInvalid,
     TextTooLong,
 )
+from chat_app.inference.sampling import PRESETS
 from chat_app.models import (
     TITLE_LENGTH,
     Chat,
@@ -155,12 +156,13 @@ def _newest_leaf(
 
 def start(user: User, *, now: datetime, model: ServedModel | None = None) -> Chat:
     """Begin an empty chat with the given or the default model."""
-    preset, parameters = catalogue.default_parameters()
+    model = model or catalogue.default()
+    preset = catalogue.preset_of(model)
     return Chat.objects.create(
         user=user,
-        model=model or catalogue.default(),
+        model=model,
         preset=preset,
-        parameters=parameters,
+        parameters=PRESETS[preset].to_dict(),
         created_at=now,
         modified_at=now,
     )
@@ -300,7 +302,7 @@ def report(message: ChatMessage, user: User, kind: str, text: str, *, now: datet
     """Ask the moderators to look at a message; a second report replaces the words of the first."""
     if kind not in ReportKind.values:
         raise InvalidVote
-    words = {"kind": kind, "text": _note(text)}
+    words: dict[str, Any] = {"kind": kind, "text": _note(text)}
     words |= {"resolved_at": None, "resolved_by": None, "resolution": ""}  # open again
     stored, _created = ChatReport.objects.update_or_create(
         message=message, user=user, defaults=words, create_defaults={**words, "created_at": now}

@@ -21,6 +21,7 @@ from chat_app.enums import (
     Role,
     VoteReason,
 )
+from chat_app.inference.sampling import DEFAULT_PRESET, PRESETS
 from chat_app.querysets import ChatMessageQuerySet, ChatQuerySet, ServedModelQuerySet
 
 TITLE_LENGTH = 100
@@ -40,6 +41,12 @@ class ServedModel(models.Model):
     max_context = models.PositiveIntegerField(_("context, tokens"), default=2048)
     max_new_tokens = models.PositiveIntegerField(_("longest answer, tokens"), default=1024)
     system_prompt = models.TextField(_("system prompt"), blank=True)
+    default_preset = models.CharField(
+        _("preset of new chats"),
+        max_length=60,
+        choices=[(name, name) for name in PRESETS],
+        default=DEFAULT_PRESET,
+    )
     enabled = models.BooleanField(_("on offer"), default=True)
     is_default = models.BooleanField(_("default"), default=False)
     # Lineage of a promoted checkpoint: training.json and model card, as they were.

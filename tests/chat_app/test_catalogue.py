@@ -115,6 +115,7 @@ def test_the_model_that_the_site_brings_is_registered_once_it_is_there(
         catalogue.DEFAULT_MODEL,
         True,
     )
+    assert model.title == "SmolLM2 135M Instruct"
     catalogue.take_off_offer(ServedModel(pk=model.pk, is_default=False))
     again = catalogue.ensure_default(tmp_path, now=NOW)
     assert again is not None

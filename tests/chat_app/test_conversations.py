@@ -27,13 +27,14 @@ from tests.factories import NOW
 LATER = NOW + timedelta(minutes=1)
 
 
-def test_a_new_chat_has_the_default_model_and_the_default_preset(alice: User) -> None:
-    given.served("other", is_default=False)
+def test_a_new_chat_has_the_default_model_and_the_preset_that_suits_it(alice: User) -> None:
+    other = given.served("other", is_default=False, default_preset="nucleus9")
     model = given.served("tiny", is_default=True)
 
     chat = conversations.start(alice, now=NOW)
 
     assert (chat.model, chat.preset, chat.parameters["top_k"]) == (model, "k50", 50)
+    assert conversations.start(alice, model=other, now=NOW).parameters["top_p"] == 0.9
     assert (chat.allow_data_use, chat.title, chat.tail) == (True, "", None)
 
 
