@@ -76,6 +76,7 @@ def test_compose_file_follows_the_specification() -> None:
 
     assert set(parsed.service_names()) == {
         *("web", "worker", "cron", "migrate", "postgres", "redis", "mailpit"),
+        *("model", "inference"),
     }
 
 
@@ -113,7 +114,7 @@ def test_commands_of_images_and_compose_exist() -> None:
     for service in OURS.values():
         commands += manage_commands(service.get("command", ""))
 
-    assert {"collectstatic", "migrate", "rqworker", "cron"} <= set(commands)
+    assert {"collectstatic", "migrate", "rqworker", "cron", "inference_worker"} <= set(commands)
     assert set(commands) <= set(get_commands())
     assert (BASE_DIR / "oasst" / "lib" / "probe.py").exists()
     assert '"oasst.lib.probe"' in DOCKERFILE
