@@ -24,6 +24,7 @@ from transformers.generation.continuous_batching.requests import (
     RequestState,
 )
 
+from chat_app.inference import attention
 from chat_app.inference.drawing import Sampler
 
 # It tells of every start at INFO, through a handler of its own.
@@ -45,10 +46,12 @@ class Batch:
         The caller never submits more than `rows` requests nor more than `cache_tokens` tokens
         (rounded up to pages, for each request) at once. Raises MemoryError.
         """
+        model.set_attn_implementation("sdpa")
         self._manager = model.init_continuous_batching(
             generation_config=GenerationConfig(do_sample=False, eos_token_id=-1),
             continuous_batching_config=_config(model.device.type, rows, cache_tokens),
         )
+        attention.use_for(model)
         self._manager.logit_processor = DrawTokens()
         self._manager.output_router = LoopRouter(asyncio.get_running_loop(), deliver)
 

@@ -118,6 +118,8 @@ class Bench:
         tokenizer, model = self._engine._reader._tokenizer, self._engine._model
         tokenizer.padding_side = "left"
         texts = [self._engine._reader.render([next(self._prompts)]) for _ in range(batch)]
+        ours = model.config._attn_implementation
+        model.set_attn_implementation("sdpa")
         begin = time.perf_counter()
         inputs = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
         config = GenerationConfig(
@@ -125,6 +127,7 @@ class Bench:
         )
         answer = model.generate(**inputs.to(model.device), generation_config=config)
         duration_s = time.perf_counter() - begin
+        model.set_attn_implementation(ours)
         assert answer.shape[1] == inputs["input_ids"].shape[1] + self._tokens
         return batch * self._tokens / duration_s
 
