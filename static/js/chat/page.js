@@ -23,6 +23,7 @@ function start() {
   const voice = speaker(page.querySelector("[data-spoken]"));
   let offlineTimer = 0;
   let isOpen = false;
+  let expected = [];
 
   const isRunning = () => live.onPage().length > 0;
   const watched = new Set();
@@ -31,6 +32,13 @@ function start() {
   function refresh() {
     if (page.querySelector(".edit-form")) return;
     htmx.ajax("GET", words.url, { source: page, target: "#thread", swap: "morph" });
+  }
+
+  /** Another tab, or a program, has said something: is it on the page by now? */
+  function catchUp() {
+    const isShown = expected.every((id) => document.getElementById(`m-${id}`));
+    expected = [];
+    if (!isShown) refresh();
   }
 
   function watch(ids) {
@@ -50,8 +58,9 @@ function start() {
       else refresh();
     },
     created(frame) {
-      const isShown = frame.replies.every((id) => document.getElementById(`m-${id}`));
-      if (!isShown) refresh();
+      expected = frame.replies;
+      // The tab that asked gets the new thread as its answer.
+      if (!document.querySelector(".htmx-request")) catchUp();
     },
     queued(frame) {
       setState(frame.reply, waitingWords(frame, words));
@@ -103,6 +112,7 @@ function start() {
     dress(page, words);
     showRunning(isRunning());
     document.dispatchEvent(new CustomEvent("chat:grown"));
+    catchUp();
   }
 
   keepLiveTexts();
