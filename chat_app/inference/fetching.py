@@ -166,10 +166,15 @@ def _from_hub(hub_id: str, partial: Path, say: Say) -> None:
     )
 
     try:
-        info = HfApi().model_info(hub_id, files_metadata=True, timeout=HUB_TIMEOUT_S)
+        endpoint = os.environ.get("HF_ENDPOINT")
+        info = HfApi(endpoint).model_info(hub_id, files_metadata=True, timeout=HUB_TIMEOUT_S)
         say(f"Downloading {hub_id} at revision {info.sha}")
         snapshot_download(
-            hub_id, revision=info.sha, allow_patterns=HUB_FILES, local_dir=partial, max_workers=2
+            hub_id,
+            revision=info.sha,
+            allow_patterns=HUB_FILES,
+            local_dir=partial,
+            endpoint=endpoint,
         )
     except (GatedRepoError, RepositoryNotFoundError) as error:
         raise FetchError(
