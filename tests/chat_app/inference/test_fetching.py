@@ -225,8 +225,8 @@ def test_full_disk_is_told_before_anything_is_downloaded(
 
 def test_second_process_waits_for_the_first(models_dir: Path, tiny_path: Path) -> None:
     models_dir.mkdir()
-    script = "import sys, fasteners; fasteners.InterProcessLock(sys.argv[1]).acquire(); "
-    script += "print(flush=True); input()"
+    script = "import sys, fasteners; lock = fasteners.InterProcessLock(sys.argv[1]); "
+    script += "lock.acquire(); print(flush=True); input()"
     command = [sys.executable, "-c", script, str(models_dir / ".tiny.lock")]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     other = subprocess.Popen(command, **pipes)
