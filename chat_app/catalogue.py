@@ -95,6 +95,29 @@ def promote(
     facts = inspect(folder)
     fields = _fields(facts, source or str(folder.resolve()), now)
     texts = {"title": title, "description": description, "licence": licence or facts.licence}
+    return _offer(name, fields, texts, make_default)
+
+
+@transaction.atomic
+def promote_remote(
+    address: str,
+    *,
+    name: str,
+    now: datetime,
+    title: str = "",
+    description: str = "",
+    licence: str = "",
+    make_default: bool = False,
+) -> ServedModel:
+    """Put a model on offer that an OpenAI-compatible server runs: `https://host/v1#its-name`."""
+    fields = {"source": address, "enabled": True, "promoted_at": now}
+    texts = {"title": title, "description": description, "licence": licence}
+    return _offer(name, fields, texts, make_default)
+
+
+def _offer(
+    name: str, fields: dict[str, Any], texts: dict[str, str], make_default: bool
+) -> ServedModel:
     fields |= {key: text for key, text in texts.items() if text}
     known = OWN_MODELS.get(name, {"title": name})
     model, created = ServedModel.objects.update_or_create(

@@ -19,7 +19,8 @@ KINDS = ("transformers", "openai", "fake")
 class Wish:
     """What the operator wants of an engine; None: the engine's own default."""
 
-    kind: str = "transformers"
+    # One of KINDS; "": whatever the model's source asks for.
+    kind: str = ""
     quantization: Literal["none", "8bit", "4bit"] = "none"
     max_batch: int = 8
     max_context: int | None = None
@@ -33,18 +34,26 @@ class Wish:
 
 def build(model: ServedModel, wish: Wish) -> Engine:
     """Make the engine that writes for `model`; it loads nothing yet. Raises EngineError."""
-    if wish.kind == "fake":
+    kind = kind_of(model, wish)
+    if kind == "fake":
         return FakeEngine(
             tokens_per_s=wish.tokens_per_s,
             max_batch=wish.max_batch,
             max_context=wish.max_context or model.max_context,
         )
-    if wish.kind == "openai":
-        if not wish.base_url:
+    if kind == "openai":
+        address, remote_name = split_address(wish.base_url or model.source)
+        if not address:
             raise EngineError("--base-url: expected the address of a server, https://…/v1")
         from chat_app.inference.openai import OpenAIEngine
 
-        return OpenAIEngine(wish.base_url, model.source, wish.api_key)
+        return OpenAIEngine(
+            address,
+            remote_name or model.name,
+            wish.api_key,
+            max_batch=wish.max_batch,
+            max_context=wish.max_context or model.max_context,
+        )
     # Brings torch, which takes seconds: only who needs it waits.
     from chat_app.inference.engine import TransformersEngine
 
@@ -54,9 +63,20 @@ def build(model: ServedModel, wish: Wish) -> Engine:
         device=wish.device,
         dtype=wish.dtype,
         max_batch=wish.max_batch,
-        max_context=wish.max_context or model.max_context,
+        max_context=wish.max_context,
         threads=wish.threads,
     )
+
+
+def kind_of(model: ServedModel, wish: Wish) -> str:
+    """Which engine writes for `model`."""
+    return wish.kind or ("openai" if split_address(model.source)[0] else "transformers")
+
+
+def split_address(source: str) -> tuple[str, str]:
+    """Split `https://host/v1#name` into address and what the server calls the model."""
+    address, _hash, name = source.partition("#")
+    return (address, name) if address.startswith(("http://", "https://")) else ("", "")
 
 
 def folder_of(model: ServedModel) -> Path:

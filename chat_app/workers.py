@@ -47,7 +47,7 @@ def register(
         model=model,
         engine=engine,
         quantization=info.quantization,
-        device=info.device,
+        device=info.device[:100],
         dtype=info.dtype,
         max_batch=info.max_batch,
         max_context=info.max_context,

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from chat_app import catalogue, checkpoints
+from chat_app import catalogue, checkpoints, engines
 from chat_app.checkpoints import BadCheckpoint
 from chat_app.errors import InvalidSettings, ModelNotOnOffer
+from chat_app.inference.requests import EngineError
 from chat_app.inference.sampling import PRESETS
 from chat_app.models import ServedModel
 from oasst.accounts.models import User
@@ -157,6 +158,21 @@ def test_commands_promote_and_list_models(checkpoint: Path, db: None) -> None:
     lines = run("list_models").splitlines()
     assert len(lines) == 2
     assert lines[1].split()[:3] == ["run-7", "default", "10"]
+
+
+def test_a_model_of_another_server_is_promoted_by_its_address(db: None) -> None:
+    run("promote_model", "https://gpu.example/v1#big-model", "--name", "big", "--title", "Big")
+
+    model = catalogue.named("big")
+    assert (model.title, engines.kind_of(model, engines.Wish())) == ("Big", "openai")
+    assert engines.split_address(model.source) == ("https://gpu.example/v1", "big-model")
+
+
+def test_weights_that_are_gone_say_what_to_run(tmp_path: Path, db: None, settings: Any) -> None:
+    settings.MODELS_DIR = tmp_path
+
+    with pytest.raises(EngineError, match="fetch_model tiny"):
+        engines.folder_of(given.served("tiny"))
 
 
 def test_commands_say_what_is_wrong(checkpoint: Path, db: None, settings: Any) -> None:

@@ -22,14 +22,20 @@ class Command(BaseCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         wish = engines.Wish()
         parser.add_argument("--model", default="", help="name; the default model if not given")
-        parser.add_argument("--engine", dest="kind", choices=engines.KINDS, default=wish.kind)
+        parser.add_argument(
+            "--engine", dest="kind", choices=engines.KINDS, default="", help="as the model needs it"
+        )
         parser.add_argument("--quantization", choices=Quantization.values, default="none")
         parser.add_argument("--max-batch", type=_count, default=wish.max_batch, metavar="N")
         parser.add_argument("--max-context", type=_count, metavar="TOKENS")
         parser.add_argument("--device", default=wish.device, help="auto, cpu, cuda, cuda:1, …")
         parser.add_argument("--dtype", default=wish.dtype, help="auto, float32, bfloat16, …")
         parser.add_argument("--threads", type=_count, metavar="N")
-        parser.add_argument("--base-url", default="", help="the server of --engine openai")
+        parser.add_argument(
+            "--base-url",
+            default="",
+            help="server of --engine openai, https://host/v1#model; its key: INFERENCE_API_KEY",
+        )
         parser.add_argument(
             "--tokens-per-s", type=float, default=wish.tokens_per_s, help="rate of --engine fake"
         )
@@ -50,6 +56,7 @@ class Command(BaseCommand):
         )
         try:
             engine = engines.build(served, wish)
+            kind = engines.kind_of(served, wish)
             worker.run(engine, served, engine_name=kind, drain_s=drain_s)
         except EngineError as error:
             raise CommandError(str(error)) from error

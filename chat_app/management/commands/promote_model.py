@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -9,8 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_slug
 from django.utils import timezone
 
-from chat_app import catalogue
+from chat_app import catalogue, engines
 from chat_app.checkpoints import BadCheckpoint
+from chat_app.models import ServedModel
 
 
 class Command(BaseCommand):
@@ -20,7 +22,11 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("checkpoint", type=Path, help="a folder, also one below MODELS_DIR")
+        parser.add_argument(
+            "checkpoint",
+            help="a folder, also one below MODELS_DIR, or an OpenAI-compatible server's address"
+            " and what it calls the model: https://host/v1#name",
+        )
         parser.add_argument("--name", required=True, help="letters, digits, - and _")
         parser.add_argument("--title", default="", help="what people read; the name if not given")
         parser.add_argument("--description", default="")
@@ -30,27 +36,16 @@ class Command(BaseCommand):
     def handle(
         self,
         *,
-        checkpoint: Path,
+        checkpoint: str,
         name: str,
-        title: str,
-        description: str,
-        licence: str,
         default: bool,
-        **options: object,
+        **options: Any,
     ) -> None:
-        below = settings.MODELS_DIR / checkpoint
+        texts = {key: options[key] for key in ("title", "description", "licence")}
+        fields = {"name": name, "make_default": default, "now": timezone.now(), **texts}
         try:
             validate_slug(name)
-            model = catalogue.promote(
-                below if below.is_dir() else checkpoint,
-                name=name,
-                source=str(checkpoint) if below.is_dir() else "",
-                title=title,
-                description=description,
-                licence=licence,
-                make_default=default,
-                now=timezone.now(),
-            )
+            model = _promote(checkpoint, fields)
         except ValidationError:
             raise CommandError("--name: expected letters, digits, - and _") from None
         except BadCheckpoint as error:
@@ -59,3 +54,12 @@ class Command(BaseCommand):
             f"{model.name} is on offer{' and the default' if model.is_default else ''}."
             f" Run: manage.py inference_worker --model {model.name}"
         )
+
+
+def _promote(checkpoint: str, fields: dict[str, Any]) -> ServedModel:
+    if engines.split_address(checkpoint)[0]:
+        return catalogue.promote_remote(checkpoint, **fields)
+    below = settings.MODELS_DIR / checkpoint
+    if below.is_dir():
+        return catalogue.promote(below, source=checkpoint, **fields)
+    return catalogue.promote(Path(checkpoint), **fields)
