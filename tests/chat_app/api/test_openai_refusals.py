@@ -23,7 +23,7 @@ GOOD: dict[str, Any] = {"model": "tiny", "messages": HELLO}
 @pytest.fixture(autouse=True)
 def _offer(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     given.served()
-    # It would close the connection that holds the test's transaction, as Django's test client knows.
+    # It would close the connection that holds the test's transaction; Django's client knows that.
     monkeypatch.setattr("channels.db.close_old_connections", lambda: None)
 
 
