@@ -10,15 +10,12 @@ import asyncio
 import json
 import logging
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
-from channels.consumer import AsyncConsumer
-from channels.db import database_sync_to_async
-from channels.exceptions import StopConsumer
 from django.conf import settings
 from django.utils.translation import gettext as _
 
@@ -28,11 +25,12 @@ from chat_app.pacing import Pace
 from chat_app.protocol import ServerFrame
 from chat_app.streams import Entry
 from oasst.lib.errors import DomainError
+from oasst.lib.threads import in_thread
 
 logger = logging.getLogger(__name__)
 
 RECHECK_EVERY_S = 60.0
-QUEUE_EVERY_S = 2.0
+FIRST_QUEUED_AFTER_S, QUEUE_EVERY_S = 0.5, 2.0
 MAX_SOCKETS = 30  # of one person in one web process
 MAX_FOLLOWED = 20
 FRAMES_PER_S, BURST = 20, 60
@@ -49,13 +47,36 @@ _CLOSE_CODES: dict[type[DomainError], int] = {
 }
 _sockets: Counter[UUID] = Counter()
 
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-class ChatConsumer(AsyncConsumer):
+
+async def chat_socket(scope: Any, receive: Receive, send: Send) -> None:
+    """Serve one socket from its handshake to its end; an ASGI application.
+
+    Not a channels consumer: each of those costs two more tasks, for groups that nobody needs here.
+    """
+    consumer = ChatConsumer(scope, send)
+    try:
+        await consumer.run(receive)
+    except asyncio.CancelledError:  # the server shuts down
+        await consumer.close(protocol.CLOSE_GOING_AWAY)
+        await asyncio.sleep(FLUSH_S)
+        raise
+    finally:
+        consumer.let_go()
+
+
+class ChatConsumer:
     """One socket: one chat of one person."""
 
-    channel_layer_alias = ""  # streams and notices carry everything; groups drop silently
+    __slots__ = ("_attendant", "_chat_id", "_followers", "_is_open", "_pace", "_refused",
+                 "_send", "_session_key", "_told", "_user_id")  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, scope: Any, send: Send) -> None:
+        self._chat_id: UUID = scope["url_route"]["kwargs"]["chat_id"]
+        self._session_key: str = scope["cookies"].get(settings.SESSION_COOKIE_NAME, "")
+        self._send = send
         self._is_open = False
         self._user_id: UUID | None = None
         self._attendant: asyncio.Task[None] | None = None
@@ -63,27 +84,28 @@ class ChatConsumer(AsyncConsumer):
         self._pace = Pace(FRAMES_PER_S, BURST)
         self._refused = 0
         # Prompts that this socket was told of, so that the notice to every tab is no echo.
-        self._told: deque[str] = deque(maxlen=8)
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self._chat_id: UUID = scope["url_route"]["kwargs"]["chat_id"]
-        self._session_key: str = scope["cookies"].get(settings.SESSION_COOKIE_NAME, "")
-        try:
-            await super().__call__(scope, receive, send)
-        except asyncio.CancelledError:  # the server shuts down
-            await self._close(protocol.CLOSE_GOING_AWAY)
-            await asyncio.sleep(FLUSH_S)
-            raise
-        finally:
-            self._let_go()
+        self._told: list[str] = []
 
     # From the server
 
-    async def websocket_connect(self, _message: object) -> None:
-        await self.send({"type": "websocket.accept"})
+    async def run(self, receive: Receive) -> None:
+        """Take what the server says until the browser is gone."""
+        while True:
+            message = await receive()
+            match message["type"]:
+                case "websocket.connect":
+                    await self._connect()
+                case "websocket.receive":
+                    await self._receive(message)
+                case "websocket.disconnect":
+                    self._is_open = False
+                    return
+
+    async def _connect(self) -> None:
+        await self._send({"type": "websocket.accept"})
         self._is_open = True
         try:
-            chat = await database_sync_to_async(access.own_chat)(self._session_key, self._chat_id)
+            chat = await in_thread(access.own_chat, self._session_key, self._chat_id)
         except DomainError as error:
             await self._refuse_access(error)
             return
@@ -91,13 +113,13 @@ class ChatConsumer(AsyncConsumer):
             await self._say_no(
                 "too_many_sockets", _("Too many pages of yours are open. Close some.")
             )
-            await self._close(protocol.CLOSE_TOO_MANY)
+            await self.close(protocol.CLOSE_TOO_MANY)
             return
         _sockets[chat.user_id] += 1
         self._user_id = chat.user_id
         self._attendant = asyncio.create_task(self._guard(self._attend()))
 
-    async def websocket_receive(self, message: dict[str, Any]) -> None:
+    async def _receive(self, message: dict[str, Any]) -> None:
         if not self._is_open or not await self._keeps_pace():
             return
         try:
@@ -106,10 +128,6 @@ class ChatConsumer(AsyncConsumer):
             await self._say_no("bad_frame", str(error))
             return
         await self._guard(self._do(frame))
-
-    async def websocket_disconnect(self, _message: object) -> None:
-        self._is_open = False
-        raise StopConsumer
 
     # What a frame asks for
 
@@ -132,16 +150,15 @@ class ChatConsumer(AsyncConsumer):
                 await self._in_database(socket_actions.stop, reply)
             case protocol.Prompt():
                 created = await self._in_database(socket_actions.prompt, frame)
-                self._told.append(created.prompt)
+                self._told = [*self._told[-7:], created.prompt]
                 await self._tell(created)
 
     async def _in_database(self, action: Callable[..., Any], *args: object) -> Any:
         """Run an action, which looks first whether this person may still do it."""
-        run = database_sync_to_async(action)
-        return await run(self._session_key, self._chat_id, *args)
+        return await in_thread(action, self._session_key, self._chat_id, *args)
 
     async def _watch(self, cursors: dict[UUID, str]) -> None:
-        known = await database_sync_to_async(socket_actions.replies_of)(self._chat_id, set(cursors))
+        known = await in_thread(socket_actions.replies_of, self._chat_id, set(cursors))
         if known != set(cursors):
             raise ChatNotFound
         if len(known | set(self._followers)) > MAX_FOLLOWED:
@@ -156,7 +173,7 @@ class ChatConsumer(AsyncConsumer):
     async def _attend(self) -> None:
         """Pass on what concerns the whole chat, and look every minute who this still is."""
         async with notices.listening(self._chat_id) as inbox:
-            running = await database_sync_to_async(socket_actions.running)(self._chat_id)
+            running = await in_thread(socket_actions.running, self._chat_id)
             await self._tell(protocol.Hello(str(self._chat_id), running))
             while self._is_open:
                 try:
@@ -173,14 +190,15 @@ class ChatConsumer(AsyncConsumer):
         await self._send_text(notice)
 
     async def _follow(self, reply_id: UUID, cursor: str) -> None:
-        ask_again_at = 0.0
+        # Mostly it begins at once, and there is nothing to say.
+        ask_again_at = time.monotonic() + FIRST_QUEUED_AFTER_S
         async with aclosing(following.follow(reply_id, cursor)) as entries:
             async for entry in entries:
                 if entry is not None:
                     await self._pass_on_entry(reply_id, entry)
                 elif (now := time.monotonic()) >= ask_again_at:
                     ask_again_at = now + QUEUE_EVERY_S
-                    place = await database_sync_to_async(socket_actions.place)(reply_id)
+                    place = await in_thread(socket_actions.place, reply_id)
                     if place is not None:
                         await self._tell(place)
         self._followers.pop(reply_id, None)
@@ -201,13 +219,13 @@ class ChatConsumer(AsyncConsumer):
             await work
         except Exception:
             logger.exception("socket of chat %s failed", self._chat_id)
-            await self._close(CLOSE_SERVER_ERROR)
+            await self.close(CLOSE_SERVER_ERROR)
 
     # Who may
 
     async def _still_has_access(self) -> bool:
         try:
-            await database_sync_to_async(access.own_chat)(self._session_key, self._chat_id)
+            await in_thread(access.own_chat, self._session_key, self._chat_id)
         except DomainError as error:
             await self._refuse_access(error)
             return False
@@ -215,7 +233,7 @@ class ChatConsumer(AsyncConsumer):
 
     async def _refuse_access(self, error: DomainError) -> None:
         await self._say_no(error.code, error.message)
-        await self._close(_CLOSE_CODES.get(type(error), protocol.CLOSE_NOT_FOUND))
+        await self.close(_CLOSE_CODES.get(type(error), protocol.CLOSE_NOT_FOUND))
 
     async def _keeps_pace(self) -> bool:
         wait_s = self._pace.take()
@@ -224,7 +242,7 @@ class ChatConsumer(AsyncConsumer):
             return True
         self._refused += 1
         if self._refused >= MOST_REFUSED:
-            await self._close(protocol.CLOSE_TOO_MANY)
+            await self.close(protocol.CLOSE_TOO_MANY)
         elif self._refused == 1:
             text = _("A little slower, please.")
             await self._tell(protocol.Error("too_fast", text, retry_after_s=round(wait_s, 2)))
@@ -243,15 +261,15 @@ class ChatConsumer(AsyncConsumer):
 
     async def _send_text(self, text: str) -> None:
         if self._is_open:
-            await self.send({"type": "websocket.send", "text": text})
+            await self._send({"type": "websocket.send", "text": text})
 
-    async def _close(self, code: int) -> None:
+    async def close(self, code: int) -> None:
         if self._is_open:
             self._is_open = False
-            await self.send({"type": "websocket.close", "code": code})
-        self._let_go()
+            await self._send({"type": "websocket.close", "code": code})
+        self.let_go()
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
         """End what runs in the background, and give back this person's place."""
         for reply_id in list(self._followers):
             self._forget(reply_id)

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from uuid import UUID
 
-from channels.db import database_sync_to_async
-
 from chat_app import streams
 from chat_app.models import ChatMessage
 from chat_app.streams import Entry
+from oasst.lib.threads import in_thread
 
 LOOK_AGAIN_S = 1.0
 
@@ -35,7 +34,7 @@ async def follow(reply_id: UUID, after: str = "") -> AsyncGenerator[Entry | None
             if entry.type == "done":
                 return
         if not entries:
-            ending = await _ending(reply_id)
+            ending = await in_thread(_ending, reply_id)
             for last in ending or ():
                 yield last
             if ending is not None:
@@ -65,7 +64,6 @@ def _next(cursor: str) -> str:
     return f"{attempt}-{int(number) + 1}" if number else ""
 
 
-@database_sync_to_async
 def _ending(reply_id: UUID) -> list[Entry] | None:
     """Snapshot and end of a final reply; [] if it is gone; None while it goes on."""
     reply = ChatMessage.objects.filter(pk=reply_id).first()

@@ -14,7 +14,6 @@ from functools import wraps
 from typing import Any
 from uuid import UUID
 
-from channels.db import database_sync_to_async
 from django.core.exceptions import RequestDataTooBig
 from django.http import (
     HttpRequest,
@@ -37,6 +36,7 @@ from chat_app.streams import Entry
 from oasst.accounts.enums import Scope
 from oasst.accounts.models import User
 from oasst.lib.errors import DomainError
+from oasst.lib.threads import in_thread
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def _endpoint(method: str) -> Callable[[View], View]:
             try:
                 if request.method != method:
                     raise Refusal(405, "method_not_allowed", f"This address takes {method} only.")
-                user = await database_sync_to_async(bearer.caller)(_key(request), Scope.COMPLETIONS)
+                user = await in_thread(bearer.caller, _key(request), Scope.COMPLETIONS)
                 return await view(request, user, **options)
             except DomainError as error:
                 return _refuse(_from_domain(error))
@@ -94,21 +94,21 @@ def _endpoint(method: str) -> Callable[[View], View]:
 @_endpoint("GET")
 async def models(request: HttpRequest, user: User) -> HttpResponse:
     """Every model on offer."""
-    offered = await database_sync_to_async(lambda: list(catalogue.on_offer()))()
+    offered = await in_thread(lambda: list(catalogue.on_offer()))
     return JsonResponse({"object": "list", "data": [_model(each) for each in offered]})
 
 
 @_endpoint("GET")
 async def model(request: HttpRequest, user: User, name: str) -> HttpResponse:
     """One model on offer."""
-    return JsonResponse(_model(await database_sync_to_async(catalogue.named)(name)))
+    return JsonResponse(_model(await in_thread(catalogue.named, name)))
 
 
 @_endpoint("POST")
 async def chat_completions(request: HttpRequest, user: User) -> HttpResponseBase:
     """Answer a conversation, at once or as it is written."""
     wanted = _read(request)
-    asked = await database_sync_to_async(completions.begin)(user, wanted, now=timezone.now())
+    asked = await in_thread(completions.begin, user, wanted, now=timezone.now())
     if wanted.stream:
         return _streamed(Answer(wanted, asked))
     return JsonResponse(await _whole(Answer(wanted, asked)))
@@ -151,11 +151,11 @@ class Answer:
             for task in tasks:
                 task.cancel()
             if not self.is_final:
-                await asyncio.shield(database_sync_to_async(completions.abort)(self.ids))
+                await asyncio.shield(in_thread(completions.abort, self.ids))
 
     async def ended(self) -> list[ChatMessage]:
         """The replies as they ended. Raises Refusal if one of them has no answer."""
-        rows = await database_sync_to_async(completions.ended)(self.ids)
+        rows = await in_thread(completions.ended, self.ids)
         for reply in rows:
             _check_end(reply.state, reply.error)
         if len(rows) < len(self.ids):

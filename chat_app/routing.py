@@ -2,6 +2,7 @@
 
 from django.urls import path
 
-from chat_app.consumers import ChatConsumer
+from chat_app.consumers import chat_socket
 
-websocket_urlpatterns = [path("ws/chat/<uuid:chat_id>/", ChatConsumer.as_asgi())]
+# Django types views; this is an ASGI application.
+websocket_urlpatterns = [path("ws/chat/<uuid:chat_id>/", chat_socket)]  # type: ignore[arg-type]

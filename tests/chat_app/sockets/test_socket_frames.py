@@ -208,6 +208,7 @@ def test_waiting_reply_tells_its_place_again_and_again(
     alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consumers, "QUEUE_EVERY_S", 0.0)
+    monkeypatch.setattr(consumers, "FIRST_QUEUED_AFTER_S", 0.0)
     given.waiting(bob)
     reply = given.waiting(alice)[0]
     given.worker(reply.model)
