@@ -12,6 +12,7 @@ from chat_app.inference.sampling import LIMITS, SamplingParameters
 from chat_app.models import TITLE_LENGTH, CustomInstructions
 from chat_app.reading import Offer
 from oasst.lib.fields import PlainText
+from oasst.lib.languages import name as language_name
 
 MAX_DRAFTS = 3
 LAST_PAGE = 1000
@@ -265,3 +266,15 @@ def settings_of(chat: Any) -> dict[str, Any]:
         "preset": chat.preset,
         "stop": "\n".join(shown["stop"]),
     }
+
+
+class OfferForm(forms.Form):
+    """The language in which others are to rank."""
+
+    lang = forms.ChoiceField(label=_("Language of the conversation"))
+
+    def __init__(self, *args: Any, languages: Iterable[str], **options: Any) -> None:
+        super().__init__(*args, **options)
+        own = list(languages) or ["en"]
+        self.fields["lang"].choices = [(code, language_name(code)) for code in own]
+        self.fields["lang"].initial = own[0]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chat_app.views import chats, keeping, messages, public
+from chat_app.views import chats, keeping, messages, offer, public
 
 app_name = "chat"
 _chat = "chat/<uuid:chat_id>/"
@@ -30,4 +30,5 @@ urlpatterns = [
     path(_message + "edit/", messages.edit, name="edit"),
     path(_message + "vote/", messages.vote, name="vote"),
     path(_message + "report/", messages.report, name="report"),
+    path(_message + "offer/", offer.offer, name="offer"),
 ]
