@@ -50,7 +50,7 @@ def web(folder: Path) -> Iterator[tuple[str, Process]]:
     address = f"http://127.0.0.1:{port}"
     words = ["-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "--access-log", os.devnull]
     log = folder / f"web-{port}.log"
-    with _running([*words, "oasst.asgi:application"], log, environment(address)) as process:
+    with running([*words, "oasst.asgi:application"], log, environment(address)) as process:
         _wait_until_ready(f"{address}/readyz", process, log)
         yield address, process
 
@@ -59,12 +59,12 @@ def web(folder: Path) -> Iterator[tuple[str, Process]]:
 def inference_worker(folder: Path, *options: str) -> Iterator[Process]:
     """A worker with these options; it may not be ready yet."""
     words = ["manage.py", "inference_worker", *options]
-    with _running(words, folder / f"inference-{free_port()}.log", environment()) as process:
+    with running(words, folder / f"inference-{free_port()}.log", environment()) as process:
         yield process
 
 
 @contextmanager
-def _running(words: Sequence[str], log: Path, env: dict[str, str]) -> Iterator[Process]:
+def running(words: Sequence[str], log: Path, env: dict[str, str]) -> Iterator[Process]:
     folder = log.parent
     folder.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:

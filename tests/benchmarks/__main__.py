@@ -6,12 +6,13 @@ import os
 import sys
 from typing import Any
 
-NAMES = ("tasks", "engine")
+NAMES = ("tasks", "engine", "chat")
 
 
 def main() -> None:
     options = _options()
-    figures = _engine(options) if options.name == "engine" else _tasks(options)
+    measure = {"tasks": _tasks, "engine": _engine, "chat": _chat}[options.name]
+    figures = measure(options)
     sys.stdout.write(json.dumps(figures, indent=None if options.json else 2) + "\n")
 
 
@@ -30,6 +31,27 @@ def _engine(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _tasks(options: argparse.Namespace) -> dict[str, Any]:
+    _start_django()
+    from tests.benchmarks import tasks
+
+    return tasks.measure(options.messages, options.clients, options.seconds, say=_say)
+
+
+def _chat(options: argparse.Namespace) -> dict[str, Any]:
+    _start_django()
+    from tests.benchmarks import chat
+
+    load = chat.Load(
+        sockets=options.sockets,
+        streams=options.streams,
+        seconds=options.seconds,
+        engine=options.engine,
+        tokens_per_s=options.tokens_per_s,
+    )
+    return chat.measure(load, say=_say)
+
+
+def _start_django() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.benchmarks.settings"
     os.environ.setdefault("TEST_DATABASE_NAME", "benchmark")
     import django
@@ -38,19 +60,18 @@ def _tasks(options: argparse.Namespace) -> dict[str, Any]:
 
     django.setup()  # before the services: the settings say where theirs are
     services.ensure()
-    from tests.benchmarks import tasks
-
-    return tasks.measure(options.messages, options.clients, options.seconds, say=_say)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--json", action="store_true", help="one line of JSON and nothing else")
+    parser.add_argument(
+        "--seconds", type=float, default=15, help="per number of clients (tasks), of a reply (chat)"
+    )
     tasks = parser.add_argument_group("tasks")
     tasks.add_argument("--messages", type=int, default=10_000, help="size of the database")
     tasks.add_argument("--clients", type=_numbers, default=(1, 8, 32), help="default: 1,8,32")
-    tasks.add_argument("--seconds", type=float, default=15, help="per number of clients")
     engine = parser.add_argument_group("engine")
     engine.add_argument("--model", default="", help="folder; default: smollm2-135m in MODELS_DIR")
     engine.add_argument("--quantization", choices=("none", "8bit", "4bit"), default="none")
@@ -58,6 +79,11 @@ def _options() -> argparse.Namespace:
     engine.add_argument("--batches", type=_numbers, default=(1, 4, 8, 16), help="default: 1,4,8,16")
     engine.add_argument("--rounds", type=int, default=7)
     engine.add_argument("--tokens", type=int, default=128, help="of each answer")
+    chat = parser.add_argument_group("chat")
+    chat.add_argument("--sockets", type=int, default=500, help="that do nothing")
+    chat.add_argument("--streams", type=int, default=50)
+    chat.add_argument("--engine", choices=("fake", "transformers"), default="fake")
+    chat.add_argument("--tokens-per-s", type=float, default=20, help="of each fake stream")
     return parser.parse_args()
 
 
