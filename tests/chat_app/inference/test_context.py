@@ -64,3 +64,17 @@ def test_very_long_conversation_is_counted_few_times() -> None:
 
     assert fitting.prompt_tokens <= 75
     assert len(calls) < 15
+
+
+def test_what_is_certainly_too_long_is_never_counted() -> None:
+    counted = []
+
+    def counting(turns: Sequence[Turn]) -> int:
+        counted.append(count(turns))
+        return count(turns) // 4
+
+    turns = [Turn(role, "x" * 400) for role in ("user", "assistant") * 500] + [Turn("user", "p")]
+    fitting = fit(EngineRequest("1", turns), max_context=1000, count=counting)
+
+    assert (len(fitting.turns), fitting.prompt_tokens) == (7, 600)
+    assert max(counted) <= 16_000
