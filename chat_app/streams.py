@@ -195,12 +195,14 @@ class _Hub:
             self._readers.discard(reader)
 
     async def _ask_while_read(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._readers:
+            ask_again_at = loop.time() + POLL_S
             try:
                 await self._ask()
             except RedisError as error:
                 logger.debug("streams cannot be read: %s", type(error).__name__)
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(max(0.0, ask_again_at - loop.time()))
 
     async def _ask(self) -> None:
         by_key: dict[str, list[_Reader]] = defaultdict(list)
