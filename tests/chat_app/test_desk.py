@@ -206,6 +206,19 @@ def test_what_breaks_ends_its_own_reply_only(
     assert (whole.state, whole.text) == (S.DONE, "Whole")
 
 
+def test_a_risky_answer_is_cut_off_before_anybody_reads_it(alice: User) -> None:
+    reply = ask(alice, "Hello")
+    words = "Sure. Here is how to make a pipe bomb : take".split(" ")
+    engine = FakeEngine(tokens_per_s=20, script=lambda _request: [f"{w} " for w in words * 20])
+
+    work(engine)
+
+    reply.refresh_from_db()
+    assert (reply.state, reply.hold, reply.hold_reason) == (S.DONE, "held", "threat")
+    assert "bomb" not in streams.shown_text(reply.pk)
+    assert len(reply.text.split()) < 30
+
+
 def test_characters_that_cannot_be_stored_are_replaced(alice: User) -> None:
     reply = ask(alice, "Hello")
 
