@@ -62,7 +62,7 @@ def test_chat_is_a_tree_that_readers_of_the_format_take(alice: User) -> None:
 
 def test_branch_of_the_first_prompt_is_a_tree_of_its_own(alice: User) -> None:
     chat, _messages = given.thread(alice, "Why?", "So.")
-    given.prompt(chat, "How?")
+    given.prompt(chat, "How?", now=NOW + timedelta(minutes=1))
 
     assert [row["prompt"]["text"] for row in exported()] == ["Why?", "How?"]
 
