@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from uuid import UUID
 
 from chat_app import streams
+from chat_app.enums import Hold
 from chat_app.models import ChatMessage
 from chat_app.streams import Entry
 from oasst.lib.threads import in_thread
@@ -73,4 +74,5 @@ def _ending(reply_id: UUID) -> list[Entry] | None:
         return None
     cursor = f"{reply.attempt}-{2**63}"
     told = {"state": reply.state, "finish_reason": reply.finish_reason, "error": reply.error}
-    return [Entry(cursor, "snapshot", reply.text), Entry(cursor, "done", data=told)]
+    text = "" if reply.hold == Hold.HELD else reply.text
+    return [Entry(cursor, "snapshot", text), Entry(cursor, "done", data=told)]

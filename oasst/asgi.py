@@ -18,22 +18,13 @@ from channels.security.websocket import (
     WebsocketDenier,
 )
 from channels.sessions import CookieMiddleware
-from daphne.ws_protocol import WebSocketProtocol
 from django.conf import settings
 from django.urls import re_path
 
 from chat_app.routing import websocket_urlpatterns
+from oasst.lib import server
 
-
-def _close(self: WebSocketProtocol, code: int | None = None) -> None:
-    """Send the code that the application chose.
-
-    daphne asks autobahn for it, which refuses 1012 (the server restarts) to applications.
-    """
-    self.sendCloseFrame(code=1000 if code is None else code)
-
-
-WebSocketProtocol.serverClose = _close
+server.repair()
 
 
 def _own_pages_only(application: Any) -> Any:

@@ -103,6 +103,8 @@ chat:edit                     prompt   POST login go    404   404   404   404   
 chat:vote                     reply    POST login go    404   404   404   404   chat:chat
 chat:report                   reply    GET  login 200   404   404   404   404
 chat:report                   reply    POST login go    404   404   404   404   chat:chat
+chat:offer                    reply    GET  login 409   404   404   404   404
+chat:offer                    reply    POST login 409   404   404   404   404
 site:guidelines               -        GET  200   200   200   200   200   200
 site:guidelines               -        POST 200   200   200   200   200   200
 site:terms                    -        GET  200   200   200   200   200   200
@@ -412,6 +414,7 @@ def _chat_data(reply: ChatMessage) -> dict[tuple[str, str], dict[str, Any]]:
         ("chat:edit", "prompt"): {"text": "Why is the sky grey?"},
         ("chat:vote", "reply"): {"value": 1},
         ("chat:report", "reply"): {"kind": "wrong"},
+        ("chat:offer", "reply"): {"lang": "en"},
     }
 
 

@@ -184,6 +184,20 @@ def test_reply_that_ended_is_sent_whole(alice: User) -> None:
     assert frames[0]["text"] == "Hello you"
 
 
+def test_text_that_was_held_is_not_sent(alice: User) -> None:
+    chat, (_prompt, reply) = given.thread(alice, "Hi", "A secret")
+    ChatMessage.objects.filter(pk=reply.pk).update(hold="held")
+    socket = open_socket(alice, chat.pk)
+
+    async def scenario() -> list[dict[str, Any]]:
+        async with socket:
+            await socket.frame()
+            await socket.send("watch", replies={str(reply.pk): ""})
+            return await socket.frames_until("done")
+
+    assert "A secret" not in str(play(scenario))
+
+
 def test_several_drafts_come_side_by_side(chat: Chat, alice: User) -> None:
     drafts = replies.request(given.prompt(chat), count=3, now=NOW)
     socket = open_socket(alice, chat.pk)
