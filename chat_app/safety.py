@@ -66,11 +66,13 @@ def kind_words(finding: Finding) -> str:
 
 
 _FLAGS = re.IGNORECASE | re.VERBOSE | re.DOTALL
+_SPACES = re.compile(r"\s+")
 
 
 def _pattern(source: str) -> Callable[[str], bool]:
-    compiled = re.compile(source.replace("~", r"(?:\s+)"), _FLAGS)
-    return lambda text: compiled.search(text) is not None
+    # One space each: several `~` in a row would try every way to share out a long gap.
+    compiled = re.compile(source.replace("~", r"\s"), _FLAGS)
+    return lambda text: compiled.search(_SPACES.sub(" ", text)) is not None
 
 
 _SELF_HARM = _pattern(

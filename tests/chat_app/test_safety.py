@@ -40,6 +40,15 @@ def test_what_puts_somebody_at_risk_is_held_with_kind_words(text: str, reason: s
     assert len(safety.kind_words(finding)) > 50
 
 
+def test_long_gaps_between_words_take_no_time() -> None:
+    began = time.process_time()
+
+    assert safety.check("i" + " " * 20_000 + "x") == safety.FINE
+
+    assert time.process_time() - began < 2
+    assert safety.check("how  to \n make a\tpipe   bomb").reason == "threat"
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
