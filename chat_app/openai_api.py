@@ -28,11 +28,12 @@ from django.views.decorators.csrf import csrf_exempt
 from pydantic import ValidationError
 
 from chat_app import bearer, catalogue, completions, following
-from chat_app.enums import FinishReason, MessageState
+from chat_app.enums import FinishReason, Hold, MessageState
 from chat_app.errors import ModelNotOnOffer, TextTooLong
 from chat_app.models import ChatMessage, ServedModel
 from chat_app.openai_schemas import CompletionIn
 from chat_app.streams import Entry
+from chat_app.transcripts import shown_text
 from oasst.accounts.enums import Scope
 from oasst.accounts.models import User
 from oasst.lib.errors import DomainError
@@ -135,15 +136,19 @@ class Answer:
             async with aclosing(following.follow(reply_id)) as entries:
                 async for entry in entries:
                     news.put_nowait((index, entry))
-            news.put_nowait(None)
 
         tasks = [asyncio.create_task(pass_on(*each)) for each in enumerate(self.ids)]
+        for task in tasks:
+            task.add_done_callback(lambda _task: news.put_nowait(None))
         running = len(tasks)
         try:
             while running:
                 item = await news.get()
                 if item is None:
                     running -= 1
+                    for task in tasks:  # one that broke must not be waited for
+                        if task.done():
+                            task.result()
                 else:
                     yield item
             self.is_final = True
@@ -174,9 +179,9 @@ async def _whole(answer: Answer) -> dict[str, Any]:
     choices = [
         {
             "index": index,
-            "message": {"role": "assistant", "content": reply.text, "refusal": None},
+            "message": {"role": "assistant", "content": shown_text(reply), "refusal": None},
             "logprobs": None,
-            "finish_reason": _finish_reason(reply.finish_reason),
+            "finish_reason": _finish_reason(reply.finish_reason, reply.hold),
         }
         for index, reply in enumerate(rows)
     ]
@@ -263,7 +268,9 @@ def _check_end(state: str, error: str) -> None:
         raise Refusal(503, "interrupted", text)
 
 
-def _finish_reason(reason: str) -> str:
+def _finish_reason(reason: str, hold: str = "") -> str:
+    if hold == Hold.HELD:
+        return "content_filter"
     return "length" if reason == FinishReason.LENGTH else "stop"
 
 
