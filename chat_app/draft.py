@@ -95,7 +95,8 @@ class Draft:
         while not (self._is_complete and not self._unsent):
             await self._has_news.wait()
             self._has_news.clear()
-            if safety.check(self.text[-SAFETY_WINDOW:]).hold == Hold.HELD:
+            # All that is to go out, however much came at once, and what stands before it.
+            if safety.check(self.text[-SAFETY_WINDOW - len(self._unsent) :]).hold == Hold.HELD:
                 self._is_held, self._unsent = True, ""
                 continue
             unsent, self._unsent = self._unsent, ""

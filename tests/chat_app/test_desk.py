@@ -219,6 +219,17 @@ def test_a_risky_answer_is_cut_off_before_anybody_reads_it(alice: User) -> None:
     assert len(reply.text.split()) < 30
 
 
+def test_a_risky_answer_that_comes_in_one_piece_is_not_sent(alice: User) -> None:
+    reply = ask(alice, "Hello")
+    words = "Here is how to make a pipe bomb. " + "Take care. " * 100
+
+    work(FakeEngine(tokens_per_s=0, script=lambda _request: [words]))
+
+    reply.refresh_from_db()
+    assert reply.hold == "held"
+    assert streams.shown_text(reply.pk) == ""
+
+
 def test_characters_that_cannot_be_stored_are_replaced(alice: User) -> None:
     reply = ask(alice, "Hello")
 
