@@ -32,7 +32,7 @@ from chat_app import (
     streams,
     waking,
 )
-from chat_app.enums import FinishReason, MessageState, Role
+from chat_app.enums import FinishReason, Hold, MessageState, Role
 from chat_app.errors import (
     BadParent,
     ModelNotOnOffer,
@@ -111,7 +111,9 @@ def resume(reply: ChatMessage, *, now: datetime) -> ChatMessage:
 
 
 def may_continue(reply: ChatMessage) -> bool:
-    """Whether a reply ended before its model had said all."""
+    """Whether a reply ended before its model had said all, and may be seen."""
+    if reply.hold == Hold.HELD:
+        return False
     broke_off = reply.state in (MessageState.INTERRUPTED, MessageState.STOPPED)
     has_room = reply.is_final and reply.finish_reason == FinishReason.LENGTH
     return reply.role == Role.ASSISTANT and (broke_off or has_room)
@@ -306,7 +308,9 @@ def stop(reply_id: UUID, *, now: datetime) -> None:
     if reply is None or reply.is_final:
         return
     if reply.state == MessageState.QUEUED:
-        outcome = Outcome(MessageState.STOPPED, text=reply.prefix)
+        # A worker that was lost may have shown something already.
+        shown = streams.shown_text(reply.pk) if reply.attempt else ""
+        outcome = Outcome(MessageState.STOPPED, text=shown or reply.prefix)
         _end(reply.pk, reply.attempt, MessageState.QUEUED, outcome, now)
     else:
         ChatMessage.objects.filter(pk=reply.pk).update(stop_requested=True)

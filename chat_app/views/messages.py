@@ -157,7 +157,8 @@ def vote(request: HttpRequest, chat_id: uuid.UUID, message_id: uuid.UUID) -> Htt
     if not request.htmx:
         return redirect(f"{reverse('chat:chat', args=[chat.pk])}#m-{found.pk}")
     response = _show_message(request, chat, found.pk, asks_why=bool(value) and not says_why)
-    thanks = _("Thank you. This helps the next version.")
+    helps = _("Thank you. This helps the next version.")
+    thanks = helps if chat.allow_data_use else _("Thank you.")
     return tell(request, response, thanks, "success") if says_why else response
 
 

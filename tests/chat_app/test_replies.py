@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chat_app import conversations, jobs, replies, streams
-from chat_app.enums import MessageState
+from chat_app.enums import Hold, MessageState
 from chat_app.errors import (
     BadParent,
     ModelNotOnOffer,
@@ -20,6 +20,7 @@ from chat_app.inference.sampling import SamplingParameters
 from chat_app.models import Chat, ChatMessage, CustomInstructions
 from chat_app.replies import Outcome
 from oasst.accounts.models import User
+from oasst.lib.queue import redis_client
 from tests.chat_app import given
 from tests.factories import NOW
 
@@ -128,6 +129,16 @@ def test_a_complete_reply_does_not_go_on(alice: User) -> None:
         replies.resume(reply, now=LATER)
 
 
+def test_a_reply_that_was_held_back_does_not_go_on(alice: User) -> None:
+    chat, (prompt, _reply) = given.thread(alice)
+    held = given.answer(prompt, "Half a bomb", state=S.STOPPED, hold=Hold.HELD)
+
+    with pytest.raises(NothingToContinue):
+        replies.resume(held, now=LATER)
+
+    assert chat.messages.count() == 3
+
+
 # Writing
 
 
@@ -232,6 +243,19 @@ def test_a_waiting_reply_stops_at_once_a_running_one_by_its_worker(alice: User) 
     replies.stop(running.pk, now=LATER + timedelta(hours=1))
     running.refresh_from_db()
     assert (running.text, running.finished_at) == ("Half", LATER)
+
+
+def test_a_stop_between_two_workers_keeps_what_was_shown(alice: User) -> None:
+    reply, claim = given.running(alice)
+    fields = {"type": "snapshot", "text": "Half"}
+    redis_client().xadd(streams.key_of(reply.pk), fields, id=f"{claim.attempt}-1")
+    given.abandon(reply)
+    replies.reap(now=NOW)
+
+    replies.stop(reply.pk, now=LATER)
+
+    reply.refresh_from_db()
+    assert (reply.state, reply.text) == (S.STOPPED, "Half")
 
 
 def test_a_dead_workers_reply_is_queued_again_once_then_interrupted(alice: User) -> None:

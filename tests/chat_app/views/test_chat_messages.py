@@ -221,6 +221,26 @@ def test_held_reply_is_not_shown_and_marked_one_with_a_note(web: Client, alice: 
     assert "The safety check has marked this answer" in page
 
 
+def test_held_reply_is_not_offered_to_continue_or_pick(web: Client, alice: User) -> None:
+    chat, (prompt, _reply) = given.thread(alice)
+    given.answer(prompt, "Secret", finish_reason="length", hold=Hold.HELD)
+
+    page = page_of(web, chat)
+
+    assert "This answer is kept back" in page
+    assert "/continue/" not in page
+
+
+def test_chat_that_is_not_data_promises_no_training(web: Client, alice: User) -> None:
+    chat, (_prompt, reply) = given.thread(alice, allow_data_use=False)
+
+    do(web, reply, "regenerate", count=2)
+    page = page_of(web, chat)
+
+    assert "Which answer is better?" in page
+    assert "teaches the next model" not in page
+
+
 @pytest.mark.parametrize("what", ["regenerate", "continue", "stop", "show", "choose", "vote"])
 def test_message_of_somebody_else_does_not_exist(web: Client, bob: User, what: str) -> None:
     chat, (_prompt, reply) = given.thread(bob)
