@@ -58,6 +58,12 @@ def replies(page: Page) -> Locator:
     return page.locator("#thread .said-assistant .said-text")
 
 
+def test_last_words_are_spoken_without_a_full_stop(chatting: Page) -> None:
+    say(chatting, "!say It is " + "very " * 60 + "far")
+
+    expect(chatting.locator("[data-spoken]")).to_contain_text("very far Response complete.")
+
+
 def test_reply_streams_in_is_spoken_and_stays(chatting: Page) -> None:
     say(chatting, "!say The Moon pulls. It is **near**, and $x^2$ is far. " + "And on. " * 30)
 

@@ -15,6 +15,10 @@ export function cursorOf(id) {
   return replyOf(id).cursor;
 }
 
+export function textOf(id) {
+  return replyOf(id).text;
+}
+
 /** Ids of the replies that stand unfinished on the page. */
 export function onPage() {
   return [...document.querySelectorAll("[data-live]")].map((element) => element.dataset.live);

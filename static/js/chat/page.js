@@ -68,7 +68,7 @@ function start() {
     delta: grow,
     snapshot: grow,
     done(frame) {
-      voice.finish(frame.reply, "", words.wordsComplete);
+      voice.finish(frame.reply, live.textOf(frame.reply), words.wordsComplete);
       live.forget(frame.reply);
       finish(frame.reply);
     },
