@@ -107,7 +107,8 @@ class Place:
 
 def view(chat: Chat) -> list[Place]:
     """The thread in view with everyone's siblings, from the root. One query, votes included."""
-    return places(chat.messages.select_related("vote", "draft_choice"), chat.tail_id)
+    messages = chat.messages.select_related("vote", "draft_choice").defer("search_vector")
+    return places(messages, chat.tail_id)
 
 
 def places(messages: Iterable[ChatMessage], tail_id: UUID | None) -> list[Place]:
@@ -126,6 +127,7 @@ def places(messages: Iterable[ChatMessage], tail_id: UUID | None) -> list[Place]
 def thread(tail: ChatMessage) -> list[ChatMessage]:
     """The messages from the root to `tail`. One query."""
     messages = ChatMessage.objects.filter(chat_id=tail.chat_id, depth__lte=tail.depth)
+    messages = messages.defer("search_vector")
     return [place.message for place in places(messages, tail.pk)]
 
 

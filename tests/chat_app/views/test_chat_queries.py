@@ -48,3 +48,12 @@ def test_thread_with_votes_workers_and_branches(web: Client, alice: User) -> Non
         return queries(web, f"/chat/{chat.pk}/")
 
     assert measure(3) == measure(1) <= 14
+
+
+def test_search_vectors_stay_in_the_database(web: Client, alice: User) -> None:
+    chat, _messages = given.thread(alice)
+
+    with CaptureQueriesContext(connection) as captured:
+        web.get(f"/chat/{chat.pk}/")
+
+    assert not any("search_vector" in query["sql"] for query in captured)
