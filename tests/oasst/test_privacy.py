@@ -57,6 +57,7 @@ SHOWN = {
 NOT_SHOWN = {
     "accounts.EmailCode.user",
     "admin.LogEntry.user",
+    "chat_app.ChatReport.resolved_by",
     "chat_app.QueueTurn.user",
     "mfa.Authenticator.user",
     "tasks_app.ConfigChange.actor",
