@@ -161,11 +161,12 @@ class Desk:
             looked_at, is_due = now, now - renewed_at >= renew_every_s
             if is_due:
                 renewed_at = now
-                await self._beat()
             held = {reply_id: draft.claim.attempt for reply_id, draft in self._drafts.items()}
             if held:
                 look = replies.renew if is_due else replies.standing
                 self._settle(await self._ask(look, self._worker.pk, held))
+            if is_due:  # after its own leases, which a machine that slept finds run out
+                await self._beat()
             await asyncio.sleep(LOOK_EVERY_S)
 
     def _settle(self, standing: replies.Standing) -> None:

@@ -258,6 +258,23 @@ def test_a_lost_lease_is_given_up_quietly(alice: User) -> None:
     assert (reply.state, reply.attempt, reply.text) == (S.RUNNING, 7, "")
 
 
+def test_a_worker_that_slept_goes_on_with_its_replies(alice: User) -> None:
+    reply = ask(alice, "!long 40")
+
+    def oversleep() -> bool:
+        given.abandon(reply)
+        return True
+
+    async def sleep() -> None:
+        await until_streamed(reply)
+        await asyncio.to_thread(checked, oversleep)
+
+    work(FakeEngine(tokens_per_s=50), meanwhile=sleep)
+
+    reply.refresh_from_db()
+    assert (reply.state, reply.attempt, reply.losses) == (S.DONE, 1, 0)
+
+
 def test_a_worker_that_ends_finishes_what_is_short(alice: User) -> None:
     reply = ask(alice, "!long 20")
 
