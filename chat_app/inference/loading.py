@@ -63,8 +63,10 @@ def use_threads(threads: int | None = None) -> int:
 
     All cores would starve what runs beside it, and threads that wait for each other spin.
     """
-    chosen = threads or int(os.environ.get("TORCH_THREADS") or 0) or (os.cpu_count() or 2) - 1
-    torch.set_num_threads(max(1, chosen))
+    wished = os.environ.get("TORCH_THREADS") or "0"
+    if not wished.isdecimal():
+        raise EngineError(f"TORCH_THREADS={wished}: expected a whole number")
+    torch.set_num_threads(threads or int(wished) or max(1, (os.cpu_count() or 2) - 1))
     return torch.get_num_threads()
 
 
