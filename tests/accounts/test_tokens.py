@@ -87,6 +87,7 @@ def test_page_shows_a_new_key_once(client: Client, alice: User) -> None:
     response = client.post(PAGE, WANTED)
 
     key = shown_key(response.content.decode())
+    assert response.content.decode().count(key) == 1
     assert response.status_code == 201
     assert "no-store" in response["Cache-Control"]
     assert tokens.authenticate(key, now=timezone.now()).scopes == ["chats:read", "completions"]

@@ -30,7 +30,7 @@ def api_tokens(request: HttpRequest) -> HttpResponse:
         key, status = _create(user, form)
     context = {
         "form": TokenForm() if key else form,
-        "key": key,
+        "new_key": key,
         "tokens": tokens.of(user),
         "now": timezone.now(),
     }
