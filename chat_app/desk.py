@@ -190,7 +190,7 @@ class Desk:
             tokens_per_s=self._rate.measure(written),
         )
         try:
-            await self._ask(replies.reap, now=timezone.now())
+            await self._ask(replies.reap, now=timezone.now(), but=set(self._drafts))
         except Exception:  # one bad row must not end the workers one after the other
             logger.exception("other workers' replies could not be taken care of")
 

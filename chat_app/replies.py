@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -316,12 +316,13 @@ def stop(reply_id: UUID, *, now: datetime) -> None:
         ChatMessage.objects.filter(pk=reply.pk).update(stop_requested=True)
 
 
-def reap(*, now: datetime) -> int:
+def reap(*, now: datetime, but: Collection[UUID] = ()) -> int:
     """Take care of replies whose worker died, or for which none came; wakes workers for the rest.
 
-    Runs in every worker and by cron. Returns how many it found.
+    Runs in every worker, which passes over what it writes itself, and by cron. Returns how many it
+    found.
     """
-    lost = list(ChatMessage.objects.abandoned().values_list("pk", flat=True))
+    lost = list(ChatMessage.objects.abandoned().exclude(pk__in=but).values_list("pk", flat=True))
     for reply_id in lost:
         _bury_or_requeue(reply_id, now)
     waiting = ChatMessage.objects.waiting()
