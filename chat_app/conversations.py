@@ -107,7 +107,7 @@ class Place:
 
 def view(chat: Chat) -> list[Place]:
     """The thread in view with everyone's siblings, from the root. One query, votes included."""
-    messages = chat.messages.select_related("vote", "draft_choice").defer("search_vector")
+    messages = chat.messages.select_related("vote", "draft_choice", "model").defer("search_vector")
     return places(messages, chat.tail_id)
 
 
@@ -373,10 +373,12 @@ def share(chat: Chat, *, now: datetime) -> Share:
     """Copy the thread in view behind a link that cannot be guessed; later messages stay private."""
     shown = [place.message for place in view(chat)]
     messages = [message for message in shown if message.text and message.hold != Hold.HELD]
+    # A generated title holds words of the first prompt, which may have been corrected since.
+    about = title_for(messages[0].text) if messages else ""
     return Share.objects.create(
         token=secrets.token_urlsafe(32),
         chat=chat,
-        title=chat.title,
+        title=chat.title if chat.title_is_own else about,
         thread=[
             {
                 "role": message.role,

@@ -43,9 +43,10 @@ class PromptForm(forms.Form):
 
 
 class NewChatForm(PromptForm):
-    """The first prompt, and which model answers."""
+    """The first prompt, which model answers, and whether the chat stays out of training."""
 
     model = forms.ChoiceField(label=_("Model"), required=False)
+    private = forms.BooleanField(label=_("Keep this chat out of training"), required=False)
 
     def __init__(self, *args: Any, offers: Iterable[Offer], **options: Any) -> None:
         super().__init__(*args, **options)

@@ -176,7 +176,7 @@ def _index(places: Sequence[Place], message_id: UUID | None, default: int) -> in
 
 def entry(chat: Chat, message_id: UUID, *, now: datetime) -> Entry:
     """One message of the chat. Raises ChatNotFound."""
-    rows = chat.messages.select_related("vote", "draft_choice")
+    rows = chat.messages.select_related("vote", "draft_choice", "model")
     message = rows.filter(pk=message_id).first()
     if message is None:
         raise conversations.ChatNotFound

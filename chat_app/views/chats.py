@@ -93,6 +93,8 @@ def _begin(request: HttpRequest) -> HttpResponse:
         with transaction.atomic():
             model = catalogue.named(asked["model"]) if asked["model"] else None
             chat = conversations.start(request.user, model=model, now=now)
+            if asked["private"]:
+                conversations.set_data_use(chat, False)
             asking.ask(chat, request.user, asked["text"], count=form.drafts(), now=now)
     except DomainError as error:
         return _new_page(request, form, error=error.message)
