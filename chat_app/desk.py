@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from typing import Any, TypeVar
@@ -102,14 +102,17 @@ class Desk:
             self._begin(claim)
 
     def _begin(self, claim: Claim) -> None:
+        # Cron may have called the last attempt lost while this process stood still.
+        if (stalled := self._drafts.get(claim.reply_id)) is not None and not stalled.is_ending:
+            self._cancel(claim.reply_id)
         draft = Draft(claim)
         task = asyncio.create_task(self._write(draft))
         self._drafts[claim.reply_id], self._tasks[claim.reply_id] = draft, task
-        task.add_done_callback(lambda _task: self._put_away(claim.reply_id))
+        task.add_done_callback(lambda _task: self._put_away(draft))
 
-    def _put_away(self, reply_id: UUID) -> None:
-        draft = self._drafts.pop(reply_id)
-        del self._tasks[reply_id]
+    def _put_away(self, draft: Draft) -> None:
+        if self._drafts.get(draft.claim.reply_id) is draft:
+            del self._drafts[draft.claim.reply_id], self._tasks[draft.claim.reply_id]
         self._rate.add(draft.tokens)
         self.wake()
 
@@ -164,15 +167,17 @@ class Desk:
             held = {reply_id: draft.claim.attempt for reply_id, draft in self._drafts.items()}
             if held:
                 look = replies.renew if is_due else replies.standing
-                self._settle(await self._ask(look, self._worker.pk, held))
+                self._settle(await self._ask(look, self._worker.pk, held), held)
             if is_due:  # after its own leases, which a machine that slept finds run out
                 await self._beat()
             await asyncio.sleep(LOOK_EVERY_S)
 
-    def _settle(self, standing: replies.Standing) -> None:
+    def _settle(self, standing: replies.Standing, asked: Mapping[UUID, int]) -> None:
         for reply_id in standing.stopped | standing.lost:
             draft = self._drafts.get(reply_id)
-            if draft is not None and not draft.is_ending:
+            if draft is None or draft.claim.attempt != asked[reply_id]:
+                continue  # a newer attempt began while the database was asked
+            if not draft.is_ending:
                 draft.is_stopped = reply_id in standing.stopped
                 self._cancel(reply_id)
 

@@ -258,6 +258,24 @@ def test_a_lost_lease_is_given_up_quietly(alice: User) -> None:
     assert (reply.state, reply.attempt, reply.text) == (S.RUNNING, 7, "")
 
 
+def test_a_reply_that_comes_back_to_the_same_worker_is_written_once(alice: User) -> None:
+    engine = FakeEngine(tokens_per_s=50)
+    reply = ask(alice, "!long 40")
+
+    async def call_it_lost() -> None:
+        await until_streamed(reply)
+        lost = {"state": S.QUEUED, "worker": None, "lease_until": None}
+        rows = ChatMessage.objects.filter(pk=reply.pk)
+        await asyncio.to_thread(checked, lambda: bool(rows.update(**lost)))
+
+    work(engine, meanwhile=call_it_lost)
+
+    reply.refresh_from_db()
+    assert (reply.state, reply.attempt) == (S.DONE, 2)
+    assert streams.shown_text(reply.pk) == reply.text
+    assert engine.running == 0
+
+
 def test_a_worker_that_slept_goes_on_with_its_replies(alice: User) -> None:
     reply = ask(alice, "!long 40")
 
