@@ -11,13 +11,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 
-from chat_app import catalogue, safety
+from chat_app import catalogue, safety, streams
 from chat_app.enums import Hold, MessageState, ReportKind, Role, VoteReason
 from chat_app.errors import (
     BadParent,
@@ -343,7 +344,9 @@ def archive(chat: Chat, archived: bool) -> None:
 
 def delete(chat: Chat) -> None:
     """Remove the chat with everything in it; a worker that writes for it notices and stops."""
+    said = list(chat.messages.filter(role=Role.ASSISTANT).values_list("pk", flat=True))
     chat.delete()
+    transaction.on_commit(partial(streams.forget, said))
 
 
 def set_data_use(chat: Chat, allowed: bool) -> None:

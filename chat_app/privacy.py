@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Manager
 
+from chat_app import streams
+from chat_app.enums import Role
 from chat_app.models import (
     Chat,
     ChatMessage,
@@ -62,6 +65,8 @@ def erase(user: User, *, now: datetime) -> None:
     Message trees that were made of threads stay, without a name, and so does the word that
     allowed it.
     """
+    said = ChatMessage.objects.filter(chat__user=user, role=Role.ASSISTANT)
+    transaction.on_commit(partial(streams.forget, list(said.values_list("pk", flat=True))))
     Chat.objects.filter(user=user).delete()
     for rows in (ChatReport.objects, Preset.objects, CustomInstructions.objects):
         rows.filter(user=user).delete()

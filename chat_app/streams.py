@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
@@ -110,11 +111,10 @@ class Writer:
                 if not only_if_there:
                     pipeline.expire(self._key, KEEP_WHILE_RUNNING_S)
                 added, *_rest = await pipeline.execute()
-        except ResponseError as error:
-            if "equal or smaller" in str(error):
-                raise Superseded(self._key) from None
-            raise
         except RedisError as error:
+            if isinstance(error, ResponseError) and "equal or smaller" in str(error):
+                raise Superseded(self._key) from None
+            # Also one that answers, but is full or read-only: the writer sends all of it later.
             if not self._has_warned:
                 logger.warning("stream %s is behind: %s", self._key, type(error).__name__)
             self._has_warned = True
@@ -145,6 +145,16 @@ def _fields(kind: EntryType, text: str, data: dict[str, Any]) -> dict[str, str]:
 
 
 # Reading
+
+
+def forget(reply_ids: Iterable[UUID]) -> None:
+    """Remove what Redis still holds of replies that are deleted; without Redis it expires."""
+    keys = [key_of(reply_id) for reply_id in reply_ids]
+    try:
+        for start in range(0, len(keys), 500):
+            redis_client().delete(*keys[start : start + 500])
+    except RedisError as error:
+        logger.warning("streams are not removed: %s", type(error).__name__)
 
 
 def shown_text(reply_id: UUID) -> str:

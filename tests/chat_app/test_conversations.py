@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chat_app import conversations, titles
+from chat_app import conversations, streams, titles
 from chat_app.enums import MessageState
 from chat_app.errors import (
     BadParent,
@@ -21,6 +21,7 @@ from chat_app.errors import (
 )
 from chat_app.models import Chat, ChatMessage, Vote
 from oasst.accounts.models import User
+from oasst.lib.queue import redis_client
 from tests.chat_app import given
 from tests.factories import NOW
 
@@ -286,6 +287,19 @@ def test_deleting_a_chat_leaves_nothing_of_it(alice: User) -> None:
 
     assert [*Chat.objects.all()] == [kept]
     assert not Vote.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_deleting_a_chat_removes_what_redis_holds_of_it(alice: User) -> None:
+    _chat, (_prompt, reply) = given.thread(alice)
+    _other, (_prompt, kept) = given.thread(alice)
+    for each in (reply, kept):
+        redis_client().xadd(streams.key_of(each.pk), {"type": "delta", "text": "A secret"})
+
+    conversations.delete(reply.chat)
+
+    assert redis_client().exists(streams.key_of(reply.pk)) == 0
+    assert redis_client().exists(streams.key_of(kept.pk)) == 1
 
 
 def test_an_opt_out_is_stored_and_a_call_of_the_api_is_never_data(alice: User) -> None:

@@ -119,6 +119,20 @@ def test_a_lost_stream_is_made_good_by_the_whole_text() -> None:
     assert texts(run(main)) == [("1-4", "snapshot", "Once upon a"), ("1-5", "delta", " time")]
 
 
+def test_a_redis_that_takes_no_more_is_like_one_that_is_away() -> None:
+    redis_client().set(streams.key_of(REPLY), "not a stream")  # answers every entry with an error
+
+    async def main() -> list[Entry]:
+        writer = Writer(REPLY, 1)
+        await writer.append("")
+        await writer.append("Hello")
+        redis_client().delete(streams.key_of(REPLY))
+        await writer.append(" you")
+        return await streams.read(REPLY)
+
+    assert [(entry.type, entry.text) for entry in run(main)] == [("snapshot", "Hello you")]
+
+
 def test_the_shown_text_is_that_of_the_newest_attempt() -> None:
     async def main() -> None:
         await Writer(REPLY, 1).append("Old")
