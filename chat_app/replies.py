@@ -35,6 +35,7 @@ from chat_app import (
 from chat_app.enums import FinishReason, Hold, MessageState, Role
 from chat_app.errors import (
     BadParent,
+    ChatTooLong,
     ModelNotOnOffer,
     NothingToContinue,
     QueueFull,
@@ -126,6 +127,8 @@ def _offered(model: ServedModel | None) -> ServedModel:
 
 
 def _check_queue(chat: Chat, model: ServedModel, count: int) -> None:
+    if chat.messages.count() > settings.CHAT_MAX_MESSAGES:
+        raise ChatTooLong
     waiting = ChatMessage.objects.waiting()
     own = waiting.filter(chat__user_id=chat.user_id).count()
     if own + count > settings.CHAT_WAITING_PER_USER:

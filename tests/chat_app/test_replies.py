@@ -10,6 +10,7 @@ from chat_app import conversations, jobs, replies, streams
 from chat_app.enums import Hold, MessageState
 from chat_app.errors import (
     BadParent,
+    ChatTooLong,
     ModelNotOnOffer,
     NothingToContinue,
     QueueFull,
@@ -342,3 +343,13 @@ def test_the_end_is_told_once_it_is_stored(alice: User) -> None:
     rows = streams.redis_client().xrange(streams.key_of(reply.pk))
     ((cursor, fields),) = rows
     assert (cursor, fields[b"type"]) == (b"1-0", b"done")
+
+
+def test_a_full_chat_gets_no_more_drafts(alice: User, settings: Any) -> None:
+    chat, (prompt, _reply) = given.thread(alice)
+    settings.CHAT_MAX_MESSAGES = 2
+    replies.request(prompt, now=NOW)
+
+    with pytest.raises(ChatTooLong):
+        replies.request(prompt, now=NOW)
+    assert chat.messages.count() == 3
