@@ -9,6 +9,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,8 @@ class Bench:
         for other in others:
             other.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        # Ends by itself, so that no step runs any more when `generate` takes the model.
+        await self._answer(replace(self._greedy, max_new_tokens=1))
         gaps = [later - earlier for earlier, later in itertools.pairwise(steps)]
         step_ms = 1000 * statistics.median(gap for gap in gaps if gap > 1e-3)
         return {
