@@ -54,6 +54,8 @@ def _chat(options: argparse.Namespace) -> dict[str, Any]:
 def _start_django() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.benchmarks.settings"
     os.environ.setdefault("TEST_DATABASE_NAME", "benchmark")
+    # Clients are forked, which a pool of connections does not survive.
+    os.environ["DATABASE_POOL_SIZE"] = "0"
     import django
 
     from oasst.lib import services
