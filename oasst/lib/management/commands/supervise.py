@@ -90,6 +90,8 @@ class _Watch:
             out = io.StringIO()
             call_command("login_link", email, minutes=LINK_MINUTES, stdout=out)
             lines.append(f"  {email:<24} {out.getvalue().strip()}")
+        if settings.DEBUG and settings.EMAIL_BACKEND.endswith("MailboxBackend"):
+            lines.append(f"  {'mails to anybody else':<24} {settings.SITE_URL}/dev/mailbox/")
         lines += ["", "  Each link works once. Ctrl-C stops everything.", ""]
         self.command.stdout.write("\n".join(lines))
 
