@@ -158,7 +158,7 @@ def _wait_until_idle() -> None:
         " AND pid <> pg_backend_pid() AND state <> 'idle'"
     )
     quiet = 0
-    while quiet < 2:
+    while quiet < 5:
         with connection.cursor() as cursor:
             cursor.execute(busy)
             quiet = 0 if cursor.fetchone()[0] else quiet + 1
