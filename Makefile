@@ -89,7 +89,7 @@ test: setup-dev ml model  ## Run the whole suite: unit tests, then the browser
 	OASST_VAR_DIR=var/test $(MANAGE) services stop --if-unused >/dev/null; \
 	exit $$status
 
-test-unit: setup-dev
+test-unit: setup-dev ml
 	@$(PYTEST) tests --ignore=tests/journeys -n 2 -q -m "not full and not gpu" $(ARGS)
 
 test-browser: setup-dev
@@ -97,7 +97,7 @@ test-browser: setup-dev
 	elif [ -n "$(CHROMIUM)" ]; then $(BROWSER_TESTS) -m "not full" $(ARGS); \
 	else echo "Not run: the browser tests (tests/journeys), for want of Chromium on PATH or in CHROMIUM."; fi
 
-test-fast: setup-dev  ## Run the tests that need no browser and no patience
+test-fast: setup-dev ml  ## Run the tests that need no browser and no patience
 	@$(PYTEST) tests --ignore=tests/journeys -n 2 -q -m "not full and not slow and not real_data and not gpu and not real_model" $(ARGS)
 
 test-full: setup-dev ml model  ## Run every variant of every test; takes long
