@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -15,12 +14,11 @@ from chat_app.inference.sampling import LIMITS, MAX_STOP_CHARS, MAX_STOP_STRINGS
 from chat_app.models import TITLE_LENGTH, Chat, ChatMessage
 from chat_app.replies import MOST_DRAFTS
 from chat_app.transcripts import shown_text
-
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+from oasst.lib.characters import UNSTORABLE
 
 
 def _storable(text: str) -> str:
-    if _UNSTORABLE.search(text):
+    if UNSTORABLE.search(text):
         raise ValueError("null characters and half characters cannot be stored")
     return text
 

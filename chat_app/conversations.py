@@ -5,7 +5,6 @@ Every function that changes the tree of a chat locks the chat's row first. Repli
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -45,13 +44,12 @@ from chat_app.models import (
 )
 from chat_app.querysets import ChatQuerySet
 from chat_app.titles import title_for
+from oasst.lib.characters import UNSTORABLE
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
 
 MAX_VOTE_TEXT = 2000
-# NUL and lone surrogates.
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 # Finding
@@ -76,7 +74,7 @@ def message_of(chat: Chat, message_id: UUID) -> ChatMessage:
 def search(user: User, words: str) -> ChatQuerySet:
     """The person's chats with `words` in title or messages, newest first; all for no words."""
     own = Chat.objects.of(user).newest_first()
-    words = _UNSTORABLE.sub("", words).strip()[:200]
+    words = UNSTORABLE.sub("", words).strip()[:200]
     return own.matching(words) if words else own
 
 
@@ -221,7 +219,7 @@ def lock(chat: Chat, user: User) -> None:
 
 
 def _checked(text: str) -> str:
-    if _UNSTORABLE.search(text):
+    if UNSTORABLE.search(text):
         raise TextInvalid
     text = text.strip()
     if not text:
@@ -320,7 +318,7 @@ def resolve(report: ChatReport, actor: User, resolution: str, *, now: datetime) 
 
 
 def _note(text: str) -> str:
-    return _UNSTORABLE.sub("", text).strip()[:MAX_VOTE_TEXT]
+    return UNSTORABLE.sub("", text).strip()[:MAX_VOTE_TEXT]
 
 
 # Keeping
@@ -328,7 +326,7 @@ def _note(text: str) -> str:
 
 def rename(chat: Chat, title: str) -> None:
     """Give the chat a title of the person's own; an empty one brings the generated one back."""
-    title = " ".join(_UNSTORABLE.sub("", title).split())[:TITLE_LENGTH]
+    title = " ".join(UNSTORABLE.sub("", title).split())[:TITLE_LENGTH]
     chat.title_is_own = bool(title)
     if not title:
         first = chat.messages.filter(depth=0).order_by("created_at").first()

@@ -7,7 +7,6 @@ submit twice gives the same answer and has one effect.
 import hashlib
 import json
 import random
-import re
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import IntegrityError, transaction
 
+from oasst.lib.characters import UNSTORABLE
 from tasks_app import (
     journal,
     labels,
@@ -57,8 +57,6 @@ T = TypeVar("T")
 # How long an expired task without a draft is remembered.
 KEEP_EXPIRED = timedelta(days=30)
 
-# NUL and lone surrogates.
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 # Trees that rankings and labels may still reach after the task was handed out.
 _OPEN_TO_VOTES = frozenset(TreeState) - {
@@ -345,7 +343,7 @@ def _check_text(user: "User", text: str, config: TreeConfig, now: datetime) -> N
         raise TextEmpty
     if len(text) > config.message_size_limit:
         raise TextTooLong(len(text), config.message_size_limit)
-    if _UNSTORABLE.search(text):
+    if UNSTORABLE.search(text):
         raise TextInvalid
     since = now - timedelta(minutes=config.duplicate_message_window_minutes)
     if Message.objects.same_text_since(user, text, since).exists():
@@ -450,7 +448,7 @@ def _put_draft(task: Task, body: Mapping[str, Any], because: str, now: datetime)
 def _storable(value: Any) -> Any:
     """`value` without the characters that the database cannot keep in JSON."""
     if isinstance(value, str):
-        return _UNSTORABLE.sub("", value)
+        return UNSTORABLE.sub("", value)
     if isinstance(value, Mapping):
         return {_storable(name): _storable(entry) for name, entry in value.items()}
     if isinstance(value, list | tuple):

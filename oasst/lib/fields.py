@@ -1,6 +1,5 @@
 """Form fields for text of people: what can be stored, counted the way the database will."""
 
-import re
 from typing import Any
 
 from django import forms
@@ -8,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import ProhibitNullCharactersValidator
 from django.utils.translation import gettext_lazy as _
 
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+from oasst.lib.characters import UNSTORABLE
 
 
 def check_storable(text: str) -> None:

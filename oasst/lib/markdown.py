@@ -25,6 +25,8 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES
 
+from oasst.lib.characters import UNSTORABLE
+
 # Parsing is close to linear, but not for every hostile text. Above these sizes the text is shown
 # as it was typed: complete, and at once.
 MAX_MARKDOWN_CHARS = 20_000
@@ -54,7 +56,6 @@ _ALIASES = {
     "yml": "yaml",
 }
 
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # Left-to-right and right-to-left override: they make text read differently from what it is.
 _OVERRIDES = re.compile("[\u202d\u202e]")
 
@@ -62,7 +63,7 @@ _OVERRIDES = re.compile("[\u202d\u202e]")
 @lru_cache(maxsize=512)
 def render(text: str) -> SafeString:
     """HTML of `text`, safe to put into a page."""
-    text = _OVERRIDES.sub("", _UNSTORABLE.sub("\ufffd", text))
+    text = _OVERRIDES.sub("", UNSTORABLE.sub("\ufffd", text))
     if len(text) > MAX_MARKDOWN_CHARS or text.count("://") > MAX_ADDRESSES:
         return _as_typed(text)
     if text.count("\\(") > MAX_FORMULAS:

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from oasst.lib.fields import UNSTORABLE
+from oasst.lib.characters import UNSTORABLE
 from tasks_app.labels import LABELS, Label, Widget
 
 # More than this of one field is not kept as a draft; the page keeps it, and so does the browser.
