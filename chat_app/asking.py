@@ -13,7 +13,7 @@ from chat_app import access, conversations, replies
 from chat_app.errors import BadParent, ChatNotFound
 from chat_app.models import Chat, ChatMessage
 from oasst.lib import ratelimit
-from oasst.lib.errors import DomainError
+from oasst.lib.errors import TooMuch
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
@@ -21,15 +21,9 @@ if TYPE_CHECKING:
 PROMPTS_PER_MINUTE = 30
 
 
-class TooManyPrompts(DomainError):
-    """`retry_after_s` says when the next one is welcome."""
-
-    code, status = "too_many_prompts", 429
+class TooManyPrompts(TooMuch):
+    code = "too_many_prompts"
     default_message = _("That was a lot in a short time. Try again in a minute.")
-
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__()
-        self.retry_after_s = retry_after_s
 
 
 def ask(

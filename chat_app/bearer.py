@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _l
 from chat_app import access
 from oasst.accounts import tokens
 from oasst.lib import ratelimit
-from oasst.lib.errors import DomainError
+from oasst.lib.errors import DomainError, TooMuch
 
 if TYPE_CHECKING:
     from oasst.accounts.enums import Scope
@@ -36,13 +36,9 @@ class ScopeMissing(DomainError):
         super().__init__(text % {"scope": scope.value})
 
 
-class TooManyRequests(DomainError):
-    code, status = "too_many_requests", 429
+class TooManyRequests(TooMuch):
+    code = "too_many_requests"
     default_message = _l("Too many requests in a minute. Wait and try again.")
-
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__()
-        self.retry_after_s = retry_after_s
 
 
 def caller(key: str, scope: Scope) -> User:

@@ -20,7 +20,7 @@ from chat_app.errors import TextHeld, TextTooLong
 from chat_app.models import Chat, ChatMessage
 from chat_app.openai_schemas import CompletionIn, Message
 from oasst.lib import ratelimit
-from oasst.lib.errors import DomainError
+from oasst.lib.errors import TooMuch
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
@@ -32,15 +32,9 @@ MAX_CALL_LENGTH = 500_000
 MAX_CHECKED_LENGTH = 20_000
 
 
-class TooManyCalls(DomainError):
-    """`retry_after_s` says when the next one is welcome."""
-
-    code, status = "rate_limit_exceeded", 429
+class TooManyCalls(TooMuch):
+    code = "rate_limit_exceeded"
     default_message = _("Too many completions in a minute. Wait and try again.")
-
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__()
-        self.retry_after_s = retry_after_s
 
 
 def begin(user: User, wanted: CompletionIn, *, now: datetime) -> list[ChatMessage]:

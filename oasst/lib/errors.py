@@ -16,3 +16,13 @@ class DomainError(Exception):
     def __init__(self, message: str | Promise = "") -> None:
         self.message = str(message or self.default_message)
         super().__init__(self.message)
+
+
+class TooMuch(DomainError):
+    """Somebody is over a limit of `ratelimit`; `retry_after_s` says when it is over."""
+
+    status = 429
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__()
+        self.retry_after_s = retry_after_s
