@@ -106,7 +106,7 @@ class Place:
 
 def view(chat: Chat) -> list[Place]:
     """The thread in view with everyone's siblings, from the root. One query, votes included."""
-    messages = chat.messages.select_related("vote", "draft_choice", "model").defer("search_vector")
+    messages = chat.messages.select_related("vote", "draft_choice", "model")
     return places(messages, chat.tail_id)
 
 
@@ -126,7 +126,6 @@ def places(messages: Iterable[ChatMessage], tail_id: UUID | None) -> list[Place]
 def thread(tail: ChatMessage) -> list[ChatMessage]:
     """The messages from the root to `tail`. One query."""
     messages = ChatMessage.objects.filter(chat_id=tail.chat_id, depth__lte=tail.depth)
-    messages = messages.defer("search_vector")
     return [place.message for place in places(messages, tail.pk)]
 
 

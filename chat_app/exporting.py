@@ -127,7 +127,7 @@ def _chats_with_messages(selection: Selection) -> Iterator[tuple[Chat, list[Chat
         told: dict[uuid.UUID, list[ChatMessage]] = {chat.pk: [] for chat in chunk}
         messages = ChatMessage.objects.filter(chat__in=told).select_related("vote", "draft_choice")
         messages = messages.prefetch_related("reports", "draft_choice__rejected")
-        for message in messages.defer("search_vector").order_by("depth", "created_at", "id"):
+        for message in messages.order_by("depth", "created_at", "id"):
             if _is_told(message, selection):
                 told[message.chat_id].append(message)
         yield from ((chat, told[chat.pk]) for chat in chunk)

@@ -191,6 +191,13 @@ class Chat(models.Model):
         return f"{self.id}"
 
 
+class ChatMessageManager(models.Manager.from_queryset(ChatMessageQuerySet)):  # type: ignore[misc]
+    """Leaves the search vector in the database: it is as long as the text and read by nobody."""
+
+    def get_queryset(self) -> ChatMessageQuerySet:
+        return super().get_queryset().defer("search_vector")
+
+
 class ChatMessage(models.Model):
     """One node of a chat's tree: what the person wrote, or one reply (draft) of a model.
 
@@ -246,7 +253,7 @@ class ChatMessage(models.Model):
     finish_reason = models.CharField(_("end"), max_length=8, choices=FinishReason, blank=True)
     error = models.CharField(_("error"), max_length=500, blank=True)
 
-    objects = ChatMessageQuerySet.as_manager()
+    objects = ChatMessageManager()
 
     class Meta:
         verbose_name = _("chat message")
