@@ -63,6 +63,7 @@ INSTALLED_APPS = [
     "oasst.accounts",
     "tasks_app",
     "chat_app",
+    "training",
 ]
 
 MIDDLEWARE = [
@@ -273,6 +274,8 @@ if HTTPS:
 # The project's own
 
 MODELS_DIR = Path(env.text("MODELS_DIR") or VAR_DIR / "models")
+# Where training writes: one folder per run, and the snapshots of the data.
+RUNS_DIR = Path(env.text("RUNS_DIR") or VAR_DIR / "runs")
 CRON_SCHEDULE = "oasst.cron.SCHEDULE_S"
 TREE_CONFIG = env.prefixed("TREE_CONFIG__")
 # Chat. Replies of one person that are written at once, and that may wait besides; all that wait.

@@ -1,0 +1,87 @@
+"""The folder of a run: whole files only, whatever happens while they are written."""
+
+import json
+from pathlib import Path
+
+from training import rundir
+from training.rundir import RunDir
+
+
+def test_a_checkpoint_that_is_half_written_is_not_the_last(tmp_path: Path) -> None:
+    run = RunDir(tmp_path).make()
+    (run.checkpoints / "checkpoint-5").mkdir()
+    being_written = rundir.half(run.checkpoints / "checkpoint-10")
+    being_written.mkdir()
+
+    assert run.last_checkpoint() == run.checkpoints / "checkpoint-5"
+
+    rundir.publish(being_written, run.checkpoints / "checkpoint-10")
+
+    assert run.last_checkpoint() == run.checkpoints / "checkpoint-10"
+    assert not being_written.exists()
+
+
+def test_checkpoints_are_ordered_by_number(tmp_path: Path) -> None:
+    run = RunDir(tmp_path).make()
+    for step in (9, 10, 100):
+        (run.checkpoints / f"checkpoint-{step}").mkdir()
+
+    assert run.last_checkpoint() == run.checkpoints / "checkpoint-100"
+
+
+def test_publishing_replaces_what_stood_there(tmp_path: Path) -> None:
+    (tmp_path / "final").mkdir()
+    (tmp_path / "final" / "old").touch()
+    being_written = rundir.half(tmp_path / "final")
+    being_written.mkdir()
+    (being_written / "new").write_text("new")
+
+    rundir.publish(being_written, tmp_path / "final")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["final"]
+    assert [path.name for path in (tmp_path / "final").iterdir()] == ["new"]
+
+
+def test_a_line_that_is_being_written_is_not_read(tmp_path: Path) -> None:
+    run = RunDir(tmp_path).make()
+    run.add_metrics(1, {"loss": 2.5})
+    with run.metrics.open("a") as file:
+        file.write('{"step": 2, "lo')
+
+    assert [row["step"] for row in rundir.read_lines(run.metrics)] == [1]
+
+
+def test_a_resumed_run_forgets_what_it_will_log_again(tmp_path: Path) -> None:
+    run = RunDir(tmp_path).make()
+    for step in (1, 2, 3):
+        run.add_metrics(step, {"loss": 1.0 / step})
+        run.add_samples(step, "Hello", [{"text": "Hi"}])
+
+    run.forget_after(2)
+
+    assert [row["step"] for row in rundir.read_lines(run.metrics)] == [1, 2]
+    assert [row["step"] for row in rundir.read_lines(run.samples)] == [1, 2]
+
+
+def test_a_wish_to_cancel_can_be_taken_back(tmp_path: Path) -> None:
+    run = RunDir(tmp_path).make()
+    assert not run.is_cancelled
+
+    run.cancel()
+    assert run.is_cancelled
+
+    run.allow()
+    assert not run.is_cancelled
+
+
+def test_the_status_is_what_was_written_last(tmp_path: Path) -> None:
+    run = RunDir(tmp_path).make()
+    assert run.read_status() is None
+
+    run.write_status("running", step=3, max_steps=10)
+    run.write_status("failed", step=4, max_steps=10, message="The disk is full.")
+
+    status = run.read_status()
+    assert (status.state, status.step, status.message) == ("failed", 4, "The disk is full.")
+    assert [path.name for path in tmp_path.glob("status*")] == ["status.json"]
+    assert json.loads((tmp_path / "status.json").read_text())["max_steps"] == 10
