@@ -220,7 +220,7 @@ class Desk:
                 self._cancel(reply_id)
         await asyncio.gather(*tasks.values(), return_exceptions=True)
         if held:
-            back = await self._ask(replies.hand_back, self._worker.pk, held)
+            back = await self._ask(replies.hand_back, self._worker.pk, held, now=timezone.now())
             logger.info("handed %d replies back", back)
 
     async def _ask(self, function: Callable[..., T], *args: Any, **named: Any) -> T:

@@ -268,14 +268,17 @@ def renew(worker_id: UUID, held: Mapping[UUID, int]) -> Standing:
 
 
 @transaction.atomic
-def hand_back(worker_id: UUID, held: Mapping[UUID, int]) -> int:
-    """Put replies (id: attempt) back at their place in the queue; it is no fault of theirs."""
+def hand_back(worker_id: UUID, held: Mapping[UUID, int], *, now: datetime) -> int:
+    """Put replies (id: attempt) back at their place in the queue; it is no fault of theirs.
+
+    One that was to be stopped ends here. Returns how many were still the worker's.
+    """
     mine = ChatMessage.objects.filter(
         worker_id=worker_id, state=MessageState.RUNNING, pk__in=held
     ).select_for_update(of=("self",))
     back = [reply for reply in mine if reply.attempt == held[reply.pk]]
     for reply in back:
-        _requeue(reply)
+        _begin_again(reply, now)
     return len(back)
 
 
@@ -345,16 +348,26 @@ def _bury_or_requeue(reply_id: UUID, now: datetime) -> None:
     if reply is None:
         return
     ChatMessage.objects.filter(pk=reply.pk).update(losses=F("losses") + 1)
-    if not reply.stop_requested and reply.losses + 1 < MOST_LOSSES:
-        _requeue(reply)
-        return
-    state = MessageState.STOPPED if reply.stop_requested else MessageState.INTERRUPTED
+    if reply.stop_requested or reply.losses + 1 < MOST_LOSSES:
+        _begin_again(reply, now)
+    else:
+        _end_as_shown(reply, MessageState.INTERRUPTED, now)
+
+
+def _end_as_shown(reply: ChatMessage, state: MessageState, now: datetime) -> None:
+    """End a running reply without its worker. Caller holds the row's lock."""
     text = streams.shown_text(reply.pk) or reply.prefix
     _end(reply.pk, reply.attempt, MessageState.RUNNING, Outcome(state, text=text), now)
 
 
-def _requeue(reply: ChatMessage) -> None:
-    """Let another worker begin again. Caller holds the row's lock."""
+def _begin_again(reply: ChatMessage, now: datetime) -> None:
+    """Queue a running reply for another worker, or end it if its person asked to stop.
+
+    Caller holds the row's lock.
+    """
+    if reply.stop_requested:
+        _end_as_shown(reply, MessageState.STOPPED, now)
+        return
     ChatMessage.objects.filter(pk=reply.pk).update(
         state=MessageState.QUEUED, worker=None, lease_until=None
     )

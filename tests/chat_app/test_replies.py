@@ -299,11 +299,24 @@ def test_a_reply_to_be_stopped_is_not_queued_again(alice: User) -> None:
 def test_what_is_handed_back_counts_as_no_loss(alice: User) -> None:
     reply, claim = given.running(alice)
 
-    assert replies.hand_back(reply.worker_id, {reply.pk: claim.attempt}) == 1
+    assert replies.hand_back(reply.worker_id, {reply.pk: claim.attempt}, now=LATER) == 1
 
     reply.refresh_from_db()
     assert (reply.state, reply.losses, reply.attempt) == (S.QUEUED, 0, 1)
-    assert replies.hand_back(uuid.uuid4(), {reply.pk: claim.attempt}) == 0
+    assert replies.hand_back(uuid.uuid4(), {reply.pk: claim.attempt}, now=LATER) == 0
+
+
+def test_handed_back_reply_that_was_to_stop_is_stopped_and_keeps_its_words(alice: User) -> None:
+    reply, claim = given.running(alice)
+    fields = {"type": "snapshot", "text": "Once upon"}
+    redis_client().xadd(streams.key_of(reply.pk), fields, id=f"{claim.attempt}-1")
+    replies.stop(reply.pk, now=NOW)
+
+    replies.hand_back(reply.worker_id, {reply.pk: claim.attempt}, now=LATER)
+
+    reply.refresh_from_db()
+    assert (reply.state, reply.text, reply.stop_requested) == (S.STOPPED, "Once upon", False)
+    assert not ChatMessage.objects.waiting().exists()
 
 
 def test_nobody_waits_for_ever(alice: User) -> None:
