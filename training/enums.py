@@ -1,0 +1,53 @@
+"""Words of training that the database stores."""
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class Stage(TextChoices):
+    """What a run does; the words of `python -m training`."""
+
+    SFT = "sft", _("Supervised fine-tuning")
+    RM = "rm", _("Reward model")
+    PPO = "ppo", _("PPO")
+    DPO = "dpo", _("DPO")
+    SAMPLE = "sample", _("Sampling")
+    EVALUATE = "evaluate", _("Evaluation")
+
+
+class RunState(TextChoices):
+    # Waits for a worker; after a worker died, again.
+    QUEUED = "queued", _("Waiting")
+    # A worker holds the lease and follows the program.
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    # Somebody asked for the end; what was learned until then is saved and can be gone on with.
+    CANCELLED = "cancelled", _("Cancelled")
+    # `message` says why in plain words.
+    FAILED = "failed", _("Failed")
+
+    @property
+    def is_final(self) -> bool:
+        return self not in (RunState.QUEUED, RunState.RUNNING)
+
+
+FINAL_RUN_STATES = tuple(state for state in RunState if state.is_final)
+
+
+class RoundState(TextChoices):
+    QUEUED = "queued", _("Waiting")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    CANCELLED = "cancelled", _("Cancelled")
+    FAILED = "failed", _("Failed")
+
+
+class StepState(TextChoices):
+    """Where one step of a round stands."""
+
+    WAITING = "waiting", _("Waiting")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    # Not wanted by the round's config, or the gate kept the model back.
+    SKIPPED = "skipped", _("Skipped")
+    FAILED = "failed", _("Failed")
