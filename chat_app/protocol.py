@@ -99,6 +99,14 @@ class Queued:
 
 
 @dataclass(frozen=True)
+class Stalled:
+    """The worker that writes the reply is not heard of; it is queued again in a moment."""
+
+    type: ClassVar[str] = "stalled"
+    reply: str
+
+
+@dataclass(frozen=True)
 class Delta:
     """More text of a reply."""
 
@@ -153,7 +161,7 @@ class Pong:
     type: ClassVar[str] = "pong"
 
 
-ServerFrame = Hello | Created | Queued | Delta | Snapshot | Done | Title | Error | Pong
+ServerFrame = Hello | Created | Queued | Stalled | Delta | Snapshot | Done | Title | Error | Pong
 
 
 def serialise(frame: ServerFrame) -> str:

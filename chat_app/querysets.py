@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib.postgres.search import SearchQuery
 from django.db import models
 from django.db.models import Count, Exists, Min, OuterRef, Q, Subquery
@@ -44,6 +46,11 @@ class ChatMessageQuerySet(models.QuerySet["ChatMessage"]):
     def abandoned(self) -> ChatMessageQuerySet:
         """Replies whose worker has not renewed its lease, by the database's clock."""
         return self.filter(state=MessageState.RUNNING, lease_until__lt=Now())
+
+    def unattended(self) -> ChatMessageQuerySet:
+        """Replies whose worker is late: most of the lease is gone, and it was renewed in thirds."""
+        soon = Now() + timedelta(seconds=settings.CHAT_LEASE_S / 3)
+        return self.filter(state=MessageState.RUNNING, lease_until__lt=soon)
 
 
 class ServedModelQuerySet(models.QuerySet["ServedModel"]):

@@ -76,20 +76,40 @@ def _lock_turn(people: Sequence[UUID], *, wait: bool) -> QueueTurn | None:
     return turns.select_for_update(skip_locked=not wait).first()
 
 
-def queue_place(reply: ChatMessage, *, now: datetime) -> QueuePlace | None:
-    """Where a reply stands; None once it waits no more."""
-    if reply.model_id is None:
-        return None
-    rows = ChatMessage.objects.waiting().filter(model_id=reply.model_id)
+@dataclass(frozen=True)
+class Line:
+    """What waits for one model, at places from 1 in the order of taking, and who takes it."""
+
+    places: Mapping[UUID, int]
+    crew: workers.Crew
+    usual_tokens: float | None
+
+    def place(self, reply_id: UUID) -> QueuePlace | None:
+        """Where a reply stands; None if it does not wait."""
+        position = self.places.get(reply_id)
+        if position is None:
+            return None
+        eta_s = estimate_s(position, self.crew, self.usual_tokens)
+        return QueuePlace(position, len(self.places), eta_s, has_worker=self.crew.count > 0)
+
+
+def line(model_id: int, *, now: datetime) -> Line:
+    """Look at the whole queue of a model. Four queries."""
+    rows = ChatMessage.objects.waiting().filter(model_id=model_id)
     waiting = list(rows.values_list("pk", "chat__user_id"))
     people = {person for _id, person in waiting}
     served = dict(QueueTurn.objects.filter(user_id__in=people).values_list("user_id", "served_at"))
-    line = in_turn(waiting, served)
-    if reply.pk not in line:
-        return None
-    position, crew = line.index(reply.pk) + 1, workers.crew(reply.model_id, now=now)
-    eta_s = estimate_s(position, crew, _usual_tokens(reply.model_id))
-    return QueuePlace(position, len(line), eta_s, has_worker=crew.count > 0)
+    places = {pk: number for number, pk in enumerate(in_turn(waiting, served), start=1)}
+    return Line(places, workers.crew(model_id, now=now), _usual_tokens(model_id))
+
+
+def queue_places(replies: Iterable[ChatMessage], *, now: datetime) -> dict[UUID, QueuePlace]:
+    """Where the replies stand that wait. Four queries for each model among them."""
+    waiting = [reply for reply in replies if reply.state == MessageState.QUEUED]
+    models = {reply.model_id for reply in waiting if reply.model_id is not None}
+    lines = [line(model_id, now=now) for model_id in models]
+    found = ((reply.pk, each.place(reply.pk)) for reply in waiting for each in lines)
+    return {reply_id: place for reply_id, place in found if place is not None}
 
 
 def in_turn(waiting: Iterable[tuple[T, UUID]], served: Mapping[UUID, datetime | None]) -> list[T]:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from chat_app import catalogue, conversations, queueing, replies, workers
 from chat_app.conversations import Place
-from chat_app.enums import Hold, MessageState, Quantization, Role, VoteReason
+from chat_app.enums import Hold, Quantization, Role, VoteReason
 from chat_app.models import Chat, ChatMessage, ServedModel, Vote, Worker
 from chat_app.querysets import ChatQuerySet
 from chat_app.queueing import QueuePlace
@@ -68,6 +68,13 @@ class Entry:
     @property
     def is_running(self) -> bool:
         return not self.message.is_final
+
+    @property
+    def stage(self) -> str:
+        """How far an unfinished reply is: it waits, is being written, or nobody is there."""
+        if self.queue is not None:
+            return "waiting" if self.queue.has_worker else "trouble"
+        return "writing"
 
     @property
     def is_held(self) -> bool:
@@ -222,9 +229,10 @@ def _add_workers(entries: Iterable[Entry]) -> None:
 
 
 def _add_queue(entries: Iterable[Entry], now: datetime) -> None:
-    for entry in _shown(entries):
-        if entry.message.state == MessageState.QUEUED:
-            entry.queue = queueing.queue_place(entry.message, now=now)
+    shown = _shown(entries)
+    places = queueing.queue_places([entry.message for entry in shown], now=now)
+    for entry in shown:
+        entry.queue = places.get(entry.message.pk)
 
 
 # Chats

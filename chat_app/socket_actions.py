@@ -5,6 +5,7 @@ Synchronous: consumers.py runs these in a thread.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from uuid import UUID
 
@@ -15,6 +16,10 @@ from chat_app import access, asking, conversations, protocol, queueing, replies
 from chat_app.enums import FINAL_STATES, MessageState, Role
 from chat_app.models import ChatMessage
 from oasst.lib.errors import DomainError
+
+# All who wait ask every two seconds: they share one look at a queue that may be long.
+LOOK_AGAIN_S = 1.0
+_looks: dict[int, tuple[float, queueing.Line]] = {}
 
 
 class TooManyFollowed(DomainError):
@@ -54,10 +59,25 @@ def replies_of(chat_id: UUID, wanted: Collection[UUID]) -> set[UUID]:
     return set(rows.values_list("pk", flat=True))
 
 
-def place(reply_id: UUID) -> protocol.Queued | None:
-    """Where a reply stands in the queue; None if it waits no more."""
-    reply = ChatMessage.objects.filter(pk=reply_id, state=MessageState.QUEUED).first()
-    found = queueing.queue_place(reply, now=timezone.now()) if reply else None
+def place(reply_id: UUID) -> protocol.Queued | protocol.Stalled | None:
+    """Where a reply stands in the queue, or that its worker is silent; None if all goes well."""
+    reply = ChatMessage.objects.filter(pk=reply_id).exclude(state__in=FINAL_STATES).first()
+    if reply is None:
+        return None
+    if reply.state == MessageState.RUNNING:
+        is_unattended = ChatMessage.objects.unattended().filter(pk=reply_id).exists()
+        return protocol.Stalled(str(reply_id)) if is_unattended else None
+    found = _line(reply).place(reply_id) if reply.model_id else None
     if found is None:
         return None
     return protocol.Queued(str(reply_id), found.position, found.size, found.eta_s, found.has_worker)
+
+
+def _line(reply: ChatMessage) -> queueing.Line:
+    """The queue that a reply stands in, as somebody in this process saw it a moment ago."""
+    assert reply.model_id is not None
+    seen_at, line = _looks.get(reply.model_id, (0.0, None))
+    if line is None or time.monotonic() - seen_at > LOOK_AGAIN_S or reply.pk not in line.places:
+        line = queueing.line(reply.model_id, now=timezone.now())
+        _looks[reply.model_id] = time.monotonic(), line
+    return line

@@ -146,15 +146,23 @@ def test_the_estimate_follows_from_what_the_workers_wrote_lately(
 
 
 def test_the_place_in_the_queue_is_where_it_will_be_taken(alice: User, bob: User) -> None:
-    _first, second = given.waiting(alice, 2)
+    first, second = given.waiting(alice, 2)
     (bobs,) = given.waiting(bob, now=NOW + timedelta(minutes=1))
     given.worker(max_batch=1, running=1, tokens_per_s=10, heartbeat_at=timezone.now())
 
-    places = [queueing.queue_place(reply, now=timezone.now()) for reply in (second, bobs)]
+    places = queueing.queue_places([first, second, bobs], now=timezone.now())
 
-    found = [(place.position, place.size) for place in places if place]
-    assert (found[0], found[1] in [(1, 3), (2, 3)]) == ((3, 3), True)
-    assert all(place.has_worker for place in places if place)
-    assert queueing.queue_place(bobs, now=timezone.now() + workers.ALIVE).has_worker is False
+    assert (places[second.pk].position, places[second.pk].size) == (3, 3)
+    assert {places[first.pk].position, places[bobs.pk].position} == {1, 2}
+    assert all(place.has_worker for place in places.values())
+
+
+def test_what_does_not_wait_has_no_place_and_nobody_may_be_there(alice: User, bob: User) -> None:
+    given.worker(heartbeat_at=timezone.now())
+    (mine,), (bobs,) = given.waiting(alice), given.waiting(bob)
     ChatMessage.objects.filter(pk=bobs.pk).delete()
-    assert queueing.queue_place(bobs, now=timezone.now()) is None
+
+    places = queueing.queue_places([mine, bobs], now=timezone.now() + workers.ALIVE)
+
+    assert places.keys() == {mine.pk}
+    assert places[mine.pk].has_worker is False

@@ -9,6 +9,7 @@ from pytest_django import Settings
 from chat_app import asking, consumers, notices, protocol, replies, socket_actions
 from chat_app.enums import MessageState
 from chat_app.models import Chat, ChatMessage
+from chat_app.protocol import Queued, Stalled
 from chat_app.replies import Outcome
 from chat_app.streams import Writer
 from oasst.accounts.models import User
@@ -237,6 +238,29 @@ def test_waiting_reply_tells_its_place_again_and_again(
     for frame in play(scenario):
         assert (frame["type"], frame["reply"], frame["size"]) == ("queued", str(reply.pk), 2)
         assert frame["position"] in (1, 2)
+
+
+def test_those_who_wait_share_one_look_at_the_queue(
+    alice: User, bob: User, django_assert_num_queries: Any
+) -> None:
+    mine, other = given.waiting(alice)[0], given.waiting(bob)[0]
+    seen = socket_actions.place(mine.pk)
+
+    with django_assert_num_queries(1):
+        found = socket_actions.place(other.pk)
+
+    assert isinstance(seen, Queued)
+    assert isinstance(found, Queued)
+    assert {seen.position, found.position} == {1, 2}
+
+
+def test_reply_of_a_silent_worker_is_said_to_stand_still(alice: User) -> None:
+    reply, _claim = given.running(alice)
+    assert socket_actions.place(reply.pk) is None
+
+    given.abandon(reply)
+
+    assert socket_actions.place(reply.pk) == Stalled(str(reply.pk))
 
 
 def test_replies_of_another_chat_cannot_be_watched_or_stopped(

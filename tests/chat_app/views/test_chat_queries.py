@@ -5,7 +5,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from chat_app import catalogue, conversations
+from chat_app import catalogue, conversations, replies
 from oasst.accounts.models import User
 from tests.chat_app import given
 from tests.factories import NOW
@@ -48,6 +48,15 @@ def test_thread_with_votes_workers_and_branches(web: Client, alice: User) -> Non
         return queries(web, f"/chat/{chat.pk}/")
 
     assert measure(3) == measure(1) <= 14
+
+
+def test_thread_with_drafts_that_wait(web: Client, alice: User) -> None:
+    def measure(drafts: int) -> int:
+        chat = given.chat(alice)
+        replies.request(given.prompt(chat), count=drafts, now=NOW)
+        return queries(web, f"/chat/{chat.pk}/")
+
+    assert measure(3) == measure(1) <= 17
 
 
 def test_search_vectors_stay_in_the_database(web: Client, alice: User) -> None:
