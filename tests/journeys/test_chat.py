@@ -99,10 +99,31 @@ def test_two_tabs_and_a_reload_show_one_stream(chatting: Page, context: BrowserC
     assert ChatMessage.objects.get(text=COUNTED).attempt == 1
 
 
+def test_what_comes_during_an_edit_is_shown_after_it(
+    chatting: Page, context: BrowserContext
+) -> None:
+    say(chatting, "!say Ready")
+    expect(replies(chatting)).to_have_text("Ready")
+    other = context.new_page()
+    other.goto(chatting.url)
+    expect(replies(other)).to_have_text("Ready")
+    other.get_by_role("link", name="Edit and ask again").click()
+
+    say(chatting, "!say Done")
+    expect(replies(chatting).last).to_have_text("Done")
+    expect(replies(other)).to_have_count(1)
+    other.locator(".edit-form").get_by_role("link", name="Cancel").click()
+
+    expect(replies(other)).to_have_count(2)
+    expect(replies(other).last).to_have_text("Done")
+
+
 def test_escape_stops_and_continue_goes_on(chatting: Page) -> None:
     say(chatting, "!long 4000")
     expect(replies(chatting)).to_contain_text("1 2 3 4 5")
     chatting.keyboard.press("Escape")
+    expect(chatting.locator("[data-spoken]")).to_contain_text("Stopped.")
+    expect(chatting.locator("[data-spoken]")).not_to_contain_text("complete")
     expect(chatting.get_by_text("Stopped", exact=True)).to_be_visible()
     stopped = ChatMessage.objects.get(state=MessageState.STOPPED)
     assert stopped.text.startswith("1 2 3 4 5")

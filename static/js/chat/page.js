@@ -10,6 +10,7 @@ import { toEnd, watchScroll } from "./scroll.js";
 import "./settings.js";
 import { connect } from "./socket.js";
 import { speaker } from "./speech.js";
+import { endWords, showStalled, showWaiting, showWriting } from "./stage.js";
 
 // Without a socket the page asks the server itself, as long as something is being written.
 const POLL_MS = 4000;
@@ -24,14 +25,15 @@ function start() {
   let offlineTimer = 0;
   let isOpen = false;
   let expected = [];
+  let isStale = false;
 
   const isRunning = () => live.onPage().length > 0;
   const watched = new Set();
 
-  /** Let the server draw the thread anew; not under the hands of somebody who edits in it. */
+  /** Let the server draw the thread anew; if somebody edits in it, once they have finished. */
   function refresh() {
-    if (page.querySelector(".edit-form")) return;
-    htmx.ajax("GET", words.url, { source: page, target: "#thread", swap: "morph" });
+    isStale = page.querySelector(".edit-form") !== null;
+    if (!isStale) htmx.ajax("GET", words.url, { source: page, target: "#thread", swap: "morph" });
   }
 
   /** Another tab, or a program, has said something: is it on the page by now? */
@@ -62,13 +64,12 @@ function start() {
       // The tab that asked gets the new thread as its answer.
       if (!document.querySelector(".htmx-request")) catchUp();
     },
-    queued(frame) {
-      setState(frame.reply, waitingWords(frame, words));
-    },
+    queued: (frame) => showWaiting(frame, words),
+    stalled: (frame) => showStalled(frame.reply, words),
     delta: grow,
     snapshot: grow,
     done(frame) {
-      voice.finish(frame.reply, live.textOf(frame.reply), words.wordsComplete);
+      voice.finish(frame.reply, live.textOf(frame.reply), endWords(frame.state, words));
       live.forget(frame.reply);
       finish(frame.reply);
     },
@@ -81,7 +82,7 @@ function start() {
   };
 
   function grow(frame) {
-    setState(frame.reply, words.wordsWriting);
+    showWriting(frame.reply, words);
     voice.follow(frame.reply, live.take(frame, { copy: words.wordsCopy }));
   }
 
@@ -113,6 +114,7 @@ function start() {
     showRunning(isRunning());
     document.dispatchEvent(new CustomEvent("chat:grown"));
     catchUp();
+    if (isStale) refresh();
   }
 
   keepLiveTexts();
@@ -121,8 +123,10 @@ function start() {
     onState: setConnected,
     onRefused: () => showToast(document.getElementById("toasts").dataset.forbidden, "warning"),
   });
-  document.addEventListener("htmx:afterSettle", (event) => {
-    if (event.detail.target.closest?.("[data-chat]") || event.detail.target.id === "thread") settle();
+  document.addEventListener("htmx:afterSettle", ({ target, detail }) => {
+    if (detail.target.id === "thread") isStale = false;
+    // What was aimed at may be gone by now: its place holds what came instead.
+    if ([target, detail.target].some((element) => element.closest?.("[data-chat]"))) settle();
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     const { elt, xhr } = event.detail;
@@ -144,18 +148,6 @@ function start() {
 
 function stopByForm(id) {
   document.querySelector(`[data-state-of="${id}"] form`)?.requestSubmit();
-}
-
-function waitingWords(frame, words) {
-  if (!frame.has_worker) return words.wordsNoWorker;
-  const place = words.wordsWaiting.replace("%(n)s", frame.position).replace("%(m)s", frame.size);
-  if (!frame.eta_s) return place;
-  return `${place}, ${words.wordsEta.replace("%(s)s", Math.ceil(frame.eta_s))}`;
-}
-
-function setState(id, text) {
-  const element = document.querySelector(`[data-state-of="${CSS.escape(id)}"] [data-state-words]`);
-  if (element && element.textContent !== text) element.textContent = text;
 }
 
 function setTitle(id, title) {

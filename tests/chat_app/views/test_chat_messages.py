@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.http import HttpResponse
 from django.test import Client
+from django.utils import timezone
 
 from chat_app import conversations, replies
 from chat_app.enums import Hold, MessageState, Role
@@ -79,6 +80,17 @@ def test_picked_draft_goes_on_and_counts_as_preference(
     assert set(choice.rejected.all()) == {drafts[0], drafts[2]}
     assert f'name="parent" form="say" value="{drafts[1].pk}"' in page
     assert "of 3" in page
+
+
+def test_unfinished_reply_says_how_far_it_is(web: Client, alice: User) -> None:
+    (reply,) = given.waiting(alice)
+    assert 'data-stage="trouble"' in page_of(web, reply.chat)
+    worker = given.worker(heartbeat_at=timezone.now())
+    assert 'data-stage="waiting"' in page_of(web, reply.chat)
+
+    replies.claim(worker.model, worker, now=NOW)
+
+    assert 'data-stage="writing"' in page_of(web, reply.chat)
 
 
 def test_stop_ends_a_waiting_reply(web: Client, alice: User) -> None:
