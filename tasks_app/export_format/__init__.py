@@ -4,7 +4,13 @@ Knows nothing of Django or the database. Fields and their meaning: docs/data-for
 """
 
 from tasks_app.export_format.anonymizing import Anonymizer
-from tasks_app.export_format.conversations import preference_rows, sft_rows, turns
+from tasks_app.export_format.conversations import (
+    answered_threads,
+    preference_rows,
+    sft_rows,
+    tied_replies,
+    turns,
+)
 from tasks_app.export_format.files import (
     BadLine,
     Watch,
@@ -41,6 +47,7 @@ __all__ = [
     "MessageTree",
     "Watch",
     "Writable",
+    "answered_threads",
     "count_lines",
     "node_from_json",
     "node_to_json",
@@ -50,6 +57,7 @@ __all__ = [
     "read_trees",
     "sft_rows",
     "sort_replies",
+    "tied_replies",
     "tree_from_json",
     "tree_to_json",
     "tree_to_rows",

@@ -3,7 +3,8 @@
 Here a prompter is called `user`, as chat templates want it.
 """
 
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -14,12 +15,18 @@ _TRAINING_ROLES = {"prompter": "user", "assistant": "assistant"}
 Turn = dict[str, str]
 
 
-def sft_rows(tree: MessageTree) -> Iterator[dict[str, Any]]:
-    """One object per thread that ends on an assistant message with no other one below it."""
+def answered_threads(tree: MessageTree) -> Iterator[list[MessageNode]]:
+    """Each thread that ends on an assistant message with no other one below it."""
     for thread in visit_threads(tree.prompt):
         last = thread[-1]
         if last.role == "assistant" and not _is_answered(last):
-            yield _about(tree, last) | {"messages": turns(thread)}
+            yield thread
+
+
+def sft_rows(tree: MessageTree) -> Iterator[dict[str, Any]]:
+    """One object per thread of `answered_threads`."""
+    for thread in answered_threads(tree):
+        yield _about(tree, thread[-1]) | {"messages": turns(thread)}
 
 
 def preference_rows(
@@ -42,6 +49,34 @@ def preference_rows(
                 "chosen_id": better.message_id,
                 "rejected_id": worse.message_id,
             }
+
+
+def tied_replies(tree: MessageTree) -> set[frozenset[str]]:
+    """Pairs of replies that share a rank, or that as many rankings told one way as the other."""
+    tied: set[frozenset[str]] = set()
+    for node in visit_messages(tree.prompt):
+        ranked = [reply for reply in node.replies if reply.rank is not None]
+        tied |= {
+            frozenset({one.message_id, other.message_id})
+            for one, other in combinations(ranked, 2)
+            if one.rank == other.rank
+        }
+        margins = _margins(node.events.get("ranking", ()))
+        tied |= {pair for pair, margin in margins.items() if margin == 0}
+    return tied
+
+
+def _margins(rankings: Iterable[Mapping[str, Any]]) -> Counter[frozenset[str]]:
+    """For each pair that was ranked, how many more preferred the id that sorts first."""
+    margins: Counter[frozenset[str]] = Counter()
+    for ranking in rankings:
+        ids = [] if ranking.get("not_rankable") else list(ranking.get("ranked_message_ids") or ())
+        sizes = ranking.get("groups") or [1] * len(ids)
+        places = [place for place, size in enumerate(sizes) for _ in range(size)]
+        for (better, one), (worse, other) in combinations(zip(ids, places, strict=False), 2):
+            preference = 0 if one == other else 1 if better < worse else -1
+            margins[frozenset({better, worse})] += preference
+    return margins
 
 
 def turns(thread: list[MessageNode]) -> list[Turn]:
