@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.conf import settings
 from django.db import transaction
@@ -156,16 +156,30 @@ def _newest_leaf(
 
 def start(user: User, *, now: datetime, model: ServedModel | None = None) -> Chat:
     """Begin an empty chat with the given or the default model."""
+    return Chat.objects.create(user=user, **_beginnings(model, now))
+
+
+def start_once(
+    user: User, sending: str, *, now: datetime, model: ServedModel | None = None
+) -> tuple[Chat, bool]:
+    """Begin an empty chat, or find the one begun by the same `sending`; whether it is new.
+
+    Who comes second waits for the first one's transaction.
+    """
+    chat_id = uuid5(user.pk, sending)
+    return Chat.objects.get_or_create(id=chat_id, user=user, defaults=_beginnings(model, now))
+
+
+def _beginnings(model: ServedModel | None, now: datetime) -> dict[str, Any]:
     model = model or catalogue.default()
     preset = catalogue.preset_of(model)
-    return Chat.objects.create(
-        user=user,
-        model=model,
-        preset=preset,
-        parameters=PRESETS[preset].to_dict(),
-        created_at=now,
-        modified_at=now,
-    )
+    return {
+        "model": model,
+        "preset": preset,
+        "parameters": PRESETS[preset].to_dict(),
+        "created_at": now,
+        "modified_at": now,
+    }
 
 
 @transaction.atomic

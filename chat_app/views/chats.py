@@ -43,6 +43,7 @@ def _new_page(request: HttpRequest, form: NewChatForm, *, error: str = "") -> Ht
     context = {
         "form": form,
         "error": error,
+        "say_key": uuid.uuid4(),
         "examples": _examples(),
         "offers": reading.offers(now=now),
         "sidebar": reading.sidebar(request.user, now=now),
@@ -89,13 +90,17 @@ def _begin(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _new_page(request, form, error=_first_error(form))
     now, asked = timezone.now(), form.cleaned_data
+    key = asked["key"] or uuid.uuid4()
     try:
         with transaction.atomic():
             model = catalogue.named(asked["model"]) if asked["model"] else None
-            chat = conversations.start(request.user, model=model, now=now)
-            if asked["private"]:
+            # The text too: whoever comes back to the page may ask for something else.
+            sending = f"{key}:{asked['text']}"
+            chat, is_new = conversations.start_once(request.user, sending, model=model, now=now)
+            if is_new and asked["private"]:
                 conversations.set_data_use(chat, False)
-            asking.ask(chat, request.user, asked["text"], count=form.drafts(), now=now)
+            sent = {"key": key, "count": form.drafts(), "now": now}
+            asking.ask(chat, request.user, asked["text"], **sent)
     except DomainError as error:
         return _new_page(request, form, error=error.message)
     return redirect("chat:chat", chat.pk)

@@ -109,7 +109,7 @@ def edit(request: HttpRequest, chat_id: uuid.UUID, message_id: uuid.UUID) -> Htt
     form = PromptForm(request.POST)
     if not form.is_valid():
         return _edit_form(request, chat, found, form)
-    sent = {"parent_id": found.parent_id, "now": timezone.now()}
+    sent = {"parent_id": found.parent_id, "key": form.cleaned_data["key"], "now": timezone.now()}
     try:
         asking.ask(chat, request.user, form.cleaned_data["text"], **sent)
     except NO_ROOM as error:
@@ -123,7 +123,7 @@ def edit(request: HttpRequest, chat_id: uuid.UUID, message_id: uuid.UUID) -> Htt
 def _edit_form(
     request: HttpRequest, chat: Chat, found: ChatMessage, form: PromptForm
 ) -> HttpResponse:
-    context = {"message": found, "form": form}
+    context = {"message": found, "form": form, "say_key": uuid.uuid4()}
     status = FORM_INVALID if form.errors else 200
     heading = _("Edit your message")
     response = form_page(request, "chat/_edit_form.html", heading, chat, context, status)

@@ -134,6 +134,17 @@ def test_edited_prompt_is_a_branch_beside_the_old_one(web: Client, alice: User) 
     assert "2/2" in page_of(web, chat)
 
 
+def test_edit_sent_twice_makes_one_branch(web: Client, alice: User) -> None:
+    chat, (prompt, _reply) = given.thread(alice)
+    form = web.get(f"/chat/{chat.pk}/messages/{prompt.pk}/edit/").context
+
+    for _time in range(2):
+        do(web, prompt, "edit", text="another way", key=form["say_key"])
+
+    branch = ChatMessage.objects.get(text="another way")
+    assert branch.children.count() == 1
+
+
 def test_branch_that_is_shown_comes_into_view(web: Client, alice: User) -> None:
     chat, messages = given.thread(alice, "one", "two")
     do(web, messages[0], "edit", text="other")

@@ -1,9 +1,11 @@
 """The list of chats, a new one, the thread, and sending a prompt by a plain form."""
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
@@ -13,7 +15,7 @@ from chat_app.enums import MessageState
 from chat_app.models import Chat, ChatMessage
 from oasst.accounts.models import User
 from tests.chat_app import given
-from tests.chat_app.views.conftest import HTMX
+from tests.chat_app.views.conftest import HTMX, SignIn
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +49,46 @@ def test_first_message_goes_to_the_chosen_model(web: Client) -> None:
     web.post("/chat/", {"text": "Hello", "model": "other"})
 
     assert Chat.objects.get().model == other
+
+
+def test_first_message_sent_twice_begins_one_chat(web: Client) -> None:
+    given.served()
+    sent = {"text": "Hello", "key": str(uuid.uuid4()), "private": "on"}
+
+    first, second = web.post("/chat/", sent), web.post("/chat/", sent)
+
+    chat = Chat.objects.get()
+    assert first["Location"] == second["Location"] == f"/chat/{chat.pk}/"
+    assert (chat.messages.count(), chat.allow_data_use) == (2, False)
+
+
+def test_other_words_from_a_page_gone_back_to_begin_another_chat(web: Client) -> None:
+    given.served()
+    key = str(uuid.uuid4())
+
+    for text in ("Hello", "Something else"):
+        web.post("/chat/", {"text": text, "key": key})
+
+    assert set(Chat.objects.values_list("title", flat=True)) == {"Hello", "Something else"}
+
+
+def test_first_message_sent_twice_at_once_begins_one_chat(
+    transactional_db: None, sign_in: SignIn, alice: User
+) -> None:
+    given.served()
+    sent = {"text": "Hello", "key": str(uuid.uuid4())}
+
+    def send(web: Client) -> int:
+        try:
+            return web.post("/chat/", sent).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        codes = list(threads.map(send, [sign_in(alice) for _ in range(4)]))
+
+    assert codes == [302] * 4
+    assert (Chat.objects.count(), ChatMessage.objects.count()) == (1, 2)
 
 
 def test_empty_first_message_leaves_no_chat_behind(web: Client) -> None:
