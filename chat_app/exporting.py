@@ -16,6 +16,7 @@ from typing import Any
 from django.db import reset_queries
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from chat_app import safety
 from chat_app.enums import Hold, MessageState, Role
 from chat_app.models import Chat, ChatMessage, ChatReport, DraftChoice, Vote
 from oasst.lib import database
@@ -25,7 +26,8 @@ from tasks_app.export_format import Anonymizer, MessageNode, MessageTree
 # The original's word: these trees never were in the workflow.
 STATE = "not_applicable"
 CHATS_PER_QUERY = 100
-# What broke off or failed teaches a model nothing but to break off.
+# What broke off or failed teaches a model nothing but to break off. What was stopped has its place
+# in a conversation, as truncated.
 _TOLD_STATES = (MessageState.DONE, MessageState.STOPPED)
 
 
@@ -169,6 +171,7 @@ def _node(message: ChatMessage, chat: Chat) -> MessageNode:
         role=message.role,
         synthetic=is_reply,
         model_name=message.model_name or None,
+        truncated=message.is_truncated,
         events=_events(message, chat),
     )
 
@@ -178,15 +181,24 @@ def _events(message: ChatMessage, chat: Chat) -> dict[str, list[dict[str, Any]]]
     vote = getattr(message, "vote", None)
     if vote is not None:
         score = {"user_id": str(chat.user_id), "score": vote.value}
-        words = {"reasons": vote.reasons, "text": vote.text}
+        words = {"reasons": vote.reasons, "text": _harmless(vote.text)}
         events["score"] = [score | {name: value for name, value in words.items() if value}]
     reports = sorted(message.reports.all(), key=lambda report: report.pk)
     if reports:
         events["report"] = [
-            {"user_id": str(each.user_id), "report_type": each.kind, "reason": each.text}
+            {
+                "user_id": str(each.user_id),
+                "report_type": each.kind,
+                "reason": _harmless(each.text),
+            }
             for each in reports
         ]
     return events
+
+
+def _harmless(note: str) -> str:
+    """What somebody wrote about a reply, unless the safety check finds anything in it."""
+    return note if safety.check(note).hold == Hold.NONE else ""
 
 
 # What people liked better

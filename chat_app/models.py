@@ -299,6 +299,12 @@ class ChatMessage(models.Model):
         return MessageState(self.state).is_final
 
     @property
+    def is_truncated(self) -> bool:
+        """True for a reply that ended before its model had said all."""
+        is_cut = self.state in (MessageState.STOPPED, MessageState.INTERRUPTED)
+        return is_cut or self.finish_reason == FinishReason.LENGTH
+
+    @property
     def duration_s(self) -> float | None:
         """Seconds from the first claim to the end."""
         if self.started_at is None or self.finished_at is None:

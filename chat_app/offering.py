@@ -88,7 +88,10 @@ def _best_first(reply: ChatMessage, siblings: Sequence[ChatMessage]) -> list[Cha
     complete = [
         each
         for each in siblings
-        if each.state == MessageState.DONE and each.text.strip() and each.hold != Hold.HELD
+        if each.state == MessageState.DONE
+        and not each.is_truncated
+        and each.text.strip()
+        and each.hold != Hold.HELD
     ]
     different = {each.text.strip(): each for each in reversed(complete)}
     chosen = sorted(different.values(), key=lambda each: each.pk != reply.pk)[:MOST_DRAFTS]

@@ -32,7 +32,7 @@ from chat_app import (
     streams,
     waking,
 )
-from chat_app.enums import FinishReason, Hold, MessageState, Role
+from chat_app.enums import Hold, MessageState, Role
 from chat_app.errors import (
     BadParent,
     ChatTooLong,
@@ -113,11 +113,8 @@ def resume(reply: ChatMessage, *, now: datetime) -> ChatMessage:
 
 def may_continue(reply: ChatMessage) -> bool:
     """Whether a reply ended before its model had said all, and may be seen."""
-    if reply.hold == Hold.HELD:
-        return False
-    broke_off = reply.state in (MessageState.INTERRUPTED, MessageState.STOPPED)
-    has_room = reply.is_final and reply.finish_reason == FinishReason.LENGTH
-    return reply.role == Role.ASSISTANT and (broke_off or has_room)
+    is_shown = reply.role == Role.ASSISTANT and reply.hold != Hold.HELD
+    return is_shown and reply.is_truncated
 
 
 def _offered(model: ServedModel | None) -> ServedModel:

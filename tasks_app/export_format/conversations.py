@@ -16,10 +16,13 @@ Turn = dict[str, str]
 
 
 def answered_threads(tree: MessageTree) -> Iterator[list[MessageNode]]:
-    """Each thread that ends on an assistant message with no other one below it."""
+    """Each thread that ends on an assistant message with no other one below it.
+
+    Truncated messages, and what follows them, count as not there.
+    """
     for thread in visit_threads(tree.prompt):
-        last = thread[-1]
-        if last.role == "assistant" and not _is_answered(last):
+        last, is_whole = thread[-1], not any(node.truncated for node in thread)
+        if is_whole and last.role == "assistant" and not _is_answered(last):
             yield thread
 
 
@@ -34,10 +37,12 @@ def preference_rows(
 ) -> Iterator[dict[str, Any]]:
     """One object per pair of ranked assistant replies to the same message.
 
-    Pairs of message ids in `tied` are left out: the rankings did not prefer either.
+    Pairs of message ids in `tied` are left out: the rankings did not prefer either. So are
+    truncated replies.
     """
     for thread in visit_threads(tree.prompt):
-        replies = [r for r in thread[-1].replies if r.role == "assistant" and r.rank is not None]
+        whole = [r for r in thread[-1].replies if r.role == "assistant" and not r.truncated]
+        replies = [reply for reply in whole if reply.rank is not None]
         replies.sort(key=lambda reply: reply.rank or 0)
         for better, worse in combinations(replies, 2):
             if frozenset({better.message_id, worse.message_id}) in tied:
@@ -85,7 +90,15 @@ def turns(thread: list[MessageNode]) -> list[Turn]:
 
 
 def _is_answered(node: MessageNode) -> bool:
-    return any(below.role == "assistant" for below in visit_messages(node) if below is not node)
+    waiting = list(node.replies)
+    while waiting:
+        below = waiting.pop()
+        if below.truncated:
+            continue
+        if below.role == "assistant":
+            return True
+        waiting.extend(below.replies)
+    return False
 
 
 def _about(tree: MessageTree, node: MessageNode) -> dict[str, Any]:

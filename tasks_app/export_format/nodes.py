@@ -33,6 +33,7 @@ class MessageNode:
     rank: int | None = None
     synthetic: bool = False
     model_name: str | None = None
+    truncated: bool = False  # cut off before its end: no text to learn from
     emojis: dict[str, int] = field(default_factory=dict)
     replies: list["MessageNode"] = field(default_factory=list)
     labels: dict[str, LabelMean] = field(default_factory=dict)
@@ -81,7 +82,7 @@ def _place(node: MessageNode) -> tuple[bool, int, datetime, str]:
 
 
 _NODE_FIELDS = tuple(f.name for f in fields(MessageNode))
-_OMIT_IF_EMPTY = frozenset({"emojis", "labels", "events"})
+_OMIT_IF_EMPTY = frozenset({"truncated", "emojis", "labels", "events"})
 
 
 def tree_to_json(tree: MessageTree) -> dict[str, Any]:

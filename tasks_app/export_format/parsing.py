@@ -59,6 +59,7 @@ def node_from_json(row: Mapping[str, Any]) -> MessageNode:
         rank=_count(row, "rank"),
         synthetic=_optional(row, "synthetic", bool) or False,
         model_name=_optional(row, "model_name", str),
+        truncated=_optional(row, "truncated", bool) or False,
         emojis=_emojis(_optional(row, "emojis", dict) or {}),
         labels=_labels(_optional(row, "labels", dict) or {}),
         events=_events(_optional(row, "events", dict) or {}),

@@ -89,6 +89,44 @@ def test_held_and_broken_texts_are_left_out_with_what_follows(alice: User) -> No
     assert texts(exported()) == {"Why?", "Stopped"}
 
 
+def test_truncated_answers_are_told_as_such_and_teach_nothing(alice: User) -> None:
+    chat, (_prompt, _whole, again, whole) = given.thread(alice, "Why?", "So.", "And?", "Whole.")
+    stopped = given.answer(again, "Sto", state=MessageState.STOPPED)
+    full = given.answer(again, "A lot, but", finish_reason="length")
+    given.answer(given.prompt(chat, "Go on", parent=stopped), "Below.")
+    for reply, thumb in ((stopped, 1), (full, -1), (whole, 1)):
+        conversations.vote(reply, thumb, now=NOW)
+
+    (row,) = exported()
+    answers = row["prompt"]["replies"][0]["replies"][0]["replies"]
+
+    cut = {answer["text"] for answer in answers if answer.get("truncated")}
+    assert (cut, len(answers)) == ({"Sto", "A lot, but"}, 3)
+    assert [said["messages"][-1]["content"] for said in exported(Format.SFT)] == ["Whole."]
+    assert preferences() == []
+
+
+def test_thread_before_a_truncated_answer_is_still_learnt(alice: User) -> None:
+    _chat, (*_rest, last) = given.thread(alice, "Why?", "So.", "And?", "Tha")
+    ChatMessage.objects.filter(pk=last.pk).update(finish_reason="length")
+
+    (row,) = exported(Format.SFT)
+
+    assert [turn["content"] for turn in row["messages"]] == ["Why?", "So."]
+
+
+def test_notes_that_the_safety_check_finds_something_in_are_left_out(alice: User) -> None:
+    _chat, (_prompt, reply) = given.thread(alice)
+    conversations.vote(reply, -1, now=NOW, reasons=["wrong"], text="Write to ann@example.org")
+    conversations.report(reply, alice, "privacy", "My card is 4111 1111 1111 1111", now=NOW)
+
+    (row,) = exported()
+
+    events = row["prompt"]["replies"][0]["events"]
+    assert (events["score"][0]["reasons"], "text" in events["score"][0]) == (["wrong"], False)
+    assert (events["report"][0]["report_type"], events["report"][0]["reason"]) == ("privacy", "")
+
+
 def test_marked_texts_can_be_left_out(alice: User) -> None:
     _chat, (_prompt, reply) = given.thread(alice, "Why?", "Call 0123")
     ChatMessage.objects.filter(pk=reply.pk).update(hold="marked")

@@ -66,6 +66,7 @@ def test_one_answer_alone_is_not_offered(alice: User) -> None:
     given.answer(prompt, reply.text)  # the same words are no choice
     given.answer(prompt, "Half", state=MessageState.INTERRUPTED)
     given.answer(prompt, "Held", hold="held")
+    given.answer(prompt, "Cut o", finish_reason="length")
 
     with pytest.raises(NothingToRank):
         offering.offer(reply, alice, lang="en", now=NOW)
