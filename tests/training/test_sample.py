@@ -1,0 +1,169 @@
+"""Sampling with a tiny model: every answer drawn once, also by a run that broke off."""
+
+import json
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks_app.export_format import read_trees
+from tests import tiny_model
+from training import config as configs
+from training.config import ConfigError, SampleConfig
+from training.prompt_files import Prompt, read_prompts
+from training.rundir import RunDir, read_lines
+
+QUESTIONS = ("Where is the cat?", "Count to ten.", "What did the dog do?")
+
+
+@pytest.fixture(scope="session")
+def tiny_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_model.build(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> Path:
+    path = tmp_path / "prompts.jsonl"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in QUESTIONS))
+    return path
+
+
+def config(model: Path, prompts: Path, **more: Any) -> SampleConfig:
+    values = {
+        "stage": "sample",
+        "name": "first",
+        "models": [str(model)],
+        "prompts": str(prompts),
+        "presets": ["k50", "greedy"],
+        "per_prompt": 2,
+        "max_new_tokens": 6,
+        "threads": 1,
+    }
+    return configs.build(values | more)
+
+
+def sample(wanted: SampleConfig, folder: Path) -> RunDir:
+    from training import sample as pipeline
+
+    run = RunDir(folder)
+    assert pipeline.run(wanted, run) == run.final
+    return run
+
+
+def outputs(run: RunDir, name: str = "tiny") -> list[list[str]]:
+    found = json.loads((run.final / f"{name}.json").read_text())
+    return [result["outputs"] for row in found["prompts"] for result in row["results"]]
+
+
+@pytest.mark.slow
+def test_every_prompt_is_answered_in_every_way(
+    tiny_path: Path, prompts: Path, tmp_path: Path
+) -> None:
+    run = sample(config(tiny_path, prompts), tmp_path / "run")
+
+    found = json.loads((run.final / "tiny.json").read_text())
+    assert [row["prompt"] for row in found["prompts"]] == list(QUESTIONS)
+    assert [len(texts) for texts in outputs(run)] == [2, 1] * len(QUESTIONS)  # greedy: once
+    assert found["args"]["presets"] == ["k50", "greedy"]
+    assert found["prompts"][0]["results"][0]["sampling_params"]["max_new_tokens"] == 6
+    assert "Where is the cat?" in (run.final / "samples.html").read_text()
+    trees = list(read_trees(run.final / "synthetic.jsonl"))
+    assert {node.model_name for tree in trees for node in tree.prompt.replies} == {"tiny"}
+
+
+@pytest.mark.slow
+def test_a_broken_run_draws_only_what_is_missing(
+    tiny_path: Path, prompts: Path, tmp_path: Path
+) -> None:
+    wanted = config(tiny_path, prompts)
+    whole = sample(wanted, tmp_path / "whole")
+    lines = (whole.path / "outputs.jsonl").read_text().splitlines(keepends=True)
+    broken = RunDir(tmp_path / "broken").make()
+    marked = json.loads(lines[0]) | {"text": "drawn before"}
+    (broken.path / "outputs.jsonl").write_text(json.dumps(marked) + "\n" + lines[1] + '{"mod')
+
+    sample(wanted, broken.path)
+
+    rows = list(read_lines(broken.path / "outputs.jsonl"))
+    assert len(rows) == len(lines)
+    again, before = (list(chain(*outputs(run))) for run in (broken, whole))
+    assert [a for a, b in zip(again, before, strict=True) if a != b] == ["drawn before"]
+
+
+@pytest.mark.slow
+def test_same_seed_gives_each_model_the_same_luck(
+    tiny_path: Path, prompts: Path, tmp_path: Path
+) -> None:
+    wanted = config(tiny_path, prompts, models=[str(tiny_path)] * 2, presets=["k50"])
+    run = sample(wanted, tmp_path / "run")
+
+    assert outputs(run, "tiny") == outputs(run, "tiny-2")
+    assert outputs(run, "tiny")[0][0] != outputs(run, "tiny")[0][1]
+
+
+@pytest.mark.slow
+def test_a_cancelled_run_ends_and_is_gone_on_with(
+    tiny_path: Path, prompts: Path, tmp_path: Path
+) -> None:
+    from training import sample as pipeline
+    from training.callbacks import Cancelled
+
+    run = RunDir(tmp_path / "run").make()
+    run.cancel()
+    wanted = config(tiny_path, prompts, per_prompt=40, max_new_tokens=64)
+    with pytest.raises(Cancelled):
+        pipeline.run(wanted, run)
+    assert not run.final.exists()
+
+    run.allow()
+    assert [len(texts) for texts in outputs(sample(wanted, run.path))] == [40, 1] * 3
+
+
+def test_unknown_preset_names_those_there_are(
+    tiny_path: Path, prompts: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"presets: 'k51', expected some of k50, .*greedy"):
+        sample(config(tiny_path, prompts, presets=["k51"]), tmp_path / "run")
+
+
+# Prompts
+
+
+def texts(found: Sequence[Prompt]) -> list[str]:
+    return [prompt.text for prompt in found]
+
+
+def test_prompts_of_trees_are_their_beginnings(tmp_path: Path) -> None:
+    def tree(number: int, **more: Any) -> dict[str, Any]:
+        key = f"tree-{number}"
+        reply = {"message_id": f"{key}-1", "parent_id": key, "text": "Yes.", "role": "assistant"}
+        again = {"message_id": f"{key}-2", "parent_id": f"{key}-1", "text": "Oh?"}
+        root = {"message_id": key, "text": f"Prompt {number}", "role": "prompter", "lang": "en"}
+        reply["replies"] = [again | {"role": "prompter"}]
+        return {"message_tree_id": key, "prompt": root | {"replies": [reply]} | more}
+
+    path = tmp_path / "trees.jsonl"
+    rows = [tree(1), tree(2, deleted=True), tree(3, lang="de"), tree(4), tree(5)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    assert texts(read_prompts(path)) == ["Prompt 1", "Prompt 3", "Prompt 4", "Prompt 5"]
+    found = read_prompts(path, count=2, languages=["en"])
+    assert texts(found) == ["Prompt 1", "Prompt 4"]
+    assert [prompt.tree for prompt in found] == ["tree-1", "tree-4"]
+
+
+def test_a_prompt_that_is_there_twice_is_answered_once(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.jsonl"
+    path.write_text('{"text": "Why?"}\n{"text": "How?"}\n{"text": "Why?"}\n')
+
+    assert texts(read_prompts(path)) == ["Why?", "How?"]
+
+
+def test_a_file_without_prompts_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.jsonl"
+    path.write_text('{"messages": [{"role": "assistant", "content": "Hi."}]}\n')
+
+    with pytest.raises(ConfigError, match="none to answer"):
+        read_prompts(path)
