@@ -110,6 +110,12 @@ def view(chat: Chat) -> list[Place]:
     return places(messages, chat.tail_id)
 
 
+def outline(chat: Chat) -> list[Place]:
+    """The thread in view like `view`, but of each message only where it stands. One query."""
+    columns = ("chat_id", "parent_id", "role", "state", "created_at", "queued_at")
+    return places(chat.messages.only(*columns), chat.tail_id)
+
+
 def places(messages: Iterable[ChatMessage], tail_id: UUID | None) -> list[Place]:
     """Walk from the tail to its root. Without a tail: the newest branch."""
     by_id = {message.pk: message for message in messages}

@@ -5,7 +5,7 @@ Reads only; each function needs the same number of queries however much there is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -164,13 +164,17 @@ def thread(
     whole: bool = False,
 ) -> Thread:
     """The end of the thread in view, from `since` on or `whole`; or what is right `before`."""
-    places = conversations.view(chat)
+    places = conversations.outline(chat)
     end = _index(places, before, len(places))
     start = 0 if whole else _index(places, since, max(0, end - WINDOW))
-    entries = [_entry(place) for place in places[start:end]]
-    if entries and end == len(places):
+    shown, is_end = places[start:end], bool(places) and end == len(places)
+    together = _asked_together(places[-1]) if is_end else []
+    messages = _load(chat, [*shown, *places[-2:], *together])
+    entries = [_entry(place, messages) for place in shown]
+    if entries and is_end:
         entries[-1].is_last = True
-        entries[-1].drafts = _drafts(places)
+        if together and not _is_picked(messages[places[-2].message.pk], together[0]):
+            entries[-1].drafts = [_entry(draft, messages) for draft in together]
     _add_workers(entries)
     _add_queue(entries, now)
     return Thread(entries, before=entries[0].message if start else None)
@@ -183,20 +187,24 @@ def _index(places: Sequence[Place], message_id: UUID | None, default: int) -> in
 
 def entry(chat: Chat, message_id: UUID, *, now: datetime) -> Entry:
     """One message of the chat. Raises ChatNotFound."""
-    rows = chat.messages.select_related("vote", "draft_choice", "model")
-    message = rows.filter(pk=message_id).first()
-    if message is None:
-        raise conversations.ChatNotFound
-    found = _entry(Place(message, conversations.siblings(message)))
+    message = conversations.message_of(chat, message_id)
+    place = Place(message, conversations.siblings(message))
+    found = _entry(place, _load(chat, [place]))
     found.is_last = chat.tail_id == message.pk
     _add_workers([found])
     _add_queue([found], now)
     return found
 
 
-def _entry(place: Place) -> Entry:
+def _load(chat: Chat, places: Iterable[Place]) -> dict[UUID, ChatMessage]:
+    """The messages as a page shows them, votes included. One query."""
+    rows = chat.messages.select_related("vote", "draft_choice", "model")
+    return rows.in_bulk({place.message.pk for place in places})
+
+
+def _entry(place: Place, messages: Mapping[UUID, ChatMessage]) -> Entry:
     return Entry(
-        place.message,
+        messages[place.message.pk],
         number=place.number,
         count=len(place.siblings),
         earlier=place.earlier,
@@ -204,17 +212,19 @@ def _entry(place: Place) -> Entry:
     )
 
 
-def _drafts(places: Sequence[Place]) -> list[Entry]:
-    """The last replies, if they were asked for together and none of them is picked yet."""
-    last = places[-1]
+def _asked_together(last: Place) -> list[Place]:
+    """The drafts of one request among the replies in the last place; none if it was for one."""
     if last.message.role != Role.ASSISTANT:
         return []
     asked_at = last.message.queued_at
     together = [message for message in last.siblings if message.queued_at == asked_at]
-    choice = getattr(places[-2].message, "draft_choice", None)
-    if len(together) < 2 or (choice is not None and asked_at and choice.created_at >= asked_at):
-        return []
-    return [_entry(Place(message, last.siblings)) for message in together]
+    return [Place(each, last.siblings) for each in together] if len(together) > 1 else []
+
+
+def _is_picked(prompt: ChatMessage, draft: Place) -> bool:
+    """Whether one of the drafts under a prompt was picked after they were asked for."""
+    choice, asked_at = getattr(prompt, "draft_choice", None), draft.message.queued_at
+    return choice is not None and asked_at is not None and choice.created_at >= asked_at
 
 
 def _shown(entries: Iterable[Entry]) -> list[Entry]:

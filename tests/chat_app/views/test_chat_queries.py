@@ -1,11 +1,18 @@
 """Pages of the chat take the same number of queries however much they show."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import pytest
 from django.db import connection
+from django.db.models import Model
+from django.db.models.signals import post_init
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from chat_app import catalogue, conversations, replies
+from chat_app import catalogue, conversations, reading, replies
+from chat_app.models import ChatMessage
 from oasst.accounts.models import User
 from tests.chat_app import given
 from tests.factories import NOW
@@ -66,3 +73,30 @@ def test_search_vectors_stay_in_the_database(web: Client, alice: User) -> None:
         web.get(f"/chat/{chat.pk}/")
 
     assert not any("search_vector" in query["sql"] for query in captured)
+
+
+def test_texts_that_are_not_shown_stay_in_the_database(alice: User, monkeypatch: Any) -> None:
+    monkeypatch.setattr(reading, "WINDOW", 2)
+    chat, messages = given.thread(alice, "one", "two", "three", "four")
+    loaded: list[str] = []
+
+    with reads_of(ChatMessage, loaded):
+        shown = reading.thread(chat, now=NOW)
+
+    assert [entry.message for entry in shown.entries] == messages[2:]
+    assert sorted(loaded) == ["four", "three"]
+
+
+@contextmanager
+def reads_of(model: type[Model], loaded: list[str]) -> Iterator[None]:
+    """Note the text of every row of `model` that is read with it."""
+
+    def note(instance: Any, **_signal: Any) -> None:
+        if "text" in instance.__dict__:
+            loaded.append(instance.text)
+
+    post_init.connect(note, sender=model)
+    try:
+        yield
+    finally:
+        post_init.disconnect(note, sender=model)
