@@ -1,11 +1,10 @@
-"""What a person does with a chat: start, say, look around, judge, share, put away.
+"""What a person does with a chat: start, say, look around, judge, put away.
 
 Every function that changes the tree of a chat locks the chat's row first. Replies: replies.py.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -39,7 +38,6 @@ from chat_app.models import (
     ChatReport,
     DraftChoice,
     ServedModel,
-    Share,
     Vote,
 )
 from chat_app.querysets import ChatQuerySet
@@ -386,40 +384,3 @@ def configure(
         chat.parameters = catalogue.read_parameters(parameters).to_dict()
         chat.preset = preset
     chat.save(update_fields=["model", "parameters", "preset"])
-
-
-@transaction.atomic
-def share(chat: Chat, *, now: datetime) -> Share:
-    """Copy the thread in view behind a link that cannot be guessed; later messages stay private."""
-    shown = [place.message for place in view(chat)]
-    messages = [message for message in shown if message.text and message.hold != Hold.HELD]
-    # A generated title holds words of the first prompt, which may have been corrected since.
-    about = title_for(messages[0].text) if messages else ""
-    return Share.objects.create(
-        token=secrets.token_urlsafe(32),
-        chat=chat,
-        title=chat.title if chat.title_is_own else about,
-        thread=[
-            {
-                "role": message.role,
-                "text": message.text,
-                "model": message.model_name,
-                "created_at": message.created_at.isoformat(),
-            }
-            for message in messages
-        ],
-        created_at=now,
-    )
-
-
-def revoke(share: Share) -> None:
-    """Make the link lead nowhere."""
-    share.delete()
-
-
-def shared(token: str) -> Share:
-    """The copy behind a link. Raises ChatNotFound."""
-    found = Share.objects.filter(token=token, chat__user__is_active=True).first()
-    if found is None:
-        raise ChatNotFound
-    return found

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.utils import timezone
 
-from chat_app import catalogue, conversations
+from chat_app import catalogue, conversations, sharing
 from chat_app.models import (
     Chat,
     ChatMessage,
@@ -162,7 +162,7 @@ def _chat_of(user: User, now: datetime) -> dict[str, Any]:
     conversations.vote(reply, -1, now=now, reasons=["wrong"], text="x")
     catalogue.keep_preset(user, "mine", {}, now=now)
     CustomInstructions.objects.create(user=user, about_me="x", how_to_respond="x")
-    shared = conversations.share(chat, now=now)
+    shared = sharing.share(chat, now=now)
     values = "preset=&temperature=1&repetition_penalty=1&max_new_tokens=9"
     return {
         "chat": chat.pk,

@@ -22,7 +22,7 @@ from django.http import HttpResponse
 from django.urls import URLResolver, get_resolver, resolve, reverse
 from django.utils import timezone
 
-from chat_app import conversations
+from chat_app import conversations, sharing
 from chat_app.models import Chat, ChatMessage
 from oasst.accounts.models import User
 from tasks_app import moderation, reactions
@@ -394,7 +394,7 @@ def _pages(grown: factories.Grown, tasks: list[Task]) -> dict[str, dict[str, Any
 
 def _chat_pages(chat: Chat, said: list[ChatMessage]) -> dict[str, dict[str, Any]]:
     """A chat of Alice's."""
-    shared = conversations.share(chat, now=timezone.now())
+    shared = sharing.share(chat, now=timezone.now())
     prompt, reply = ({"chat_id": chat.pk, "message_id": message.pk} for message in said)
     return {
         "chat": {"chat_id": chat.pk},

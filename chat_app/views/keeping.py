@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
-from chat_app import catalogue, conversations, reading, transcripts
+from chat_app import catalogue, conversations, reading, sharing, transcripts
 from chat_app.errors import ChatNotFound, InvalidSettings
 from chat_app.forms import (
     ExportForm,
@@ -164,12 +164,12 @@ def share(request: HttpRequest, chat_id: uuid.UUID) -> HttpResponse:
 
 def _change_shares(chat: Chat, revoke: uuid.UUID | None) -> None:
     if revoke is None:
-        conversations.share(chat, now=timezone.now())
+        sharing.share(chat, now=timezone.now())
         return
     found = chat.shares.filter(pk=revoke).first()
     if found is None:
         raise ChatNotFound
-    conversations.revoke(found)
+    sharing.revoke(found)
 
 
 @require_safe

@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from chat_app import conversations, reading
+from chat_app import reading, sharing
 from chat_app.errors import ChatNotFound
 
 
@@ -15,7 +15,7 @@ from chat_app.errors import ChatNotFound
 def shared(request: HttpRequest, token: str) -> HttpResponse:
     """A copy of a thread behind a link. Search engines are asked to leave it alone."""
     try:
-        found = conversations.shared(token)
+        found = sharing.shared(token)
     except ChatNotFound as error:
         raise Http404(error.message) from error
     response = render(request, "chat/shared.html", {"share": found, "thread": found.thread})

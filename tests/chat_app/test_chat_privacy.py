@@ -6,7 +6,7 @@ import pytest
 from django.apps import apps
 from django.core.serializers.json import DjangoJSONEncoder
 
-from chat_app import conversations, privacy
+from chat_app import conversations, privacy, sharing
 from chat_app.models import (
     Chat,
     ChatMessage,
@@ -29,7 +29,7 @@ def talk(user: User, text: str) -> Chat:
     conversations.vote(reply, 1, now=NOW, reasons=["helpful"], text=text)
     conversations.choose_draft(chat, other, now=NOW)
     conversations.report(reply, user, "wrong", text, now=NOW)
-    conversations.share(chat, now=NOW)
+    sharing.share(chat, now=NOW)
     Preset.objects.create(user=user, name="Mine", parameters={})
     CustomInstructions.objects.create(user=user, about_me=text)
     TaskConsent.objects.create(

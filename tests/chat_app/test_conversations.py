@@ -251,33 +251,6 @@ def test_a_typed_title_stays_and_an_empty_one_brings_the_generated_back(alice: U
     assert (chat.title, chat.title_is_own) == ("About tides", False)
 
 
-def test_a_share_is_a_copy_of_what_was_in_view(alice: User) -> None:
-    chat, (_prompt, reply) = given.thread(alice, "One", "Two")
-
-    share = conversations.share(chat, now=NOW)
-    given.prompt(chat, "A secret", parent=reply, now=LATER)
-
-    copy = conversations.shared(share.token).thread
-    assert [(turn["role"], turn["text"]) for turn in copy] == [
-        ("prompter", "One"),
-        ("assistant", "Two"),
-    ]
-    conversations.revoke(share)
-    with pytest.raises(ChatNotFound):
-        conversations.shared(share.token)
-
-
-def test_a_share_has_no_word_of_a_prompt_that_was_corrected(alice: User) -> None:
-    chat, _said = given.thread(alice, "My name is Trudy", "Hello")
-
-    given.prompt(chat, "Name two animals", now=LATER)
-    share = conversations.share(chat, now=LATER)
-
-    assert share.title == "Name two animals"
-    conversations.rename(chat, "My own title")
-    assert conversations.share(chat, now=LATER).title == "My own title"
-
-
 def test_deleting_a_chat_leaves_nothing_of_it(alice: User) -> None:
     chat, (_prompt, reply) = given.thread(alice)
     kept, _messages = given.thread(alice)

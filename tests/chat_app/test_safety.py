@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chat_app import conversations, replies, safety
+from chat_app import replies, safety, sharing
 from chat_app.enums import Hold, MessageState
 from chat_app.errors import TextHeld
 from chat_app.replies import Outcome
@@ -116,7 +116,7 @@ def test_a_held_reply_is_kept_from_everybody_and_from_the_model(alice: User) -> 
     next_claim = replies.claim(following.model, given.worker(), now=NOW)
     assert next_claim is not None
     assert "bomb" not in str(next_claim.request.turns)
-    assert "bomb" not in str(conversations.share(reply.chat, now=NOW).thread)
+    assert "bomb" not in str(sharing.share(reply.chat, now=NOW).thread)
 
 
 # Figures, on published data

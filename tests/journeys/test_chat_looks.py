@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from chat_app import conversations, replies
+from chat_app import conversations, replies, sharing
 from chat_app.enums import Hold, MessageState
 from chat_app.models import Chat, ChatMessage
 from oasst.accounts.models import User
@@ -71,7 +71,7 @@ def test_drafts_and_what_waits(page: Page, sign_in: SignIn, show: Show, alice: U
 
 def test_other_pages(page: Page, sign_in: SignIn, show: Show, chat: Chat) -> None:
     sign_in(chat.user)
-    share = conversations.share(chat, now=NOW)
+    share = sharing.share(chat, now=NOW)
     given.worker(chat.model)
     own = f"/chat/{chat.pk}/"
     reply = conversations.view(chat)[1].message

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from chat_app import conversations
+from chat_app import sharing
 from chat_app.models import Chat, CustomInstructions, Preset, Share
 from oasst.accounts.models import User
 from tests.chat_app import given
@@ -191,7 +191,7 @@ def test_shared_copy_is_readable_by_everybody_until_revoked(
 
 def test_share_of_another_chat_cannot_be_revoked(web: Client, chat: Chat, bob: User) -> None:
     other, _messages = given.thread(bob)
-    share = conversations.share(other, now=NOW)
+    share = sharing.share(other, now=NOW)
 
     response = web.post(f"/chat/{chat.pk}/share/", {"revoke": share.pk})
 
