@@ -4,7 +4,7 @@ Reads only; `interactions` does what people ask for.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from string import ascii_uppercase
@@ -97,6 +97,19 @@ class Stored:
     places: list[list[Message]] = field(default_factory=list)
     not_rankable: bool = False
 
+    @property
+    def tells_origin(self) -> bool:
+        """True if models wrote some of what was ranked: now that it is done, whose is which."""
+        return has_synthetic(reply for group in self.places for reply in group)
+
+    @property
+    def is_first_synthetic(self) -> bool | None:
+        """Whether a model's reply alone stands first, or a person's; None if they share it."""
+        if not self.places or self.not_rankable:
+            return None
+        origins = {reply.synthetic for reply in self.places[0]}
+        return origins.pop() if len(origins) == 1 else None
+
 
 def stored(task: Task, shown: Material) -> Stored:
     """What was submitted, to be shown again. At most one query."""
@@ -154,6 +167,6 @@ def same_texts(replies: Sequence[Message]) -> list[list[Message]]:
     return list(groups.values())
 
 
-def is_origin_open(replies: list[Message]) -> bool:
-    """Synthetic replies are named as such only where no person's reply stands beside them."""
-    return bool(replies) and all(reply.synthetic for reply in replies)
+def has_synthetic(replies: Iterable[Message]) -> bool:
+    """True if a model wrote some of them. Nobody is told before they have ranked them."""
+    return any(reply.synthetic for reply in replies)

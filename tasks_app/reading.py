@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 
 from tasks_app import fate
 from tasks_app.config import TreeConfig
-from tasks_app.enums import Emoji, TreeState
-from tasks_app.models import Message, Reaction
+from tasks_app.enums import RANK_TASKS, Emoji, TreeState
+from tasks_app.models import Message, Reaction, Task
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
@@ -94,15 +94,23 @@ class Card:
 
 
 def cards(messages: Sequence[Message], reader: "User") -> list[Card]:
-    """The cards of messages that have `tree` and `user` loaded. At most three queries."""
+    """The cards of messages that have `tree` and `user` loaded. At most four queries."""
     return _cards(messages, reader, TreeConfig.current())
 
 
 def _cards(messages: Sequence[Message], reader: "User", config: TreeConfig) -> list[Card]:
     pressed = _own_reactions(messages, reader)
     is_moderator = reader.is_moderator
+    blind = _trees_to_rank(messages, reader)
     return [
-        _card(message, reader, pressed[message.pk], config, is_moderator=is_moderator)
+        _card(
+            message,
+            reader,
+            pressed[message.pk],
+            config,
+            is_moderator=is_moderator,
+            is_blind=message.tree_id in blind,
+        )
         for message in messages
     ]
 
@@ -148,6 +156,7 @@ def _card(
     config: TreeConfig,
     *,
     is_moderator: bool,
+    is_blind: bool,
 ) -> Card:
     is_own = message.user_id == reader.pk
     sees_counts = is_moderator or is_own or bool(pressed)
@@ -168,8 +177,10 @@ def _card(
         status=fate.status(message, config),
         is_own=is_own,
         is_hidden=not may_read(message, reader),
-        is_synthetic=message.synthetic and (is_moderator or _is_origin_open(message)),
-        author=message.user.public_name if is_moderator and message.user else "",
+        is_synthetic=message.synthetic
+        and not is_blind
+        and (is_moderator or _is_origin_open(message)),
+        author=message.user.public_name if is_moderator and not is_blind and message.user else "",
         shown=[button for button in buttons if _is_shown(button)],
         more=[button for button in buttons if button.code in MORE],
     )
@@ -182,6 +193,18 @@ def _is_shown(button: Button) -> bool:
 
 def _is_origin_open(message: Message) -> bool:
     return TreeState(message.tree.state) not in _ORIGIN_HIDDEN
+
+
+def _trees_to_rank(messages: Iterable[Message], reader: "User") -> set[uuid.UUID]:
+    """Trees with synthetic messages of which the reader is about to rank some. At most one query.
+
+    A ranking is welcome for as long as its task is open, whatever became of the tree meanwhile.
+    """
+    trees = {message.tree_id for message in messages if message.synthetic}
+    if not trees:
+        return set()
+    tasks = Task.objects.filter(user=reader, tree__in=trees, done_at=None, skipped_at=None)
+    return set(tasks.filter(kind__in=sorted(RANK_TASKS)).values_list("tree", flat=True))
 
 
 def _own_reactions(messages: Iterable[Message], reader: "User") -> dict[uuid.UUID, set[str]]:

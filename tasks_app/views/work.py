@@ -63,6 +63,8 @@ def _submit(request: HttpRequest, task: Task, shown: Material, now: datetime) ->
         entered = form.draft().get("text", "")
         return _ended(request, task, shown, error=error, status=error.status, entered=entered)
     toasts.success(request, _thanks(task), extra_tags=_undo_url(stored))
+    if assignment.has_synthetic(shown.replies):
+        return redirect("tasks:work", task.pk)  # which tells now whose was which
     return handout.after(request, task)
 
 
@@ -138,7 +140,6 @@ def _about(task: Task, shown: Material) -> dict[str, Any]:
         "kind": kind,
         "guide": f"pages/guidelines/{kind.guide}.html",
         "thread": shown.thread,
-        "is_origin_open": assignment.is_origin_open(shown.replies),
     }
 
 

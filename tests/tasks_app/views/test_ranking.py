@@ -1,4 +1,4 @@
-"""The page on which replies are put in order: ties, no order at all, and hidden origins."""
+"""The page on which replies are put in order: ties, and no order at all."""
 
 import uuid
 
@@ -139,22 +139,6 @@ def test_identical_replies_may_be_put_on_different_places(web: Client, task: Tas
     web.post(given.url(task), places(task, 1, 2, 3))
 
     assert Ranking.objects.get().groups == [[pk] for pk in task.shown_ids]
-
-
-def test_the_origin_is_hidden_beside_a_persons_reply(web: Client, task: Task) -> None:
-    Message.objects.filter(pk=task.shown_ids[0]).update(synthetic=True, model_name="secret-7b")
-
-    page = web.get(given.url(task))
-
-    assert "Written by a model" not in page.text
-    assert "secret-7b" not in page.text
-    assert "synthetic" not in page.text
-
-
-def test_the_origin_is_shown_if_all_are_synthetic(web: Client, task: Task) -> None:
-    Message.objects.filter(pk__in=task.shown_ids).update(synthetic=True)
-
-    assert web.get(given.url(task)).text.count("Written by a model") == 3
 
 
 def test_a_removed_reply_ends_the_task_without_showing_it(
