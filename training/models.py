@@ -11,9 +11,16 @@ from django.utils.translation import gettext_lazy as _
 
 from chat_app.models import ServedModel
 from training.enums import FINAL_RUN_STATES, RoundState, RunState, Stage, StepState
+from training.querysets import RunQuerySet, SnapshotQuerySet
 from training.rundir import RunDir
 
 PATH_LENGTH = 1024
+
+
+def below_runs(folder: Path) -> str:
+    """How the database calls a folder: below RUNS_DIR, so that this may be moved as a whole."""
+    root, folder = Path(settings.RUNS_DIR).resolve(), folder.resolve()
+    return str(folder.relative_to(root)) if folder.is_relative_to(root) else str(folder)
 
 
 class Snapshot(models.Model):
@@ -31,6 +38,8 @@ class Snapshot(models.Model):
     created_at = models.DateTimeField(_("created"), db_default=Now())
     # Somebody's data that is in it was erased since: nothing new may be trained on it.
     superseded_at = models.DateTimeField(_("superseded"), null=True, blank=True)
+
+    objects = SnapshotQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("snapshot")
@@ -113,6 +122,8 @@ class TrainingRun(models.Model):
     queued_at = models.DateTimeField(_("queued"))
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+
+    objects = RunQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("training run")

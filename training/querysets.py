@@ -1,0 +1,35 @@
+"""Questions to the tables of training, as chainable methods with domain names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models.functions import Now
+
+from training.enums import FINAL_RUN_STATES, RunState
+
+if TYPE_CHECKING:
+    from training.models import Snapshot, TrainingRun  # noqa: F401
+
+
+class RunQuerySet(models.QuerySet["TrainingRun"]):
+    def waiting(self) -> RunQuerySet:
+        """Runs that no worker has taken, oldest first."""
+        return self.filter(state=RunState.QUEUED).order_by("queued_at", "id")
+
+    def abandoned(self) -> RunQuerySet:
+        """Runs whose worker has not renewed its lease, by the database's clock."""
+        return self.filter(state=RunState.RUNNING, lease_until__lt=Now())
+
+    def ended(self) -> RunQuerySet:
+        return self.filter(state__in=FINAL_RUN_STATES)
+
+    def newest_first(self) -> RunQuerySet:
+        return self.order_by("-queued_at", "-id")
+
+
+class SnapshotQuerySet(models.QuerySet["Snapshot"]):
+    def current(self) -> SnapshotQuerySet:
+        """Those of which nothing was erased since."""
+        return self.filter(superseded_at=None)
