@@ -18,7 +18,7 @@ FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
 HEALTHY_AFTER_S = 60.0
 STOP_TIMEOUT_S = 15.0
-# Asks Linux to end the program with its supervisor, even if that one is killed (prctl's
+# Asks Linux to end the program with whoever started it, even if that one is killed (prctl's
 # PR_SET_PDEATHSIG, SIGTERM), then becomes the program.
 LAUNCHER = (
     "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); os.execvp(sys.argv[1], sys.argv[1:])"
@@ -49,7 +49,7 @@ class Program:
     def start(self, now: float, width: int) -> None:
         # A session of its own: Ctrl-C in the terminal reaches the supervisor alone.
         self.process = subprocess.Popen(
-            _tied_to_supervisor(self.command),
+            tied_to_parent(self.command),
             env={**os.environ, "PYTHONUNBUFFERED": "1", **self.env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -131,5 +131,6 @@ def _copy_output(process: subprocess.Popen[str], prefix: str) -> None:
         sys.stdout.flush()
 
 
-def _tied_to_supervisor(command: Sequence[str]) -> list[str]:
+def tied_to_parent(command: Sequence[str]) -> list[str]:
+    """A command that Linux ends, by SIGTERM, together with the process that starts it."""
     return [sys.executable, "-c", LAUNCHER, *command] if sys.platform == "linux" else [*command]
