@@ -1,0 +1,248 @@
+"""What goes wrong in a run, read off its metrics. Pure; alarm_words.py says it in words.
+
+Every rule looks at few rows at the start and at the end, so that it speaks within 20 steps, and
+takes medians or errors of means, so that noise of small batches does not set it off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from math import sqrt
+from statistics import fmean, median, pvariance
+from typing import Any
+
+Row = dict[str, Any]
+
+EARLY = 3  # rows that say how it began
+LATE = 5  # rows that say how it is now
+ENOUGH = 15  # rows before slow troubles are believed
+MOST_ROWS = 2000  # of the end; alarms are about now
+
+# A policy whose entropy falls below this share of its start says the same things again and again.
+COLLAPSED_ENTROPY = 0.35
+HIGH_CLIP_FRACTION = 0.4
+LONGER, SHORTER = 1.6, 0.5
+RARE_EOS = 0.02
+CHANCE = 0.55  # accuracy of pairs below which nothing was learned
+LN2 = 0.6931  # loss of a reward model that throws a coin
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the run's config says of the bounds to keep."""
+
+    stage: str = "sft"
+    kl_budget: float = 20.0
+    max_new_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """`code` names the words; `values` stand in them; `step` is where it was seen."""
+
+    code: str
+    step: int
+    values: dict[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def limits_of(config: Any) -> Limits:
+    """The limits of a config of training.config."""
+    if config.stage != "ppo":
+        return Limits(stage=config.stage)
+    return Limits("ppo", config.kl.budget, config.rollout.max_new_tokens)
+
+
+def look(rows: Sequence[Row], limits: Limits) -> list[Alarm]:
+    """The alarms of a run by its metrics so far, in order of steps; each code once."""
+    recent = rows[-MOST_ROWS:]
+    train = [row for row in recent if row["phase"] == "train"]
+    held_out = [row for row in recent if row["phase"] == "eval"]
+    found = [alarm for rule in RULES[limits.stage] for alarm in rule(train, held_out, limits)]
+    return sorted(found, key=lambda alarm: (alarm.step, alarm.code))
+
+
+# Reading series
+
+
+@dataclass(frozen=True)
+class _Series:
+    """One metric over the steps, without the rows that do not have it."""
+
+    steps: list[int]
+    values: list[float]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def early(self) -> float:
+        return median(self.values[:EARLY])
+
+    @property
+    def late(self) -> float:
+        return median(self.values[-LATE:])
+
+    @property
+    def step(self) -> int:
+        return self.steps[-1]
+
+
+def _series(rows: Sequence[Row], *names: str) -> _Series:
+    """The first of the names that is there at all."""
+    for name in names:
+        pairs = [(row["step"], row[name]) for row in rows if row.get(name) is not None]
+        if pairs:
+            return _Series([step for step, _value in pairs], [value for _step, value in pairs])
+    return _Series([], [])
+
+
+def _fell(series: _Series, *, rows: int) -> float:
+    """How far the mean fell from the first to the last `rows`, in errors of the difference."""
+    first, last = series.values[:rows], series.values[-rows:]
+    error = sqrt(pvariance(first) / rows + pvariance(last) / rows)
+    return (fmean(first) - fmean(last)) / max(error, 1e-9)
+
+
+# Rules of all stages
+
+
+def _no_number(train: list[Row], held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
+    for row in [*train, *held_out]:
+        missing = [name for name in ("loss", "eval_loss", "grad_norm") if row.get(name, 0) is None]
+        if missing:
+            yield Alarm("no_number", row["step"])
+            return
+
+
+def _loss_explodes(train: list[Row], _held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
+    loss = _series(train, "loss")
+    if len(loss) >= EARLY + LATE and loss.late > 1.3 * abs(loss.early) + 0.2:
+        yield Alarm("loss_explodes", loss.step, {"before": loss.early, "now": loss.late})
+
+
+def _loss_does_not_fall(train: list[Row], _held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
+    loss = _series(train, "loss")
+    if len(loss) < ENOUGH:
+        return
+    rows = min(10, len(loss) // 2)
+    exploded = loss.late > 1.3 * abs(loss.early) + 0.2
+    if not exploded and _fell(loss, rows=rows) < 0.25:
+        yield Alarm("loss_does_not_fall", loss.step, {"before": loss.early, "now": loss.late})
+
+
+def _overfits(train: list[Row], held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
+    loss, judged = _series(train, "loss"), _series(held_out, "eval_loss", "loss")
+    if len(judged) < 3 or len(loss) < LATE:
+        return
+    best = min(judged.values)
+    rises = judged.values[-1] > judged.values[-2] > best
+    if rises and judged.values[-1] > 1.05 * best and loss.late < best:
+        yield Alarm("overfits", judged.step, {"best": best, "now": judged.values[-1]})
+
+
+# The reward model
+
+
+def _guesses(train: list[Row], held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
+    judged = _series(held_out, "eval_accuracy", "accuracy")
+    if len(judged) >= 2 and judged.values[-1] <= CHANCE:
+        yield Alarm("guesses", judged.step, {"accuracy": judged.values[-1]})
+        return
+    accuracy, loss = _series(train, "accuracy"), _series(train, "loss")
+    if min(len(accuracy), len(loss)) < ENOUGH:
+        return
+    recent = fmean(accuracy.values[-10:])
+    if recent <= CHANCE and fmean(loss.values[-10:]) >= LN2 - 0.02:
+        yield Alarm("guesses", accuracy.step, {"accuracy": recent})
+
+
+# PPO
+
+
+def _kl(train: list[Row], _held_out: list[Row], limits: Limits) -> Iterator[Alarm]:
+    kl = _series(train, "objective/kl", "kl")
+    if len(kl) < EARLY:
+        return
+    now = median(kl.values[-EARLY:])
+    if now > limits.kl_budget:
+        times = now / limits.kl_budget
+        yield Alarm("kl_over_budget", kl.step, {"kl": now, "times": times})
+    if now < -1.0:
+        yield Alarm("kl_negative", kl.step, {"kl": now})
+    price = _series(train, "objective/kl_coef")
+    if price and price.values[-1] <= 1e-6 and now > limits.kl_budget / 4:
+        yield Alarm("kl_is_free", kl.step, {"kl": now})
+
+
+def _entropy(train: list[Row], _held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
+    entropy = _series(train, "objective/entropy", "policy/entropy_avg", "entropy")
+    if len(entropy) >= EARLY + LATE and entropy.late < COLLAPSED_ENTROPY * entropy.early:
+        yield Alarm("entropy_collapses", entropy.step, {"share": entropy.late / entropy.early})
+
+
+def _length(train: list[Row], _held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
+    length = _series(train, "completions/mean_length")
+    if len(length) < EARLY + LATE:
+        return
+    values = {"before": length.early, "now": length.late}
+    if length.late > max(LONGER * length.early, length.early + 4):
+        yield Alarm("answers_grow_longer", length.step, values)
+    if length.late < min(SHORTER * length.early, length.early - 2):
+        yield Alarm("answers_grow_shorter", length.step, values)
+
+
+def _eos(train: list[Row], _held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
+    rate = _series(train, "completions/eos_rate")
+    if len(rate) >= 10 and rate.late <= RARE_EOS:
+        yield Alarm("answers_never_end", rate.step, {"rate": rate.late})
+
+
+def _value(train: list[Row], _held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
+    explained = _series(train, "val/explained_variance", "val/explained_var")
+    if len(explained) >= ENOUGH and explained.late < 0:
+        yield Alarm("value_learns_nothing", explained.step, {"explained": explained.late})
+
+
+def _clipping(train: list[Row], _held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
+    clipped = _series(train, "policy/clipfrac_avg")
+    if len(clipped) >= LATE and clipped.late > HIGH_CLIP_FRACTION:
+        yield Alarm("clips_too_much", clipped.step, {"share": clipped.late})
+
+
+def _reward(train: list[Row], held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
+    score = _series(train, "objective/scores", "reward")
+    if len(score) >= 10 and max(score.values[-10:]) - min(score.values[-10:]) < 1e-9:
+        yield Alarm("reward_says_nothing", score.step)
+        return
+    if len(score) < ENOUGH:
+        return
+    rows = min(10, len(score) // 2)
+    rise = -_fell(score, rows=rows)
+    if rise < 0.25:
+        yield Alarm("reward_does_not_rise", score.step, {"before": score.early, "now": score.late})
+    yield from _hacking(rise, _series(held_out, "objective/scores", "eval_scores", "reward"))
+
+
+def _hacking(rise: float, held_out: _Series) -> Iterator[Alarm]:
+    if len(held_out) < 3 or rise < 2:
+        return
+    best, now = max(held_out.values[:-1]), held_out.values[-1]
+    falls = now < held_out.values[-2] and now < held_out.values[0]
+    if falls:
+        yield Alarm("reward_is_hacked", held_out.step, {"best": best, "now": now})
+
+
+Rule = Callable[[list[Row], list[Row], Limits], Iterator[Alarm]]
+_LEARNING: tuple[Rule, ...] = (_no_number, _loss_explodes, _loss_does_not_fall, _overfits)
+RULES: dict[str, tuple[Rule, ...]] = {
+    "sft": _LEARNING,
+    "dpo": _LEARNING,
+    "rm": (*_LEARNING, _guesses),
+    "ppo": (_no_number, _kl, _entropy, _length, _eos, _value, _clipping, _reward),
+    "sample": (),
+    "evaluate": (),
+}
