@@ -141,6 +141,13 @@ def _fields(facts: CheckpointFacts, source: str, now: datetime) -> dict[str, Any
 
 
 @transaction.atomic
+def bring_back(name: str, fields: dict[str, Any], *, now: datetime) -> ServedModel:
+    """Let a name stand again for what it stood for, with the fields it had then."""
+    ServedModel.objects.filter(name=name).update(**fields, promoted_at=now)
+    return ServedModel.objects.get(name=name)
+
+
+@transaction.atomic
 def set_default(model: ServedModel) -> None:
     """Make `model` the one of new chats."""
     ServedModel.objects.filter(is_default=True).update(is_default=False)

@@ -1,0 +1,224 @@
+"""Runs the program of a run, `python -m training …`, and follows it until it ends.
+
+The program is a child process without the site's secrets; it ends with whoever follows it, and
+what it has saved is gone on with. Nothing here ends a run: runs.py does.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from oasst.lib.supervisor import tied_to_parent
+from training import registry, runs
+from training.enums import RunState
+from training.errors import RunUnderWay
+from training.following import Follower
+from training.models import TrainingRun
+from training.rundir import RunDir, write_whole
+
+logger = logging.getLogger(__name__)
+
+TICK_S = 1.0
+# Exit codes of `python -m training`.
+DONE, FAILED, WRONG_CONFIG, CANCELLED = 0, 1, 2, 3
+# What the program must not know: it reads files that strangers wrote.
+SECRETS = ("SECRET", "PASSWORD", "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "SENTRY_DSN")
+LOG_TAIL_BYTES = 8_000
+# How long a program that lost its worker may take to save before it is killed.
+ORPHAN_GRACE_S = 15 * 60
+
+
+def run_now(run: TrainingRun) -> TrainingRun:
+    """Run a waiting run in this process until it ends; if a worker has it, wait for that one.
+
+    One that broke off is gone on with here, three times at most.
+    """
+    while True:
+        try:
+            attempt(run)
+        except RunUnderWay:
+            time.sleep(TICK_S)
+        run.refresh_from_db()
+        if run.is_final:
+            return run
+
+
+def attempt(run: TrainingRun, *, should_stop: Callable[[], bool] = lambda: False) -> None:
+    """Claim a run, run its program to its end and write down how it ended.
+
+    When `should_stop` or SIGTERM says so, the program saves and the run goes back to the queue.
+    Raises RunUnderWay.
+    """
+    run = runs.claim(run.pk, now=timezone.now())
+    with _on_sigterm() as terminated:
+        code = _follow(run, lambda: terminated.is_set() or should_stop())
+    if code is None:
+        runs.hand_back(run.pk, run.attempt, now=timezone.now())
+    else:
+        _write_end(run, code)
+
+
+def _follow(run: TrainingRun, should_stop: Callable[[], bool]) -> int | None:
+    """The exit code; None if the program was stopped before its end by `should_stop`."""
+    process = _start(run)
+    follower = Follower(run)
+    is_stopping = False
+    try:
+        while process.poll() is None:
+            is_lost = not _tick(run, follower, process.pid)
+            if not is_stopping and (is_lost or should_stop()):
+                logger.warning("run %s: stopping, lost: %s", run.pk, is_lost)
+                is_stopping = True
+                process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(TICK_S)
+    finally:
+        if process.poll() is None:  # something went wrong here
+            process.terminate()
+            process.wait()
+    _tick(run, follower, process.pid)
+    return None if is_stopping and process.returncode != DONE else process.returncode
+
+
+def _tick(run: TrainingRun, follower: Follower, pid: int) -> bool:
+    """Copy what is new and renew the lease; a database that is away for a while is no reason to
+    end a program that works. False if the run is somebody else's by now."""
+    try:
+        is_mine = runs.renew(run, pid=pid, **follower.look())
+    except DatabaseError as error:
+        logger.warning("run %s: not followed for now: %s", run.pk, type(error).__name__)
+        connection.close()
+        return True
+    if run.cancel_requested and not run.folder.is_cancelled:
+        run.folder.cancel()
+    return is_mine
+
+
+def _start(run: TrainingRun) -> subprocess.Popen[bytes]:
+    folder = run.folder.make()
+    write_whole(folder.config, run.config_yaml)
+    words = [
+        *settings.TRAINING_COMMAND,
+        run.stage,
+        str(folder.config),
+        "--run-dir",
+        str(folder.path),
+    ]
+    with folder.log.open("ab") as log:
+        return subprocess.Popen(
+            tied_to_parent(words),
+            cwd=settings.BASE_DIR,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def _environment() -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not any(word in k.upper() for word in SECRETS)}
+    folders = {"RUNS_DIR": settings.RUNS_DIR, "MODELS_DIR": settings.MODELS_DIR}
+    return kept | {name: str(Path(path).resolve()) for name, path in folders.items()}
+
+
+@contextmanager
+def _on_sigterm() -> Iterator[threading.Event]:
+    """Note SIGTERM instead of dying of it, where this is the main thread."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: asked.set())
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+# The end
+
+
+def _write_end(run: TrainingRun, code: int) -> None:
+    now = timezone.now()
+    if code == DONE:
+        if runs.finish(run.pk, run.attempt, RunState.DONE, now=now):
+            registry.register(run)
+    elif code == CANCELLED:
+        runs.finish(run.pk, run.attempt, RunState.CANCELLED, now=now, message=_saved(run))
+    elif code < 0:
+        why = _("The program was killed (%s).") % signal.Signals(-code).name
+        if -code == signal.SIGKILL:
+            why += " " + _("Often that means that the machine's memory ran out.")
+        runs.lose(run.pk, run.attempt, why=why, now=now)
+    else:
+        message = _said(run.folder) or _("The program ended with status %d.") % code
+        runs.finish(run.pk, run.attempt, RunState.FAILED, now=now, message=message)
+
+
+def _saved(run: TrainingRun) -> str:
+    if run.cancel_requested:
+        return _("Cancelled at step %d. What it learned is saved.") % run.step
+    return _("Ended from outside at step %d. What it learned is saved.") % run.step
+
+
+def _said(folder: RunDir) -> str:
+    """What the program said at its end: in its status, else in the last line of its log."""
+    status = folder.read_status()
+    if status is not None and status.message:
+        return status.message
+    lines = log_tail(folder).strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+def log_tail(folder: RunDir, *, size_bytes: int = LOG_TAIL_BYTES) -> str:
+    """The end of the log, in whole lines."""
+    try:
+        with folder.log.open("rb") as file:
+            length = file.seek(0, os.SEEK_END)
+            file.seek(max(0, length - size_bytes))
+            text = file.read().decode(errors="replace")
+    except FileNotFoundError:
+        return ""
+    return text.partition("\n")[2] if length > size_bytes else text
+
+
+# Orphans
+
+
+def is_alive(run: TrainingRun) -> bool:
+    """Whether the program of a run lives on this machine; one that does not end is killed."""
+    process = _program(run)
+    if process is None:
+        return False
+    overdue_s = (timezone.now() - run.lease_until).total_seconds() if run.lease_until else 0.0
+    if overdue_s > ORPHAN_GRACE_S:
+        process.kill()
+    return True
+
+
+def _program(run: TrainingRun) -> psutil.Process | None:
+    """The process, if it is still the one that was started: numbers are used again."""
+    if run.pid is None or run.host != socket.gethostname():
+        return None
+    try:
+        process = psutil.Process(run.pid)
+        is_ours: Any = str(run.folder.path) in process.cmdline()
+        return process if is_ours and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.NoSuchProcess:
+        return None

@@ -1,0 +1,79 @@
+"""Copies what a run's folder says into its row: how far it is, its metrics, its alarms."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from training import alarms, runs
+from training import config as configs
+from training.models import TrainingRun
+
+
+class Follower:
+    """Reads the folder of one attempt again and again; only what is new is copied."""
+
+    def __init__(self, run: TrainingRun) -> None:
+        self.run = run
+        self._rows: list[dict[str, Any]] = []
+        self._limits = alarms.limits_of(configs.build(run.config))
+        # Which file was read up to which byte: a resumed run writes metrics.jsonl anew.
+        self._inode = -1
+        self._read_bytes = 0
+
+    def look(self) -> dict[str, Any]:
+        """Copy new metrics; returns the columns of the run that changed."""
+        changed: dict[str, Any] = {}
+        status = self.run.folder.read_status()
+        if status is not None and (status.step, status.max_steps) != (
+            self.run.step,
+            self.run.max_steps,
+        ):
+            self.run.step, self.run.max_steps = status.step, status.max_steps
+            changed |= {"step": status.step, "max_steps": status.max_steps}
+        if self._copy_metrics():
+            self.run.alarms = [alarm.to_dict() for alarm in alarms.look(self._rows, self._limits)]
+            changed |= {"metrics": self.run.metrics, "alarms": self.run.alarms}
+        return changed
+
+    def _copy_metrics(self) -> bool:
+        path = self.run.folder.metrics
+        if not path.exists():
+            return False
+        stat = path.stat()
+        is_anew = stat.st_ino != self._inode or stat.st_size < self._read_bytes
+        if not is_anew and stat.st_size == self._read_bytes:
+            return False
+        if is_anew:
+            self._inode, self._read_bytes, self._rows = stat.st_ino, 0, []
+        new = self._read_on()
+        last_step = max((row["step"] for row in new), default=0)
+        runs.log(self.run, new, forget_after=last_step if is_anew else None)
+        self._rows += new
+        self.run.metrics = _newest(self._rows)
+        return True
+
+    def _read_on(self) -> list[dict[str, Any]]:
+        """The lines that were written to their end since."""
+        with self.run.folder.metrics.open("rb") as file:
+            file.seek(self._read_bytes)
+            whole, newline, _half = file.read().rpartition(b"\n")
+        self._read_bytes += len(whole) + len(newline)
+        return [_finite(json.loads(line)) for line in whole.splitlines()]
+
+
+def _finite(row: dict[str, Any]) -> dict[str, Any]:
+    """JSON in the database knows no NaN: null says that there was no number."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in row.items()
+    }
+
+
+def _newest(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The newest value of each metric."""
+    newest: dict[str, Any] = {}
+    for row in rows[-400:]:
+        newest |= {name: value for name, value in row.items() if name not in ("step", "phase")}
+    return newest

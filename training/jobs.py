@@ -1,0 +1,58 @@
+"""Jobs of training: runs on the queue `training`, and the periodic ones on `default`."""
+
+import ctypes
+import logging
+import signal
+import sys
+from uuid import UUID
+
+from django.utils import timezone
+from redis.exceptions import RedisError
+from rq import get_current_job
+from rq.worker import BaseWorker
+
+from training import execution, runs
+from training.errors import RunUnderWay
+from training.models import TrainingRun
+
+logger = logging.getLogger(__name__)
+
+PR_SET_PDEATHSIG = 1
+
+
+def run_training(run_id: str) -> None:
+    """Run one attempt of a run; quietly nothing if it is gone or somebody else's."""
+    run = TrainingRun.objects.filter(pk=UUID(run_id)).first()
+    if run is None:
+        return
+    _end_with_worker()
+    try:
+        execution.attempt(run, should_stop=_worker_ends)
+    except RunUnderWay:
+        logger.info("run %s is not waiting", run_id)
+
+
+def reap_runs() -> None:
+    """Queue again or end what dead workers left, and call workers for what waits."""
+    found = runs.reap(now=timezone.now(), is_alive=execution.is_alive)
+    if found:
+        logger.info("took care of %d abandoned runs", found)
+
+
+def _end_with_worker() -> None:
+    """Let Linux send this process SIGTERM when its RQ worker dies, also of SIGKILL."""
+    if sys.platform == "linux" and get_current_job() is not None:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _worker_ends() -> bool:
+    """Whether somebody asked the worker of this job to end: RQ itself waits for the job's end,
+    which may be days away."""
+    job = get_current_job()
+    if job is None or not job.worker_name:
+        return False
+    try:
+        key = BaseWorker.redis_worker_namespace_prefix + job.worker_name
+        return bool(job.connection.hget(key, "shutdown_requested_date"))
+    except RedisError:
+        return False
