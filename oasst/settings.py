@@ -4,6 +4,8 @@ With nothing set it is a development site on the embedded services. With DEBUG=f
 insecure defaults. It starts nothing: `oasst.lib.services` does.
 """
 
+import shlex
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -138,7 +140,11 @@ CHANNEL_LAYERS = {
         "CONFIG": {"hosts": [REDIS_URL]},
     }
 }
-RQ_QUEUES = {"default": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 300}}
+RQ_QUEUES = {
+    "default": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 300},
+    # A run may take days: it is followed under a lease of its own.
+    "training": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": -1},
+}
 RQ_SHOW_ADMIN_LINK = False  # mounted by `urls.py`, for admins only
 
 # Accounts
@@ -209,6 +215,7 @@ VENDOR_FOLDERS = {
     "vendor/dompurify": "dompurify/dist",
     "vendor/highlight": "@highlightjs/cdn-assets/es",
     "vendor/katex": "katex/dist",
+    "vendor/uplot": "uplot/dist",
     "vendor/inter": "@fontsource-variable/inter/files",
     "vendor/jetbrains-mono": "@fontsource-variable/jetbrains-mono/files",
 }
@@ -276,6 +283,10 @@ if HTTPS:
 MODELS_DIR = Path(env.text("MODELS_DIR") or VAR_DIR / "models")
 # Where training writes: one folder per run, and the snapshots of the data.
 RUNS_DIR = Path(env.text("RUNS_DIR") or VAR_DIR / "runs")
+# What runs a stage, put before its name; `accelerate launch -m training` for several GPUs.
+TRAINING_COMMAND = shlex.split(env.text("TRAINING_COMMAND")) or [sys.executable, "-m", "training"]
+# How long a worker that says nothing of its run is believed to live.
+TRAINING_LEASE_S = env.integer("TRAINING_LEASE_S", 60, minimum=2)
 CRON_SCHEDULE = "oasst.cron.SCHEDULE_S"
 TREE_CONFIG = env.prefixed("TREE_CONFIG__")
 # Chat. Replies of one person that are written at once, and that may wait besides; all that wait.

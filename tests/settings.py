@@ -30,5 +30,9 @@ if not os.environ.get("REDIS_URL"):
     number = zlib.crc32(run.encode()) % services.VALKEY_DATABASES
     REDIS_URL = REDIS_URL.replace("?db=0", f"?db={number}")
 RQ = {"QUEUE_CLASS": "tests.queues.LoudQueue"}
-RQ_QUEUES = {"default": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 300, "ASYNC": False}}
+RQ_QUEUES = {
+    "default": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 300, "ASYNC": False},
+    # Runs take too long to be had at once: tests that want one let a worker take it.
+    "training": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": -1},
+}
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
