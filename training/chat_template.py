@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import groupby
-from operator import itemgetter
+from typing import Any
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
@@ -177,23 +177,24 @@ def _fault(tokenizer: PreTrainedTokenizerBase, template: str) -> str | None:
 def _marks_answers(
     tokenizer: PreTrainedTokenizerBase, messages: Sequence[Turn], ids: list[int], mask: list[int]
 ) -> bool:
-    """Each marked run begins with an answer and ends on an end token."""
-    answers = [turn["content"] for turn in messages if turn["role"] == "assistant"]
-    added = set(tokenizer.get_added_vocab().values()) | set(tokenizer.all_special_ids)
-    runs = [
-        [token for token, _ in run]
-        for marked, run in groupby(zip(ids, mask, strict=True), key=itemgetter(1))
-        if marked
-    ]
-    for run, answer in zip(runs, answers, strict=False):
-        while run and not tokenizer.decode(run[-1:]).strip():
-            run.pop()
-        if not run or run[-1] not in added:
+    """Each marked run is an answer and its end token; other special tokens may frame the answer."""
+    answers = [_letters(turn["content"]) for turn in messages if turn["role"] == "assistant"]
+    special = set(tokenizer.get_added_vocab().values()) | set(tokenizer.all_special_ids)
+    found = []
+    for is_marked, places in groupby(range(len(ids)), key=mask.__getitem__):
+        run = [ids[place] for place in places]
+        written = [token for token in run if _letters(str(tokenizer.decode([token])))]
+        if not is_marked:
+            continue
+        if not written or written[-1] not in special:
             return False
-        text = tokenizer.decode(run[:-1], clean_up_tokenization_spaces=False)
-        if text.strip() != answer.strip():
-            return False
-    return len(runs) == len(answers)
+        text = tokenizer.decode([token for token in run if token not in special])
+        found.append(_letters(str(text)))
+    return found == answers
+
+
+def _letters(text: str) -> str:
+    return "".join(text.split())
 
 
 def _rendered(
@@ -219,7 +220,7 @@ def _masked(
     tokenizer: PreTrainedTokenizerBase, messages: Sequence[Turn], template: str
 ) -> tuple[list[int], list[int]]:
     try:
-        read = tokenizer.apply_chat_template(
+        read: Any = tokenizer.apply_chat_template(
             list(messages),
             chat_template=template,
             return_dict=True,

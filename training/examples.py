@@ -25,6 +25,8 @@ FINISHED = ("ready_for_export", "not_applicable", None)
 # A prompt needs no answers to be answered by the policy.
 PROMPTABLE = (*FINISHED, "prompt_lottery_waiting", "growing", "ranking", "ready_for_scoring")
 
+PAIR = ("prompt", "chosen", "rejected")
+
 # Why something was left out, in the order in which it is told.
 REASONS = {
     "unreadable": "lines that could not be read",
@@ -93,9 +95,9 @@ def preferences(item: Item, config: DataConfig, tally: Tally, seed: int) -> Iter
         yield from _ranked_pairs(item, config, tally)
     elif not isinstance(item, Pair):
         _count_other(item, tally)
-    elif not item.chosen.strip() or not item.rejected.strip():
+    elif not item.chosen or not item.rejected:
         tally.add("blank")
-    elif item.chosen.strip() == item.rejected.strip():
+    elif item.chosen == item.rejected:
         tally.add("same_text")
     elif _is_in_language(item.lang, config, tally):
         row = {
@@ -132,7 +134,7 @@ def _threads(tree: MessageTree, config: DataConfig, tally: Tally, seed: int) -> 
         return
     _prune(tree, config, tally, imitated=True)
     for thread in export_format.answered_threads(tree):
-        messages = export_format.turns(thread)
+        messages = _turns(thread)
         if config.system_tags:
             messages = system_tags.insert(messages, thread, config.system_tags, seed=seed)
         yield _of_tree({"messages": messages}, tree, group=thread[-1].message_id)
@@ -151,7 +153,7 @@ def _ranked_pairs(tree: MessageTree, config: DataConfig, tally: Tally) -> Iterat
         if better.text.strip() == worse.text.strip():
             tally.add("same_text")
             continue
-        row = {name: pair[name] for name in ("prompt", "chosen", "rejected")}
+        row: dict[str, Any] = {name: _stripped(pair[name]) for name in PAIR}
         row["best_vs_worst"] = (better.rank, worse.rank) == extremes[pair["message_id"]]
         yield _of_tree(row, tree, group=pair["message_id"])
 
@@ -172,7 +174,7 @@ def _open_threads(tree: MessageTree, config: DataConfig, tally: Tally) -> Iterat
     _prune(tree, config, tally, imitated=False)
     for thread in export_format.visit_threads(tree.prompt):
         if thread[-1].role == "prompter":
-            row = {"prompt": export_format.turns(thread)}
+            row = {"prompt": _turns(thread)}
             yield _of_tree(row, tree, group=thread[-1].message_id)
 
 
@@ -249,6 +251,15 @@ def _is_top(node: MessageNode, siblings: Sequence[MessageNode], config: DataConf
 
 def _is_disliked(node: MessageNode) -> bool:
     return sum(event.get("score") or 0 for event in node.events.get("score", ())) < 0
+
+
+def _turns(thread: Sequence[MessageNode]) -> list[Turn]:
+    return _stripped(export_format.turns(list(thread)))
+
+
+def _stripped(turns: Sequence[Turn]) -> list[Turn]:
+    """White space around a text would melt into the tokens of the template."""
+    return [turn | {"content": turn["content"].strip()} for turn in turns]
 
 
 def _of_tree(row: dict[str, Any], tree: MessageTree, *, group: str) -> Example:

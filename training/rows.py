@@ -1,6 +1,7 @@
 """Lines of files that are not trees: conversations, pairs of answers, prompts. Pure.
 
-Each reader turns one JSON object into turns `{"role": user|assistant|system, "content"}`.
+Each reader turns one JSON object into turns `{"role": user|assistant|system, "content"}`. White
+space around a text is dropped: it would melt into the tokens of the template.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ Turn = dict[str, str]
 Kind = Literal["messages", "pairs", "hh", "prompts"]
 
 _ROLES = {"prompter": "user", "human": "user"}  # other words for the same
-_HH_TURN = re.compile(r"\n\n(Human|Assistant):[ ]?")
+_HH_TURN = re.compile(r"\n\n(Human|Assistant):")
 
 
 class RowError(ValueError):
@@ -153,12 +154,12 @@ def _from_dialogues(chosen: list[Turn], rejected: list[Turn]) -> Pair:
 
 def _dialogue(row: Mapping[str, Any], name: str) -> list[Turn]:
     """Turns of HH-RLHF's text, `\\n\\nHuman: … \\n\\nAssistant: …`."""
-    before, *parts = _HH_TURN.split(_text(row, name))
-    if before.strip() or not parts:
+    before, *parts = _HH_TURN.split(f"\n\n{_text(row, name)}")
+    if before or not parts:
         raise RowError(f"{name}: expected a dialogue that begins with Human:")
     speakers = {"Human": "user", "Assistant": "assistant"}
     return [
-        _turn(speakers[speaker], text.strip())
+        _turn(speakers[speaker], text)
         for speaker, text in zip(parts[::2], parts[1::2], strict=True)
     ]
 
@@ -193,22 +194,26 @@ def _checked(turns: list[Turn]) -> list[Turn]:
     wanted = ["user", "assistant"] * (len(spoken) // 2 + 1)
     if not spoken or [turn["role"] for turn in spoken] != wanted[: len(spoken)]:
         raise RowError("user and assistant do not take turns")
-    if not all(turn["content"].strip() for turn in spoken):
+    if not all(turn["content"] for turn in spoken):
         raise RowError("a turn is empty")
-    if any("\ud800" <= letter <= "\udfff" for turn in turns for letter in turn["content"]):
-        raise RowError("not valid Unicode")
     return turns
 
 
 def _turn(role: str, content: str) -> Turn:
-    return {"role": role, "content": content}
+    return {"role": role, "content": _clean(content)}
 
 
 def _text(row: Mapping[str, Any], name: str) -> str:
     value = row.get(name)
     if not isinstance(value, str):
         raise RowError(f"{name}: expected a text")
-    return value
+    return _clean(value)
+
+
+def _clean(text: str) -> str:
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise RowError("not valid Unicode")
+    return text.strip()
 
 
 def _joined(instruction: str, more: Any) -> str:
