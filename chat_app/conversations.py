@@ -232,7 +232,8 @@ def lock(chat: Chat, user: User) -> None:
     fresh = Chat.objects.locked().filter(pk=chat.pk, user=user).first()
     if fresh is None:
         raise ChatNotFound
-    chat.tail_id, chat.title, chat.title_is_own = fresh.tail_id, fresh.title, fresh.title_is_own
+    for name in ("tail_id", "title", "title_is_own", "allow_data_use"):
+        setattr(chat, name, getattr(fresh, name))
 
 
 def _checked(text: str) -> str:

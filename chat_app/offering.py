@@ -20,7 +20,8 @@ from django.utils.translation import gettext_lazy as _
 from chat_app import access, conversations
 from chat_app.enums import Hold, MessageState, Role
 from chat_app.models import ChatMessage, TaskConsent
-from oasst.lib.errors import DomainError
+from oasst.lib import ratelimit
+from oasst.lib.errors import DomainError, TooMuch
 from tasks_app import export_format
 from tasks_app.export_format import BadLine, MessageNode, MessageTree
 from tasks_app.importing import import_trees
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 LICENCE = "Apache-2.0"
 FEWEST_DRAFTS, MOST_DRAFTS = 2, 6
 STATE = "backlog_ranking"
+# Every one is work for several people.
+OFFERS_PER_HOUR = 20
 
 
 class NothingToRank(DomainError):
@@ -38,9 +41,24 @@ class NothingToRank(DomainError):
 
     code, status = "nothing_to_rank", 409
     default_message = _(
-        "There is only one complete answer here, so there is nothing to compare. "
-        "Press 'Try again' for another one first."
+        "There is only one complete answer here, so there is nothing to compare it with. "
+        "Let the assistant write others first."
     )
+
+
+class KeptPrivate(DomainError):
+    """The chat is kept out of training, and a task is training."""
+
+    code, status = "kept_private", 409
+    default_message = _(
+        "This chat is kept out of training, so its answers are not shown to others. "
+        "Allow its use below the message field first, if you have changed your mind."
+    )
+
+
+class TooManyOffers(TooMuch):
+    code = "too_many_offers"
+    default_message = _("You have offered many answers in a short time. Try again in an hour.")
 
 
 class NotOffered(DomainError):
@@ -71,7 +89,9 @@ class Offer:
 
 
 def preview(reply: ChatMessage) -> Offer:
-    """What offering `reply` would publish. Raises NothingToRank, NotOffered."""
+    """What offering `reply` would publish. Raises KeptPrivate, NothingToRank, NotOffered."""
+    if not reply.chat.allow_data_use:
+        raise KeptPrivate
     if reply.role != Role.ASSISTANT or reply.parent is None:
         raise NothingToRank
     thread = conversations.thread(reply.parent)
@@ -102,13 +122,16 @@ def _best_first(reply: ChatMessage, siblings: Sequence[ChatMessage]) -> list[Cha
 def offer(reply: ChatMessage, user: User, *, lang: str, now: datetime) -> TaskConsent:
     """Make a tree of the thread and write down that its person allows it; twice is once.
 
-    Raises Muted, NothingToRank, NotOffered.
+    Raises Muted, TooManyOffers, and what `preview` raises.
     """
     access.check_may_write(user, now=now)
     conversations.lock(reply.chat, user)
     found = preview(reply)
     if found.consent is not None:
         return found.consent
+    allowance = ratelimit.hit("chat-offers", str(user.pk), limit=OFFERS_PER_HOUR, window_s=3600)
+    if not allowance.allowed:
+        raise TooManyOffers(allowance.retry_after_s)
     tree = _tree(found, lang)
     _import(tree, now=now)
     return TaskConsent.objects.create(

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from chat_app import conversations, offering
 from chat_app.forms import OfferForm
+from chat_app.models import Chat, ChatMessage
 from chat_app.views.edges import FORM_INVALID, member
 
 
@@ -20,6 +21,14 @@ def offer(request: HttpRequest, chat_id: uuid.UUID, message_id: uuid.UUID) -> Ht
     """Show the thread and its drafts as others would see them; make them a task."""
     chat = conversations.of(request.user, chat_id)
     reply = conversations.message_of(chat, message_id)
+    try:
+        return _offer(request, chat, reply)
+    except offering.NothingToRank as error:
+        context = {"chat": chat, "reply": reply, "error": error}
+        return render(request, "chat/offer_alone.html", context, status=error.status)
+
+
+def _offer(request: HttpRequest, chat: Chat, reply: ChatMessage) -> HttpResponse:
     form = OfferForm(request.POST or None, languages=request.user.contribution_languages)
     if request.method == "POST" and form.is_valid():
         lang = form.cleaned_data["lang"]

@@ -6,7 +6,7 @@ from django.test import Client
 from chat_app import conversations, offering
 from chat_app.enums import MessageState
 from chat_app.models import Chat, ChatMessage, TaskConsent
-from chat_app.offering import NothingToRank, NotOffered
+from chat_app.offering import KeptPrivate, NothingToRank, NotOffered, TooManyOffers
 from oasst.accounts.models import User
 from tasks_app.models import Message, MessageTree
 from tests.chat_app import given
@@ -122,14 +122,48 @@ def test_page_warns_of_personal_data(
     assert "personal data" in client.get(path_of(drafts[0])).content.decode()
 
 
-def test_page_says_why_it_cannot_be_done(client: Client, alice: User) -> None:
-    _chat, (_prompt, reply) = given.thread(alice)
+def test_page_of_one_answer_alone_asks_for_others(client: Client, alice: User) -> None:
+    _chat, (prompt, reply) = given.thread(alice)
     client.force_login(alice)
 
-    response = client.post(path_of(reply), {"lang": "en"})
+    for response in (client.get(path_of(reply)), client.post(path_of(reply), {"lang": "en"})):
+        assert response.status_code == 409
+        assert "only one complete answer" in response.content.decode()
+    client.post(f"/chat/{reply.chat_id}/messages/{reply.pk}/regenerate/", {"count": "2"})
 
-    assert response.status_code == 409
-    assert "Try again" in response.content.decode()
+    assert "Write two more answers" in response.content.decode()
+    assert prompt.children.count() == 3
+
+
+def test_chat_that_is_kept_out_of_training_is_not_offered(
+    client: Client, alice: User, drafts: list[ChatMessage]
+) -> None:
+    stale = conversations.message_of(drafts[0].chat, drafts[0].pk)
+    conversations.set_data_use(drafts[0].chat, False)
+    client.force_login(alice)
+
+    page = client.get(path_of(drafts[0]))
+
+    assert (page.status_code, "kept out of training" in page.content.decode()) == (409, True)
+    for reply in (drafts[0], stale):
+        with pytest.raises(KeptPrivate):
+            offering.offer(reply, alice, lang="en", now=NOW)
+    assert MessageTree.objects.count() == 0
+
+
+def test_offers_in_one_hour_are_limited(
+    alice: User, drafts: list[ChatMessage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(offering, "OFFERS_PER_HOUR", 1)
+    first = offering.offer(drafts[0], alice, lang="en", now=NOW)
+    prompt = given.prompt(drafts[0].chat, "And when?")
+    other = [given.answer(prompt, text) for text in ("This.", "That.")]
+
+    with pytest.raises(TooManyOffers):
+        offering.offer(other[0], alice, lang="en", now=NOW)
+
+    assert MessageTree.objects.count() == 1
+    assert offering.offer(drafts[1], alice, lang="en", now=NOW) == first
 
 
 def test_nobody_offers_the_chat_of_another(
