@@ -6,7 +6,7 @@ tell which tokens the assistant has to write.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 from typing import Any
@@ -116,6 +116,19 @@ def tokens(
     """Tokens of `render`, (T,)."""
     text = render(tokenizer, messages, is_open=is_open)
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def room(
+    tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> Callable[[Mapping[str, Any]], bool]:
+    """Tells of a row whether anything of its first answer stands before `max_length`."""
+
+    def has_room(row: Mapping[str, Any]) -> bool:
+        messages = row["messages"]
+        start = next(at for at, turn in enumerate(messages) if turn["role"] == "assistant")
+        return len(tokens(tokenizer, messages[:start], is_open=True)) < max_length
+
+    return has_room
 
 
 def defused(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Turn]) -> list[Turn]:

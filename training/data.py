@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import floor
 from typing import Any
@@ -16,6 +17,7 @@ from training import examples, sources
 from training.config import ConfigError, DataConfig
 from training.examples import REASONS, Example, Maker, Tally
 
+Fits = Callable[[dict[str, Any]], bool]
 TEXTS = ("messages", "prompt", "chosen", "rejected")  # what makes two rows the same
 
 
@@ -66,12 +68,13 @@ class Split:
     report: DataReport
 
 
-def sft(config: DataConfig, *, seed: int = 0) -> Split:
+def sft(config: DataConfig, *, seed: int = 0, fits: Fits | None = None) -> Split:
     """Rows `{"messages", "tree", "lang"}`, each a thread that ends on an answer.
 
-    Raises ConfigError, and NotEnoughData below `min_examples`.
+    `fits` says of a row whether a model can learn anything of it. Raises ConfigError, and
+    NotEnoughData below `min_examples`.
     """
-    return _make(config, examples.sft, "conversations", seed=seed)
+    return _make(config, examples.sft, "conversations", seed=seed, fits=fits)
 
 
 def preferences(config: DataConfig, *, seed: int = 0) -> Split:
@@ -97,10 +100,15 @@ def sources_record(config: DataConfig) -> list[dict[str, Any]]:
     return sources.record(config)
 
 
-def _make(config: DataConfig, make: Maker, name: str, *, seed: int) -> Split:
+def _make(
+    config: DataConfig, make: Maker, name: str, *, seed: int, fits: Fits | None = None
+) -> Split:
     _check(config)
     tally = Tally()
-    found = _read(config, make, tally, seed)
+    found = [
+        [example for example in part if fits is None or _is_kept(example, fits, tally)]
+        for part in _read(config, make, tally, seed)
+    ]
     held_out = _held_out({example.tree for part in found for example in part}, config)
     train: list[Unit] = []
     held: list[Unit] = []
@@ -146,6 +154,13 @@ def _read(config: DataConfig, make: Maker, tally: Tally, seed: int) -> list[list
                 part.append(example)
         found.append(part)
     return found
+
+
+def _is_kept(example: Example, fits: Fits, tally: Tally) -> bool:
+    if fits(example.row):
+        return True
+    tally.add("too_long")
+    return False
 
 
 # Splitting and mixing

@@ -46,7 +46,7 @@ REASONS = {
     "tie": "pairs of which neither was preferred",
     "same_text": "pairs of two equal answers",
     "repeated": "examples that occur twice",
-    "too_long": "examples that are too long",
+    "too_long": "conversations whose first prompt is longer than max_length",
     "weight": "examples not drawn because of their source's weight",
     "cap": "examples beyond max_train or max_eval",
 }

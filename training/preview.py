@@ -13,14 +13,13 @@ from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
 from training import chat_template, data, modeling
-from training.config import ConfigError, PpoConfig, StageConfig
-from training.data import DataReport
+from training.config import PpoConfig, SftConfig, StageConfig
+from training.data import DataReport, Split
 from training.rows import Turn
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-READERS = {"sft": data.sft, "rm": data.preferences, "dpo": data.preferences, "ppo": data.prompts}
 MEASURED = 2000  # examples; more would not change the figures that are shown
 WHOLE = 2**31  # tokens: nothing is cut off
 OPEN, CLOSE = "⟦", "⟧"  # around what is learned
@@ -76,11 +75,10 @@ def look(config: StageConfig, tokenizer_path: str | None = None, *, samples: int
 
     Raises ConfigError, and NotEnoughData as the run would.
     """
-    if config.stage not in READERS:
-        raise ConfigError(f"stage: {config.stage} learns from no data, nothing to show")
-    model = config.model
-    tokenizer = modeling.load_tokenizer(replace(model, path=tokenizer_path or model.path))
-    split = READERS[config.stage](config.data, seed=config.seed)
+    tokenizer = modeling.load_tokenizer(
+        replace(config.model, path=tokenizer_path or config.model.path)
+    )
+    split = _read(config, tokenizer)
     rows = split.train or split.eval
     chance = random.Random(config.seed)
     measured = chance.sample(rows, min(MEASURED, len(rows)))
@@ -97,6 +95,15 @@ def run(config: StageConfig) -> str:
     """The preview as text for a terminal. Raises ConfigError, NotEnoughData."""
     preview = look(config)
     return "\n\n".join([_told(preview), *(_shown(sample) for sample in preview.samples)])
+
+
+def _read(config: StageConfig, tokenizer: PreTrainedTokenizerBase) -> Split:
+    if isinstance(config, PpoConfig):
+        return data.prompts(config.data, seed=config.seed)
+    if isinstance(config, SftConfig):
+        fits = chat_template.room(tokenizer, config.data.max_length)
+        return data.sft(config.data, seed=config.seed, fits=fits)
+    return data.preferences(config.data, seed=config.seed)
 
 
 # Rendering
