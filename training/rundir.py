@@ -1,7 +1,7 @@
 """The folder of a run: the one contract between a pipeline and whoever watches it. Pure.
 
-    config.yaml   log.txt   status.json   metrics.jsonl   samples.jsonl   evaluation.json
-    checkpoints/checkpoint-<step>/   final/   cancel
+    config.yaml   data.json   log.txt   status.json   metrics.jsonl   samples.jsonl
+    evaluation.json   evaluations/<step>.json   checkpoints/checkpoint-<step>/   final/   cancel
 
 A pipeline writes, everybody else reads; only `cancel` is written from outside.
 """
@@ -45,6 +45,11 @@ class RunDir:
         return self.path / "config.yaml"
 
     @property
+    def data(self) -> Path:
+        """Which files it learns from, with their hashes, as they were when it began."""
+        return self.path / "data.json"
+
+    @property
     def log(self) -> Path:
         return self.path / "log.txt"
 
@@ -59,6 +64,11 @@ class RunDir:
     @property
     def evaluation(self) -> Path:
         return self.path / "evaluation.json"
+
+    @property
+    def evaluations(self) -> Path:
+        """What was found on each held-out example, a file per evaluation."""
+        return self.path / "evaluations"
 
     @property
     def checkpoints(self) -> Path:

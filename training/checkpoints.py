@@ -1,0 +1,169 @@
+"""Writes and reads the result of a run: the folder that chat serves and later stages begin with.
+
+*.safetensors  config.json  tokenizer…  README.md (model card)  training.json (lineage)
+adapter/       where LoRA was used: what was learned alone, for the base it names
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from training import model_card, rundir
+from training.config import StageConfig, to_dict
+from training.rundir import RunDir
+
+LINEAGE = "training.json"
+SCHEMA = 1
+PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes", "datasets")
+CHUNK_BYTES = 2**20
+
+
+def write_final(
+    run: RunDir,
+    model: Any,
+    tokenizer: Any,
+    config: StageConfig,
+    *,
+    parents: Sequence[Mapping[str, Any]] = (),
+    data: Sequence[Mapping[str, Any]] = (),
+    metrics: Mapping[str, float] | None = None,
+    evaluation: Mapping[str, Any] | None = None,
+    adapter: str = "default",
+    state_dict: Mapping[str, Any] | None = None,
+) -> Path:
+    """Save what was learned, with its lineage and card, and give the folder.
+
+    `model` is a peft model, of which `adapter` is saved and merged into its base read anew, or a
+    model whose weights all learned; `state_dict` has the weights of one that is sharded. All of
+    the folder appears at once.
+    """
+    from training import modeling
+
+    folder = rundir.half(run.final)
+    folder.mkdir(parents=True)
+    base = modeling.base_of(modeling.resolve(config.model.path))
+    if config.model.lora is None:
+        model.save_pretrained(folder, state_dict=state_dict)
+        base = modeling.resolve(config.model.path)
+    else:
+        place = folder / modeling.ADAPTER
+        _save_adapter(model, place, adapter, base=modeling.short(base), state_dict=state_dict)
+        if config.output.weights != "adapter":
+            _merged(model, place, config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    record = _record(config, base, parents, data, metrics or {}, evaluation)
+    record["weights_sha256"] = weights_sha256(folder)
+    write_json(folder / LINEAGE, record)
+    (folder / "README.md").write_text(model_card.render(record), encoding="utf-8")
+    rundir.publish(folder, run.final)
+    return run.final
+
+
+def read_lineage(folder: Path) -> dict[str, Any]:
+    """What `training.json` says. Raises FileNotFoundError for a model of somebody else."""
+    record: dict[str, Any] = json.loads((folder / LINEAGE).read_text(encoding="utf-8"))
+    return record
+
+
+def parents(*paths: str) -> list[dict[str, Any]]:
+    """One line for each model that a run begins with or uses, of those that runs of ours made."""
+    from training import modeling
+
+    found = []
+    for folder in (modeling.resolve(path) for path in paths):
+        if (folder / LINEAGE).is_file():
+            record = read_lineage(folder)
+            line = {key: record[key] for key in ("stage", "name", "weights_sha256")}
+            found.append(line | {"path": modeling.short(folder)})
+    return found
+
+
+def weights_sha256(folder: Path) -> str:
+    """Over the weights of a folder: its safetensors, or those of its adapter if it has no others.
+
+    One file's own hash; of several, the hash over `name hash` lines in order of names.
+    """
+    files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("adapter/*.safetensors"))
+    hashes = [sha256(file) for file in files]
+    if len(files) == 1:
+        return hashes[0]
+    lines = "".join(f"{f.name} {h}\n" for f, h in zip(files, hashes, strict=True))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def sha256(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
+    return {name: metadata.version(name) for name in packages}
+
+
+def write_json(path: Path, value: Any) -> None:
+    rundir.write_whole(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def _record(
+    config: StageConfig,
+    base: Path,
+    parents: Sequence[Mapping[str, Any]],
+    data: Sequence[Mapping[str, Any]],
+    metrics: Mapping[str, float],
+    evaluation: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    from training import modeling
+
+    return {
+        "schema": SCHEMA,
+        "stage": config.stage,
+        "name": config.name,
+        "base_model": {"path": modeling.short(base), "sha256": weights_sha256(base)},
+        "parents": list(parents),
+        "data": list(data),
+        "config": to_dict(config),
+        "metrics": dict(metrics),
+        "evaluation": evaluation,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": versions(),
+    }
+
+
+def _save_adapter(
+    model: Any, folder: Path, adapter: str, *, base: str, state_dict: Mapping[str, Any] | None
+) -> None:
+    """One adapter, alone, in a folder of its own, naming the base it belongs to."""
+    model.save_pretrained(folder, selected_adapters=[adapter], state_dict=state_dict)
+    if adapter != "default":  # peft puts it one folder deeper
+        for file in (folder / adapter).iterdir():
+            file.rename(folder / file.name)
+        (folder / adapter).rmdir()
+    (folder / "README.md").unlink(missing_ok=True)
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    config["base_model_name_or_path"] = base
+    write_json(folder / "adapter_config.json", config)
+
+
+def _merged(model: Any, adapter: Path, config: StageConfig) -> Any:
+    """The base read anew in full precision, for 4 bits cannot take an adapter in, and merged."""
+    from dataclasses import replace
+
+    import peft
+
+    from training import modeling
+
+    precision: Any = str(modeling.dtype_of(config.model)).removeprefix("torch.")
+    plain = replace(config.model, quantization="none", device="cpu", dtype=precision)
+    scorer = hasattr(model.get_base_model(), modeling.HEAD)
+    load = modeling.load_scorer if scorer else modeling.load_causal
+    base, _ = load(plain)
+    return peft.PeftModel.from_pretrained(base, adapter).merge_and_unload()

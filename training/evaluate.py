@@ -1,0 +1,219 @@
+"""Judges a model on trees it was never trained on: while it learns, at the end, and later.
+
+Held-out rows go to the model here; what is made of them is in `figures` and `pair_figures`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from accelerate import PartialState
+from accelerate.utils import gather_object
+from transformers import PreTrainedTokenizerBase
+
+from training import chat_template, checkpoints, data, modeling, plots, scoring
+from training.config import ConfigError, DataConfig, EvaluateConfig, ModelConfig
+from training.figures import Bootstrap, Rows, language_model
+from training.pair_figures import reward_model, rightness
+from training.rundir import RunDir
+from training.scoring import IGNORED
+
+Encoded = dict[str, list[int]]
+Judge = Callable[[Any, Sequence[int]], list[dict[str, Any]]]  # model, places → rows
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The held-out examples of a run, and what was found on them at each evaluation.
+
+    `judge(model, places)` gives the rows of some of the `count` examples; the processes of a run
+    share the work.
+    """
+
+    run: RunDir
+    stage: str
+    count: int
+    judge: Judge
+
+    def at(self, model: Any, step: int) -> dict[str, float]:
+        """Judge the model, keep the rows and give the figures of the curves."""
+        rows = self._together(model)
+        if PartialState().is_main_process:
+            self.run.evaluations.mkdir(exist_ok=True)
+            checkpoints.write_json(self.run.evaluations / f"{step}.json", rows)
+        return curve(self.stage, rows)
+
+    def report(self, how: Bootstrap) -> dict[str, Any]:
+        """The figures of the last evaluation, beside those of the first where it helps.
+
+        They are written to the run's folder, with plots.
+        """
+        found = sorted(self.run.evaluations.glob("*.json"), key=lambda path: int(path.stem))
+        rows = json.loads(found[-1].read_text(encoding="utf-8"))
+        first = json.loads(found[0].read_text(encoding="utf-8"))
+        return write(self.run, self.stage, rows, how, before=first)
+
+    def _together(self, model: Any) -> list[dict[str, Any]]:
+        """Each process judges its share; all get all rows."""
+        mine, world = _share(self.count)
+        judged = list(zip(mine, self.judge(model, mine), strict=True))
+        gathered = gather_object(judged) if world > 1 else judged
+        return [row for _, row in sorted(dict(gathered).items())]
+
+
+def _share(count: int) -> tuple[list[int], int]:
+    """Places of this process; all get as many, or those that wait would wait forever."""
+    state = PartialState()
+    each = -(-count // state.num_processes)
+    first = state.process_index * each
+    return [place % count for place in range(first, first + each)], state.num_processes
+
+
+# Language models
+
+
+def encoded(row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, *, max_length: int) -> Encoded:
+    """`input_ids` and `labels` of a conversation: only what the assistant wrote is learned."""
+    ids, mask = chat_template.encode(tokenizer, row["messages"], max_length=max_length)
+    labels = [token if learned else IGNORED for token, learned in zip(ids, mask, strict=True)]
+    return {"input_ids": ids, "labels": labels}
+
+
+def judge_texts(rows: Rows, texts: Sequence[Encoded], *, batch_size: int, pad: int) -> Judge:
+    """Rows `{"tree", "lang", "loss", "tokens"}`."""
+
+    def judge(model: Any, places: Sequence[int]) -> list[dict[str, Any]]:
+        some = [(texts[i]["input_ids"], texts[i]["labels"]) for i in places]
+        found = scoring.losses(model, some, batch_size=batch_size, pad=pad)
+        return [
+            {"tree": rows[i]["tree"], "lang": rows[i]["lang"], "loss": loss, "tokens": tokens}
+            for i, (loss, tokens) in zip(places, found, strict=True)
+        ]
+
+    return judge
+
+
+# Reward models
+
+
+def encoded_pair(
+    row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, *, max_length: int
+) -> dict[str, Any]:
+    """`chosen_ids`, `rejected_ids` and `weight` of a pair."""
+    ids = {
+        f"{side}_ids": scoring.encode(
+            tokenizer, row["prompt"], row[side][-1]["content"], max_length=max_length
+        )
+        for side in ("chosen", "rejected")
+    }
+    return {**ids, "weight": row["weight"]}
+
+
+def judge_pairs(rows: Rows, pairs: Sequence[dict[str, Any]], *, batch_size: int) -> Judge:
+    """Rows as `pair_figures` reads them. An answer that is in several pairs is scored once."""
+
+    def judge(model: Any, places: Sequence[int]) -> list[dict[str, Any]]:
+        asked = {tuple(pairs[i][f"{side}_ids"]) for i in places for side in ("chosen", "rejected")}
+        unique = sorted(asked)
+        found = scoring.scores(model, unique, batch_size=batch_size)
+        scores = dict(zip(unique, found, strict=True))
+        return [_judged(rows[i], pairs[i], scores) for i in places]
+
+    return judge
+
+
+def _judged(
+    row: dict[str, Any], pair: dict[str, Any], scores: dict[tuple[int, ...], float]
+) -> dict[str, Any]:
+    kept = {key: row[key] for key in ("tree", "lang", "group", "weight", "best_vs_worst")}
+    for side in ("chosen", "rejected"):
+        text = row[side][-1]["content"]
+        kept[side] = scores[tuple(pair[f"{side}_ids"])]
+        kept[f"{side}_length"] = len(text)
+        kept[f"{side}_key"] = text
+    return kept
+
+
+# What is made of the rows
+
+
+def curve(stage: str, rows: Rows) -> dict[str, float]:
+    """The few figures that are drawn while a run goes on."""
+    if stage == "rm":
+        margins = np.array([row["chosen"] - row["rejected"] for row in rows])
+        return {
+            "eval_loss": float(np.logaddexp(0, -margins).mean()),
+            "eval_accuracy": float(rightness(rows).mean()),
+            "eval_margin": float(margins.mean()),
+        }
+    return {"eval_loss": sum(r["loss"] for r in rows) / max(sum(r["tokens"] for r in rows), 1)}
+
+
+def write(
+    run: RunDir, stage: str, rows: Rows, how: Bootstrap, *, before: Rows | None = None
+) -> dict[str, Any]:
+    """Write `evaluation.json` and the plots into the run's folder, and give the figures."""
+    if stage == "rm":
+        found = {"stage": stage, **reward_model(rows, how)}
+    else:
+        found = {"stage": stage, **language_model(rows, how, before=before)}
+    checkpoints.write_json(run.evaluation, found)
+    for name, svg in plots.of_evaluation(stage, rows, found).items():
+        (run.path / f"{name}.svg").write_text(svg, encoding="utf-8")
+    return found
+
+
+# A finished model, on data of one's choice
+
+
+def run(config: EvaluateConfig, run: RunDir) -> Path:
+    """Judge a result, or any model, and give the folder with `evaluation.json` and plots.
+
+    Raises ConfigError, NotEnoughData.
+    """
+    modeling.environment(config)
+    run.make()
+    folder = modeling.resolve(config.model)
+    stage = checkpoints.read_lineage(folder)["stage"] if _is_ours(folder) else "sft"
+    how = Bootstrap(config.bootstrap, config.confidence, config.seed)
+    rows = _pairs(config, folder) if stage == "rm" else _texts(config, folder)
+    write(run, stage, rows, how)
+    return run.path
+
+
+def _is_ours(folder: Path) -> bool:
+    return (folder / checkpoints.LINEAGE).is_file()
+
+
+def _some(rows: list[dict[str, Any]], config: DataConfig) -> list[dict[str, Any]]:
+    if not rows:
+        raise ConfigError(f"data.eval_share: {config.eval_share} holds nothing out to judge on")
+    return rows
+
+
+def _texts(config: EvaluateConfig, folder: Path) -> list[dict[str, Any]]:
+    model, tokenizer = modeling.load_trained(ModelConfig(path=str(folder)))
+    fits = chat_template.room(tokenizer, config.data.max_length)
+    rows = _some(data.sft(config.data, seed=config.seed, fits=fits).eval, config.data)
+    encode = functools.partial(encoded, tokenizer=tokenizer, max_length=config.data.max_length)
+    judge = judge_texts(
+        rows,
+        [encode(row) for row in rows],
+        batch_size=config.batch_size,
+        pad=tokenizer.pad_token_id,
+    )
+    return judge(model, range(len(rows)))
+
+
+def _pairs(config: EvaluateConfig, folder: Path) -> list[dict[str, Any]]:
+    rows = _some(data.preferences(config.data, seed=config.seed).eval, config.data)
+    model, tokenizer = modeling.load_reward(folder)
+    encode = functools.partial(encoded_pair, tokenizer=tokenizer, max_length=config.data.max_length)
+    judge = judge_pairs(rows, [encode(row) for row in rows], batch_size=config.batch_size)
+    return judge(model, range(len(rows)))

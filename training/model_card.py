@@ -1,0 +1,94 @@
+"""The README.md of a result, in the hub's format, from its lineage. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+TITLES = {
+    "sft": "supervised fine-tuning",
+    "rm": "reward model",
+    "dpo": "direct preference optimisation",
+    "ppo": "reinforcement learning from human feedback",
+}
+REWARD_USE = """```python
+from training import modeling, scoring
+
+model, tokenizer = modeling.load_reward("{name}")
+turns = [{{"role": "user", "content": "Why is the sky blue?"}}]
+ids = scoring.encode(tokenizer, turns, "Because air scatters blue light most.", max_length=512)
+print(scoring.scores(model, [ids], batch_size=1))
+```"""
+CHAT_USE = "`manage.py promote_model {name} --name NAME` puts it into the chat."
+
+
+def render(record: Mapping[str, Any]) -> str:
+    """`record` is what `training.json` holds."""
+    parts = [_front_matter(record), f"# {record['name']}\n", _introduction(record)]
+    if record["evaluation"]:
+        parts += ["## Evaluation\n", *_evaluation(record["evaluation"])]
+    parts += ["## Data\n", *_data(record), "## Lineage\n", *_lineage(record)]
+    use = REWARD_USE if record["stage"] == "rm" else CHAT_USE
+    parts += ["\n## Use\n", use.format(name=record["name"])]
+    parts += ["\n## How it was trained\n", "```yaml\n" + _yaml(record["config"]) + "```"]
+    parts += ["\nVersions: " + ", ".join(f"{k} {v}" for k, v in record["versions"].items()) + "."]
+    return "\n".join(parts) + "\n"
+
+
+def _front_matter(record: Mapping[str, Any]) -> str:
+    is_reward = record["stage"] == "rm"
+    values: dict[str, Any] = {
+        "library_name": "transformers",
+        "base_model": record["base_model"]["path"],
+        "pipeline_tag": "text-classification" if is_reward else "text-generation",
+        "tags": ["open-assistant", record["stage"], "trl"],
+        "datasets": [row["snapshot"] or row["path"] for row in record["data"]],
+        "language": list(record["config"].get("data", {}).get("languages", [])),
+    }
+    return "---\n" + _yaml({key: value for key, value in values.items() if value}) + "---\n"
+
+
+def _introduction(record: Mapping[str, Any]) -> str:
+    config = record["config"]["model"]
+    how = f"LoRA of rank {config['lora']['r']}" if config["lora"] else "all weights"
+    if config["quantization"] != "none":
+        how += f" over {config['quantization']} weights"
+    return (
+        f"{TITLES[record['stage']].capitalize()} of {record['base_model']['path']} ({how}), "
+        f"{record['created_at'][:10]}.\n"
+    )
+
+
+def _evaluation(evaluation: Mapping[str, Any]) -> Iterator[str]:
+    yield "| measure | value | interval | n |\n|---|---|---|---|"
+    for name, figure in evaluation.items():
+        if isinstance(figure, Mapping) and "value" in figure:
+            low, high = figure["low"], figure["high"]
+            yield f"| {name} | {figure['value']:.4g} | {low:.4g} to {high:.4g} | {figure['n']} |"
+    for warning in evaluation.get("warnings", []):
+        yield f"\n**{warning}**"
+    yield ""
+
+
+def _data(record: Mapping[str, Any]) -> Iterator[str]:
+    for row in record["data"]:
+        name = f"snapshot {row['snapshot']}, " if row["snapshot"] else ""
+        yield f"- {name}`{row['path']}`, SHA-256 `{row['sha256']}`"
+    yield ""
+
+
+def _lineage(record: Mapping[str, Any]) -> Iterator[str]:
+    base = record["base_model"]
+    yield f"- base: {base['path']}, SHA-256 `{base['sha256']}`"
+    for parent in record["parents"]:
+        yield (
+            f"- {parent['stage']}: {parent['name']} (`{parent['path']}`), "
+            f"SHA-256 `{parent['weights_sha256']}`"
+        )
+    yield f"- these weights: SHA-256 `{record['weights_sha256']}`"
+
+
+def _yaml(values: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True)
