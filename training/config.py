@@ -208,9 +208,14 @@ class ScoreConfig:
 
 @checked(config=STRICT, kw_only=True, frozen=True)
 class PpoConfig(StageConfig):
-    """`model.path` is the folder of an SFT run; `reward` that of an RM run, or `rule:NAME`."""
+    """`model.path` is the folder of an SFT run; `reward` that of an RM run, or `rule:NAME`.
+
+    Steps are of the optimizer; what is written falls between rollouts, so `output.save_every` and
+    `output.eval_every` are multiples of loss.epochs × answers / loss.minibatch.
+    """
 
     stage: Literal["ppo"] = "ppo"
+    output: OutputConfig = OutputConfig(eval_every=40, save_every=40)
     reward: str
     algorithm: Literal["ppo", "rloo", "grpo"] = "ppo"
     rollout: RolloutConfig = RolloutConfig()
@@ -265,12 +270,24 @@ STAGES: dict[str, type[Any]] = {
 }
 
 
-def load(source: str | Path, overrides: Sequence[str] = (), *, stage: str = "") -> Any:
+def load(
+    source: str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    stage: str = "",
+    of: type[Any] | None = None,
+) -> Any:
     """Read a YAML file (or the name of one in `training/configs`), then `a.b=value` overrides.
 
     Raises ConfigError.
     """
-    return build(_override(_read(_find(source)), overrides), stage=stage)
+    return build(_override(read(source), overrides), stage=stage, of=of)
+
+
+def read(source: str | Path) -> dict[str, Any]:
+    """The plain values of a YAML file, or of one in `training/configs`. Raises ConfigError."""
+    path = _find(source)
+    return _mapping(path.read_text(encoding="utf-8"), str(path))
 
 
 def build(values: dict[str, Any], *, stage: str = "", of: type[Any] | None = None) -> Any:
@@ -314,10 +331,6 @@ def _find(source: str | Path) -> Path:
     near = difflib.get_close_matches(path.stem, names, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
     raise ConfigError(f"{source}: no such file, nor one in training/configs.{hint}")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return _mapping(path.read_text(encoding="utf-8"), str(path))
 
 
 def _mapping(text: str, where: str) -> dict[str, Any]:

@@ -28,12 +28,6 @@ def masked_variance(values: Tensor, mask: Tensor) -> Tensor:
     return masked_mean((values - masked_mean(values, mask)) ** 2, mask)
 
 
-def whiten(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean 0 and variance 1 over the tokens of the mask; 0 elsewhere."""
-    spread = masked_variance(values, mask).sqrt()
-    return (values - masked_mean(values, mask)) / (spread + EPSILON) * mask
-
-
 def kl_estimate(log_probs: Tensor, ref_log_probs: Tensor, *, estimator: str = "k1") -> Tensor:
     """Per token, for tokens drawn from the policy: KL(policy ‖ reference), `(N, T)`.
 
@@ -118,9 +112,8 @@ def value_loss(
     return 0.5 * torch.maximum(free, bound), (bound > free).float()
 
 
-def entropy(logits: Tensor) -> Tensor:
+def entropy(log_probs: Tensor) -> Tensor:
     """Of each distribution: `(…, V)` to `(…)`."""
-    log_probs = torch.log_softmax(logits, dim=-1)
     return -(log_probs.exp() * log_probs).sum(dim=-1)
 
 
@@ -159,6 +152,16 @@ class RunningMoments:
 
     def whiten(self, values: Tensor) -> Tensor:
         return (values - self.mean) / self.deviation
+
+
+def whiten(values: Tensor, mask: Tensor, *, among: Tensor | None = None) -> Tensor:
+    """Mean 0 and variance 1 over the tokens of the mask; 0 elsewhere.
+
+    `among` are the values of all processes, flat, where several share a rollout.
+    """
+    moments = RunningMoments()
+    moments.add(values[mask.bool()] if among is None else among)
+    return moments.whiten(values) * mask
 
 
 @dataclass

@@ -138,8 +138,8 @@ def test_a_value_is_clipped_around_the_one_of_the_rollout() -> None:
 
 
 def test_entropy_is_log_of_the_number_of_equal_choices() -> None:
-    near(ppo_math.entropy(torch.zeros(1, 4)), [math.log(4)])
-    near(ppo_math.entropy(tensor([[50.0, 0.0, 0.0]])), [0.0])
+    near(ppo_math.entropy(torch.zeros(1, 4).log_softmax(-1)), [math.log(4)])
+    near(ppo_math.entropy(tensor([[50.0, 0.0, 0.0]]).log_softmax(-1)), [0.0])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,110 @@
+"""Scores answers: by a reward model on the shared base, by one of its own, or by a known rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from training import modeling, scoring
+from training.adapters import SharedBase
+from training.config import ConfigError, PpoConfig
+from training.rollouts import Answers
+from training.scoring import Turns
+
+RULE = "rule:"
+Scorer = Callable[[Sequence[Turns], Answers], Tensor]  # conversations and answers to (N,)
+
+
+def letters(text: str) -> float:
+    """The share of characters that are letters from a to z."""
+    return sum("a" <= char <= "z" for char in text) / len(text) if text else 0.0
+
+
+def vowels(text: str) -> float:
+    """The share of characters that are vowels."""
+    return sum(char in "aeiou" for char in text) / len(text) if text else 0.0
+
+
+def short(text: str) -> float:
+    """1 for an empty answer, 0 for one of 100 characters, less for longer ones."""
+    return 1 - len(text) / 100
+
+
+def long(text: str) -> float:
+    """What a reward model that was taken in by length says: 1 per 100 characters."""
+    return len(text) / 100
+
+
+RULES: dict[str, Callable[[str], float]] = {
+    rule.__name__: rule for rule in (letters, vowels, short, long)
+}
+
+
+def rule(name: str) -> Callable[[str], float]:
+    """The rule of `rule:NAME`. Raises ConfigError."""
+    found = RULES.get(name.removeprefix(RULE))
+    if found is None:
+        raise ConfigError(f"reward: {name}, expected rule: and one of {', '.join(RULES)}")
+    return found
+
+
+def scorer(config: PpoConfig, base: SharedBase, tokenizer: PreTrainedTokenizerBase) -> Scorer:
+    """How this run scores, models loaded. Raises ConfigError."""
+    if config.reward.startswith(RULE):
+        return _by_rule(rule(config.reward), tokenizer)
+    if base.has_reward:
+        return _by_adapter(base, tokenizer, size=config.loss.micro_batch)
+    return _by_model(config, tokenizer)
+
+
+def _by_rule(judge: Callable[[str], float], tokenizer: PreTrainedTokenizerBase) -> Scorer:
+    def score(_: Sequence[Turns], answers: Answers) -> Tensor:
+        return torch.tensor([judge(text) for text in texts(answers, tokenizer)])
+
+    return score
+
+
+def _by_adapter(base: SharedBase, tokenizer: PreTrainedTokenizerBase, *, size: int) -> Scorer:
+    end = tokenizer.eos_token_id
+
+    def score(_: Sequence[Turns], answers: Answers) -> Tensor:
+        # Reward models have only read answers that end; what is cut off pays in another place.
+        rows = [
+            prompt + (response if response[-1] == end else [*response, end])
+            for prompt, response in zip(answers.prompts, answers.responses, strict=True)
+        ]
+        found = torch.zeros(len(rows))
+        base.model.eval()
+        with torch.no_grad(), base.using("reward"):
+            for some in scoring.by_length(rows, size):
+                ids, mask = scoring.padded([rows[i] for i in some], end)
+                last = mask.sum(dim=1) - 1
+                places = torch.arange(len(some), device=base.device), last.to(base.device)
+                states = base.states(ids.to(base.device), *places)
+                found[some] = base.head("reward", states).cpu()
+        return found
+
+    return score
+
+
+def _by_model(config: PpoConfig, tokenizer: PreTrainedTokenizerBase) -> Scorer:
+    """A reward model on another base reads the conversation through its own template."""
+    model, own = modeling.load_reward(replace(config.model, path=config.reward))
+    longest = config.rollout.max_prompt_tokens + config.rollout.max_new_tokens
+
+    def score(conversations: Sequence[Turns], answers: Answers) -> Tensor:
+        rows = [
+            scoring.encode(own, turns, text, max_length=2 * longest)
+            for turns, text in zip(conversations, texts(answers, tokenizer), strict=True)
+        ]
+        return torch.tensor(scoring.scores(model, rows, batch_size=config.loss.micro_batch))
+
+    return score
+
+
+def texts(answers: Answers, tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    return tokenizer.batch_decode(answers.responses, skip_special_tokens=True)
