@@ -56,12 +56,13 @@ def begin(user: User, wanted: CompletionIn, *, now: datetime) -> list[ChatMessag
             created_at=now,
             modified_at=now,
         )
-        prompt = _store(chat, wanted.turns, now)
+        prompt = _store(chat, wanted.prompts, now)
         return replies.request(
             prompt,
             count=wanted.n,
             parameters=wanted.parameters(most_tokens=model.max_new_tokens),
             system_prompt=wanted.system_text,
+            prefix=wanted.prefix,
             now=now,
         )
 

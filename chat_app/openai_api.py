@@ -158,6 +158,13 @@ class Answer:
             if not self.is_final:
                 await asyncio.shield(in_thread(completions.abort, self.ids))
 
+    async def reason(self, index: int) -> str:
+        """Why one reply ended, in OpenAI's words. Raises Refusal if it has no answer."""
+        for reply in await in_thread(completions.ended, [self.ids[index]]):
+            _check_end(reply.state, reply.error)
+            return _finish_reason(reply.finish_reason, reply.hold)
+        raise Refusal(410, "deleted", _("This conversation was deleted."))
+
     async def ended(self) -> list[ChatMessage]:
         """The replies as they ended. Raises Refusal if one of them has no answer."""
         rows = await in_thread(completions.ended, self.ids)
@@ -179,7 +186,11 @@ async def _whole(answer: Answer) -> dict[str, Any]:
     choices = [
         {
             "index": index,
-            "message": {"role": "assistant", "content": shown_text(reply), "refusal": None},
+            "message": {
+                "role": "assistant",
+                "content": shown_text(reply).removeprefix(reply.prefix),
+                "refusal": None,
+            },
             "logprobs": None,
             "finish_reason": _finish_reason(reply.finish_reason, reply.hold),
         }
@@ -223,7 +234,7 @@ async def _chunks(answer: Answer) -> AsyncGenerator[dict[str, Any] | None, None]
     base |= {"usage": None} if tells_usage else {}
     for index in range(len(answer.ids)):
         yield {**base, "choices": [_choice(index, {"role": "assistant", "content": ""})]}
-    sent, quiet = [""] * len(answer.ids), 0
+    sent, quiet = [answer.wanted.prefix] * len(answer.ids), 0
     async with aclosing(answer.entries()) as entries:
         async for index, entry in entries:
             text = _new_text(entry, sent[index]) if entry else ""
@@ -232,9 +243,7 @@ async def _chunks(answer: Answer) -> AsyncGenerator[dict[str, Any] | None, None]
                 sent[index] += text
                 yield {**base, "choices": [_choice(index, {"content": text})]}
             elif entry and entry.type == "done":
-                _check_end(entry.data["state"], entry.data["error"])
-                reason = _finish_reason(entry.data["finish_reason"])
-                yield {**base, "choices": [_choice(index, {}, reason)]}
+                yield {**base, "choices": [_choice(index, {}, await answer.reason(index))]}
             elif quiet and quiet % SIGN_OF_LIFE_EVERY == 0:
                 yield None
     if tells_usage:
@@ -268,7 +277,7 @@ def _check_end(state: str, error: str) -> None:
         raise Refusal(503, "interrupted", text)
 
 
-def _finish_reason(reason: str, hold: str = "") -> str:
+def _finish_reason(reason: str, hold: str) -> str:
     if hold == Hold.HELD:
         return "content_filter"
     return "length" if reason == FinishReason.LENGTH else "stop"

@@ -78,6 +78,8 @@ class CompletionIn(BaseModel):
     top_k: int | None = Field(None, ge=1, le=int(LIMITS["top_k"][1]))
     typical_p: float | None = Field(None, ge=LIMITS["typical_p"][0], le=1, allow_inf_nan=False)
     repetition_penalty: float = Field(1.0, ge=1, le=LIMITS["repetition_penalty"][1])
+    continue_final_message: bool = False
+    add_generation_prompt: bool | None = None
     # Allowed where they ask for nothing.
     presence_penalty: Literal[0] | None = None
     frequency_penalty: Literal[0] | None = None
@@ -94,9 +96,14 @@ class CompletionIn(BaseModel):
     service_tier: str | None = None
 
     @model_validator(mode="after")
-    def _ends_with_the_user(self) -> CompletionIn:
-        if self.messages[-1].role != "user":
-            raise ValueError("messages: the last one must have the role user")
+    def _ends_with_whose_turn_it_was(self) -> CompletionIn:
+        if self.add_generation_prompt is self.continue_final_message:
+            raise ValueError("add_generation_prompt: expected not continue_final_message")
+        last = "assistant" if self.continue_final_message else "user"
+        if self.messages[-1].role != last:
+            raise ValueError(f"messages: the last one must have the role {last}")
+        if not self.prompts or self.prompts[-1].role != "user":
+            raise ValueError("messages: what is continued must answer one of the role user")
         return self
 
     @property
@@ -106,9 +113,15 @@ class CompletionIn(BaseModel):
         return "\n\n".join(text for text in texts if text)
 
     @property
-    def turns(self) -> list[Message]:
-        """What the user and the assistant said."""
-        return [message for message in self.messages if message.role in ("user", "assistant")]
+    def prompts(self) -> list[Message]:
+        """What the user and the assistant said up to the prompt that is to be answered."""
+        said = [message for message in self.messages if message.role in ("user", "assistant")]
+        return said[:-1] if self.continue_final_message else said
+
+    @property
+    def prefix(self) -> str:
+        """The beginning of the answer, which is carried on."""
+        return self.messages[-1].text if self.continue_final_message else ""
 
     def parameters(self, *, most_tokens: int) -> SamplingParameters:
         """How to draw tokens; without a limit, as many as the model may write."""

@@ -67,11 +67,13 @@ def request(
     model: ServedModel | None = None,
     seed: int | None = None,
     system_prompt: str = "",
+    prefix: str = "",
 ) -> list[ChatMessage]:
     """Ask for `count` drafts of an answer, with the chat's model and parameters by default.
 
     Everything that decides the text is frozen here; draft n has the seed of the first plus n.
-    `system_prompt` takes the place of the model's and of custom instructions.
+    `system_prompt` takes the place of the model's and of custom instructions; the answer begins
+    with `prefix`.
     Drafts of one request have the same `created_at`, and ids in their order.
     Raises ModelNotOnOffer, TooManyWaiting, QueueFull; the prompt stays, to be asked again.
     """
@@ -88,7 +90,7 @@ def request(
         for n in range(count)
     ]
     for draft in drafts:
-        draft.system_prompt = system_prompt
+        draft.system_prompt, draft.prefix = system_prompt, prefix
     return _enqueue(chat, prompt, drafts, now)
 
 

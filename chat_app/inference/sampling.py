@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 MAX_STOP_STRINGS = 8
 MAX_STOP_CHARS = 64
 MAX_SEED = 2**63 - 1
+# What no answer holds and no database keeps: NUL and lone surrogates.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 # (least, most) of each number a person may set; both are allowed themselves.
 LIMITS: dict[str, tuple[float, float]] = {
@@ -93,6 +96,8 @@ def _check_stop(stop: tuple[str, ...]) -> None:
     for text in stop:
         if not isinstance(text, str) or not 1 <= len(text) <= MAX_STOP_CHARS:
             raise InvalidParameters("stop", f"expected texts of 1 to {MAX_STOP_CHARS} characters")
+        if _UNSTORABLE.search(text):
+            raise InvalidParameters("stop", "expected texts without null or half characters")
 
 
 def _preset(

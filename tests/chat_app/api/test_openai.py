@@ -62,6 +62,7 @@ def test_answers_at_once_and_streamed(client: OpenAI) -> None:
     check_several_drafts(client)
     check_limits_and_stops(client)
     check_history(client)
+    check_carrying_on(client)
     check_stored(client)
 
 
@@ -132,6 +133,17 @@ def check_history(client: OpenAI) -> None:
 
     assert answer.choices[0].message.content == "You said: Second"
     assert ChatMessage.objects.get(depth=5).system_prompt == "Be brief."
+
+
+def check_carrying_on(client: OpenAI) -> None:
+    messages: Any = [*HELLO, {"role": "assistant", "content": "I hear: "}]
+
+    answer = client.chat.completions.create(
+        model=MODEL, messages=messages, extra_body={"continue_final_message": True}
+    )
+
+    assert answer.choices[0].message.content == "You said: Hello"
+    assert ChatMessage.objects.filter(text="I hear: You said: Hello").exists()
 
 
 def check_stored(client: OpenAI) -> None:
