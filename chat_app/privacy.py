@@ -17,6 +17,7 @@ from chat_app.models import (
     CustomInstructions,
     DraftChoice,
     Preset,
+    QueueTurn,
     Share,
     TaskConsent,
     Vote,
@@ -68,5 +69,10 @@ def erase(user: User, *, now: datetime) -> None:
     said = ChatMessage.objects.filter(chat__user=user, role=Role.ASSISTANT)
     transaction.on_commit(partial(streams.forget, list(said.values_list("pk", flat=True))))
     Chat.objects.filter(user=user).delete()
-    for rows in (ChatReport.objects, Preset.objects, CustomInstructions.objects):
+    for rows in (
+        ChatReport.objects,
+        Preset.objects,
+        CustomInstructions.objects,
+        QueueTurn.objects,
+    ):
         rows.filter(user=user).delete()

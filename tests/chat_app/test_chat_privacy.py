@@ -13,6 +13,7 @@ from chat_app.models import (
     ChatReport,
     CustomInstructions,
     Preset,
+    QueueTurn,
     TaskConsent,
 )
 from oasst.accounts.models import User
@@ -32,6 +33,7 @@ def talk(user: User, text: str) -> Chat:
     sharing.share(chat, now=NOW)
     Preset.objects.create(user=user, name="Mine", parameters={})
     CustomInstructions.objects.create(user=user, about_me=text)
+    QueueTurn.objects.create(user=user)
     TaskConsent.objects.create(
         message=reply, user=user, licence="Apache-2.0", tree_id=reply.pk, created_at=NOW
     )
@@ -61,7 +63,7 @@ def test_erasing_leaves_no_word_and_nothing_of_others_goes(
 
     rows = [list(m.objects.values()) for m in apps.get_app_config("chat_app").get_models()]
     assert SECRET not in str(rows)
-    for model in (Chat, ChatReport, Preset, CustomInstructions):
+    for model in (Chat, ChatReport, Preset, CustomInstructions, QueueTurn):
         assert [row.user for row in model.objects.all()] == [bob]
     assert ChatMessage.objects.count() == 3
 
