@@ -30,6 +30,7 @@ from oasst.accounts.models import User
 from oasst.lib import emails, ratelimit
 from oasst.lib.pages import too_many_requests
 from tasks_app import privacy as tasks
+from training import privacy as training
 
 Collect = Callable[[User], dict[str, Iterable[dict[str, Any]]]]
 Erase = Callable[..., None]
@@ -38,6 +39,7 @@ Erase = Callable[..., None]
 APPS: list[tuple[str, Collect, Erase]] = [
     ("contributions", tasks.collect, tasks.erase),
     ("chats", chats.collect, chats.erase),
+    ("training", training.collect, training.erase),
     ("account", accounts.collect, accounts.erase),
 ]
 DOWNLOADS_PER_HOUR = 10

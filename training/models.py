@@ -36,6 +36,8 @@ class Snapshot(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
     created_at = models.DateTimeField(_("created"), db_default=Now())
+    # Whose messages and judgements are in it, to be found when they ask for erasure.
+    people = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="+", blank=True)
     # Somebody's data that is in it was erased since: nothing new may be trained on it.
     superseded_at = models.DateTimeField(_("superseded"), null=True, blank=True)
 

@@ -1,0 +1,150 @@
+"""`manage.py snapshot create|verify|diff`: frozen copies of the data with a content hash."""
+
+import argparse
+import json
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.core.validators import validate_slug
+from django.utils import timezone
+from tqdm import tqdm
+
+from tasks_app import exporting
+from tasks_app.enums import TreeState
+from training import snapshot_files, snapshots
+from training.errors import SnapshotBroken, SnapshotExists
+from training.models import Snapshot
+
+ALL_STATES = "all"
+
+
+class Command(BaseCommand):
+    help = "Freeze the data that training reads, prove that it is unchanged, compare two copies."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        kinds = parser.add_subparsers(dest="action", required=True)
+        create = kinds.add_parser("create", help="freeze what the filters find")
+        create.add_argument("name", help="letters, digits, - and _")
+        _add_filters(create)
+        create.add_argument("--json", action="store_true", help="print one JSON object")
+        verify = kinds.add_parser("verify", help="hash the files anew")
+        verify.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+        verify.add_argument("--json", action="store_true")
+        diff = kinds.add_parser("diff", help="say what changed from OLD to NEW")
+        diff.add_argument("old")
+        diff.add_argument("new")
+        diff.add_argument("--json", action="store_true")
+
+    def handle(self, *, action: str, **options: Any) -> None:
+        {"create": self._create, "verify": self._verify, "diff": self._diff}[action](options)
+
+    def _create(self, options: dict[str, Any]) -> None:
+        wanted = _filter(options)
+        total = exporting.count_trees(wanted.trees)
+        try:
+            validate_slug(options["name"])
+            snapshot = snapshots.create(
+                options["name"],
+                wanted,
+                now=timezone.now(),
+                watch=lambda trees: tqdm(trees, total=total, unit=" trees", disable=None),
+            )
+        except ValidationError:
+            raise CommandError("NAME: expected letters, digits, - and _") from None
+        except SnapshotExists as error:
+            raise CommandError(error.message) from error
+        told = _facts(snapshot)
+        if options["json"]:
+            self.stdout.write(json.dumps(told, ensure_ascii=False))
+        else:
+            self.stdout.write("{name}: {trees} trees, {messages} messages, {sha256}".format(**told))
+            self.stdout.write(f"In {told['path']}")
+
+    def _verify(self, options: dict[str, Any]) -> None:
+        chosen = [_named(name) for name in options["names"]] or list(Snapshot.objects.all())
+        broken = {}
+        for snapshot in chosen:
+            try:
+                snapshots.verify(snapshot)
+            except SnapshotBroken as error:
+                broken[snapshot.name] = error.message
+        if options["json"]:
+            rows = [
+                {"name": s.name, "sha256": s.sha256, "broken": broken.get(s.name)} for s in chosen
+            ]
+            self.stdout.write(json.dumps(rows, ensure_ascii=False))
+        else:
+            for snapshot in chosen:
+                self.stdout.write(broken.get(snapshot.name) or f"{snapshot.name}: unchanged")
+        if broken:
+            raise CommandError(f"{len(broken)} of {len(chosen)} snapshots are not what they were.")
+
+    def _diff(self, options: dict[str, Any]) -> None:
+        old, new = _named(options["old"]), _named(options["new"])
+        trees, messages = snapshot_files.compare(old.folder, new.folder)
+        if options["json"]:
+            told = {"trees": trees.to_dict(), "messages": messages.to_dict()}
+            self.stdout.write(json.dumps(told))
+            return
+        for name, change in (("trees", trees), ("messages", messages)):
+            self.stdout.write(
+                f"{name}: {change.added} added, {change.removed} removed, {change.changed} changed"
+            )
+            for kind, ids in change.examples.items():
+                self.stdout.write(f"  {kind}: {', '.join(ids)}")
+
+
+def _add_filters(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--state",
+        nargs="+",
+        choices=[ALL_STATES, *TreeState.values],
+        default=[TreeState.READY_FOR_EXPORT],
+        help=f"states of trees, or {ALL_STATES}; default: {TreeState.READY_FOR_EXPORT}",
+    )
+    parser.add_argument("--lang", nargs="+", default=[], metavar="TAG", help="languages of prompts")
+    for name, what in (
+        ("synthetic", "messages written by models"),
+        ("spam", "messages that reviewers rejected or have not decided on"),
+        ("deleted", "deleted messages"),
+    ):
+        parser.add_argument(f"--include-{name}", action="store_true", help=f"also {what}")
+    parser.add_argument("--limit", type=int, metavar="N", help="at most so many trees")
+    parser.add_argument(
+        "--chats", action="store_true", help="also chats whose owners allow it, with their votes"
+    )
+
+
+def _filter(options: dict[str, Any]) -> snapshots.Filter:
+    if options["limit"] is not None and options["limit"] < 0:
+        raise CommandError(f"--limit {options['limit']}: expected 0 or more")
+    states = options["state"]
+    trees = exporting.Selection(
+        states=() if ALL_STATES in states else tuple(TreeState(state) for state in states),
+        langs=tuple(lang for entry in options["lang"] for lang in entry.split(",") if lang),
+        deleted=None if options["include_deleted"] else False,
+        accepted=None if options["include_spam"] else True,
+        synthetic=None if options["include_synthetic"] else False,
+        limit=options["limit"],
+    )
+    return snapshots.Filter(trees, chats=options["chats"])
+
+
+def _facts(snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        "name": snapshot.name,
+        "sha256": snapshot.sha256,
+        "trees": snapshot.counts["trees"],
+        "messages": snapshot.counts["messages"],
+        "languages": snapshot.counts["languages"],
+        "path": str(snapshot.folder),
+    }
+
+
+def _named(name: str) -> Snapshot:
+    found = Snapshot.objects.filter(name=name).first()
+    if found is None:
+        known = ", ".join(Snapshot.objects.values_list("name", flat=True)[:10]) or "none yet"
+        raise CommandError(f"{name}: no such snapshot; there are: {known}")
+    return found

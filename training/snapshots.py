@@ -1,0 +1,270 @@
+"""Frozen copies of the data: made, verified, marked when something in them was erased."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import combinations, islice
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.utils.translation import gettext as _
+
+from chat_app import exporting as chats
+from chat_app.offering import LICENCE
+from oasst.lib import database
+from tasks_app import export_format, exporting
+from tasks_app.agreement import Level, krippendorff_alpha
+from tasks_app.enums import LabelKind
+from tasks_app.export_format import Anonymizer, MessageTree
+from tasks_app.models import TextLabels
+from tasks_app.ranking import kendall_tau
+from training import dataset_card, rundir
+from training import snapshot_files as files
+from training.errors import SnapshotBroken, SnapshotExists
+from training.models import Snapshot, below_runs
+
+if TYPE_CHECKING:
+    from oasst.accounts.models import User
+
+logger = logging.getLogger(__name__)
+
+FOLDER = "snapshots"
+# Names of people are replaced by the same others everywhere, so that equal data has one hash.
+SEED = "snapshot"
+# What is told of single votes: rankings and thumbs teach, reports are nobody's business.
+KEPT_EVENTS = frozenset({"ranking", "score"})
+LABELS = {"spam": Level.NOMINAL, "quality": Level.ORDINAL, "helpfulness": Level.ORDINAL}
+TREES_AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What goes into a snapshot: trees of the data collection, and chats whose owners agree."""
+
+    trees: exporting.Selection
+    chats: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        kept = {name: value for name, value in asdict(self.trees).items() if value is not None}
+        plain = {k: list(v) if isinstance(v, tuple) else v for k, v in kept.items()}
+        return {"trees": json.loads(json.dumps(plain, default=str)), "chats": self.chats}
+
+
+class _People(Anonymizer):
+    """Replaces who wrote and judged, and remembers them; messages of the collection keep ids."""
+
+    def __init__(self, *, keep_messages: bool) -> None:
+        super().__init__(SEED)
+        self.ids: set[str] = set()
+        self._keeps_messages = keep_messages
+
+    def user(self, key: str | None) -> str | None:
+        if key is not None:
+            self.ids.add(key)
+        return super().user(key)
+
+    def message(self, key: str) -> str:
+        return key if self._keeps_messages else super().message(key)
+
+    def tree(self, tree: MessageTree) -> None:
+        for node in export_format.visit_messages(tree.prompt):
+            node.events = {k: rows for k, rows in node.events.items() if k in KEPT_EVENTS}
+        super().tree(tree)
+
+
+# Making
+
+
+def create(
+    name: str,
+    wanted: Filter,
+    *,
+    now: datetime,
+    by: User | None = None,
+    watch: export_format.Watch = iter,
+) -> Snapshot:
+    """Freeze what the filter finds, as of one moment. Raises SnapshotExists."""
+    folder = Path(settings.RUNS_DIR) / FOLDER / name
+    if folder.exists() or Snapshot.objects.filter(name=name).exists():
+        raise SnapshotExists(
+            _("There is a snapshot called %s already: choose another name.") % name
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    half = rundir.half(folder)
+    half.mkdir()
+    try:
+        facts, people = _write(half, name, wanted, now, watch)
+        rundir.publish(half, folder)
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+    snapshot = Snapshot.objects.create(
+        name=name,
+        sha256=facts["sha256"],
+        path=below_runs(folder),
+        filter=facts["filter"],
+        counts=facts["counts"],
+        created_by=by,
+        created_at=now,
+    )
+    _remember(snapshot, people)
+    logger.info("snapshot %s: %d trees", name, facts["counts"]["trees"])
+    return snapshot
+
+
+def _write(
+    folder: Path, name: str, wanted: Filter, now: datetime, watch: export_format.Watch
+) -> tuple[dict[str, Any], set[str]]:
+    with database.one_moment():
+        sha256, people = _write_trees(folder, wanted, watch)
+        counts = _count(folder)
+        agreement = _agreement(folder)
+    files.write_table(folder)
+    facts = {
+        "schema": files.SCHEMA,
+        "name": name,
+        "sha256": sha256,
+        "filter": wanted.to_dict(),
+        "counts": counts,
+        "agreement": agreement,
+        "licence": LICENCE,
+        "created_at": now.isoformat(timespec="seconds"),
+    }
+    text = json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
+    (folder / files.FACTS).write_text(text, encoding="utf-8")
+    (folder / files.CARD).write_text(dataset_card.render(facts), encoding="utf-8")
+    return facts, people
+
+
+def _write_trees(folder: Path, wanted: Filter, watch: export_format.Watch) -> tuple[str, set[str]]:
+    """Write the lines; their hash, and who is in them."""
+    people = _People(keep_messages=True)
+    guests = _People(keep_messages=False)
+    with export_format.open_output(folder / files.TREES) as stream:
+        lines = files.Hashing(stream)
+        telling = exporting.Telling(labels=True, events=True, anonymizer=people)
+        exporting.export(lines, exporting.Format.TREES, wanted.trees, telling, watch=watch)
+        if wanted.chats:
+            chats.export(lines, chats.Format.TREES, chats.Selection(), guests)
+    (folder / files.LINES).write_text("".join(f"{h}\n" for h in lines.lines), encoding="ascii")
+    return lines.sha256, people.ids | guests.ids
+
+
+def _count(folder: Path) -> dict[str, Any]:
+    counts = files.Counts()
+    for tree in files.read(folder):
+        counts.add(tree)
+    return counts.to_dict()
+
+
+def _remember(snapshot: Snapshot, people: set[str]) -> None:
+    """Note whose data is in a snapshot; authors of imported files are no people of this site."""
+    members = Snapshot.people.through
+    known = _known_people(people)
+    members.objects.bulk_create(
+        [members(snapshot_id=snapshot.pk, user_id=user_id) for user_id in known], batch_size=1000
+    )
+
+
+def _known_people(keys: set[str]) -> list[UUID]:
+    ids = [found for key in sorted(keys) if (found := _uuid(key))]
+    return list(get_user_model().objects.filter(pk__in=ids).values_list("pk", flat=True))
+
+
+def _uuid(key: str) -> UUID | None:
+    try:
+        return UUID(key)
+    except ValueError:
+        return None
+
+
+# Agreement
+
+
+def _agreement(folder: Path) -> dict[str, dict[str, Any]]:
+    """Value and number of what was judged, per label and for rankings."""
+    votes = {name: list(_votes(folder, name)) for name in LABELS}
+    found = {
+        f"alpha_{name}": {
+            "value": krippendorff_alpha(units, LABELS[name]),
+            "n": sum(len(unit) > 1 for unit in units),
+        }
+        for name, units in votes.items()
+    }
+    taus = [tau for tree in files.read(folder) for tau in _taus(tree)]
+    return found | {"tau_rankings": {"value": fmean(taus) if taus else None, "n": len(taus)}}
+
+
+def _votes(folder: Path, name: str) -> Iterator[list[float]]:
+    """What each message of the data collection was given for one label."""
+    trees = files.read(folder)
+    while chunk := list(islice(trees, TREES_AT_ONCE)):
+        ids = [UUID(tree.message_tree_id) for tree in chunk if tree.origin != "chat"]
+        units: dict[UUID, list[float]] = defaultdict(list)
+        sets = TextLabels.objects.filter(message__tree__in=ids, kind=LabelKind.TASK)
+        for message, values in sets.values_list("message", "values"):
+            if name in values:
+                units[message].append(values[name])
+        yield from units.values()
+
+
+def _taus(tree: MessageTree) -> Iterator[float]:
+    """Kendall's τ of every two rankings of the same replies."""
+    for node in export_format.visit_messages(tree.prompt):
+        rankings = [
+            _groups(event)
+            for event in node.events.get("ranking", ())
+            if not event.get("not_rankable")
+        ]
+        for one, other in combinations(rankings, 2):
+            tau = kendall_tau(one, other)
+            if tau is not None:
+                yield tau
+
+
+def _groups(event: dict[str, Any]) -> list[list[str]]:
+    """A ranking as groups of tied ids, best first."""
+    ids = iter(event["ranked_message_ids"])
+    sizes = event.get("groups") or [1] * len(event["ranked_message_ids"])
+    return [list(islice(ids, size)) for size in sizes]
+
+
+# Afterwards
+
+
+def verify(snapshot: Snapshot) -> None:
+    """Raises SnapshotBroken with what differs, if the files are not what they were."""
+    difference = files.verify(snapshot.folder, snapshot.sha256)
+    if difference is None:
+        return
+    where = _("line %d: ") % difference.line if difference.line else ""
+    raise SnapshotBroken(f"{snapshot.name}: {where}{difference.reason}")
+
+
+def facts(snapshot: Snapshot) -> dict[str, Any]:
+    """snapshot.json; empty if the files are elsewhere."""
+    try:
+        text = (snapshot.folder / files.FACTS).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def supersede(user: User, *, now: datetime) -> list[Snapshot]:
+    """Mark every snapshot that holds something of a person whose data is erased; may run twice."""
+    held = Snapshot.objects.filter(people=user)
+    marked = list(held.current())
+    held.current().update(superseded_at=now)
+    for snapshot in marked:
+        logger.warning("snapshot %s is superseded: somebody's data was erased", snapshot.name)
+    return marked
