@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import signal
 import threading
@@ -13,6 +14,8 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from training.rundir import RunDir
+
+logger = logging.getLogger(__name__)
 
 # Told by the trainers, but not worth a curve.
 NOT_KEPT = {
@@ -103,6 +106,8 @@ class Watcher(TrainerCallback):
         kept = {key: value for key, value in (logs or {}).items() if key not in NOT_KEPT}
         if not kept or not state.is_world_process_zero:
             return
+        figures = ", ".join(f"{key} {value:.4g}" for key, value in kept.items())
+        logger.info("step %s of %s: %s", state.global_step, state.max_steps, figures)
         phase = "eval" if any(key.startswith("eval_") for key in kept) else "train"
         self.run.add_metrics(state.global_step, kept, phase=phase)
         broken = [k for k, v in kept.items() if k in ("loss", "grad_norm") and not math.isfinite(v)]

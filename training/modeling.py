@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import datasets
 import peft
 import torch
 from bitsandbytes.nn import Linear4bit
@@ -45,13 +47,21 @@ HEAD_KEY = f"base_model.model.{HEAD}.weight"  # in the file of an adapter
 
 def environment(config: Any) -> None:
     """Threads and seeds as the config says. Raises ConfigError."""
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # 8 bits log a line per layer
-    transformers_logging.disable_progress_bar()
+    _be_quiet()
     try:
         use_threads(config.threads or None)
     except EngineError as error:
         raise ConfigError(str(error)) from None
     set_seed(config.seed)
+
+
+def _be_quiet() -> None:
+    """The log of a run is for what it does; these speak of their own affairs."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # 8 bits log a line per layer
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
 
 
 # Where models lie

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from accelerate import PartialState
-from transformers import Trainer
+from transformers import PrinterCallback, Trainer
 
 from training import checkpoints, data, rundir
 from training.callbacks import Cancelled, LossNotFinite, Watcher
@@ -152,6 +152,7 @@ def prepare(
     trainer: Robust, config: StageConfig, run: RunDir, held_out: HeldOut | None = None
 ) -> Robust:
     """Tie a trainer to its run. What learns is kept in float32: bfloat16 loses small steps."""
+    trainer.remove_callback(PrinterCallback)  # the log has it
     trainer.run, trainer.keep = run, config.output.keep
     trainer.held_out = held_out if held_out and held_out.count else None
     for weight in learned(trainer.model):
