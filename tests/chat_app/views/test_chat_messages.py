@@ -145,6 +145,19 @@ def test_edit_sent_twice_makes_one_branch(web: Client, alice: User) -> None:
     assert branch.children.count() == 1
 
 
+@pytest.mark.parametrize("what", ["regenerate", "continue", "edit", "offer"])
+def test_muted_person_asks_the_model_for_nothing(web: Client, alice: User, what: str) -> None:
+    chat, (prompt, reply) = given.thread(alice)
+    given.answer(prompt, "Half", state=MessageState.STOPPED)
+    User.objects.filter(pk=alice.pk).update(muted_until=timezone.now() + timedelta(days=1))
+
+    response = do(web, prompt if what == "edit" else reply, what, text="More", lang="en")
+
+    assert "muted your account" in response.content.decode()
+    assert chat.messages.count() == 3
+    assert not ChatMessage.objects.waiting().exists()
+
+
 def test_branch_that_is_shown_comes_into_view(web: Client, alice: User) -> None:
     chat, messages = given.thread(alice, "one", "two")
     do(web, messages[0], "edit", text="other")
