@@ -173,12 +173,12 @@ def _held_out(trees: set[str], config: DataConfig) -> set[str]:
     """
     if config.eval_share in (0, 1):
         return trees if config.eval_share else set()
+    if len(trees) < 2:
+        return set()
     places = {tree: _chance(config.split_seed, tree) for tree in trees}
     held_out = {tree for tree, place in places.items() if place < config.eval_share}
-    if len(trees) > 1 and not held_out:
-        return {min(trees, key=places.__getitem__)}
-    if len(trees) > 1 and held_out == trees:
-        return trees - {max(trees, key=places.__getitem__)}
+    held_out.add(min(trees, key=places.__getitem__))
+    held_out.discard(max(trees, key=places.__getitem__))
     return held_out
 
 
