@@ -118,7 +118,7 @@ def _rows(
             elif file_format == Format.SFT:
                 yield from export_format.sft_rows(tree)
             elif file_format == Format.PREFERENCE:
-                yield from export_format.preference_rows(tree, _ties(tree))
+                yield from export_format.preference_rows(tree, export_format.tied_replies(tree))
             else:
                 yield from export_format.tree_to_rows(tree)
 
@@ -246,14 +246,3 @@ def _name_tree(root: MessageNode) -> None:
     for node in export_format.visit_messages(root):
         for event in node.events.get("ranking", ()):
             event["message_tree_id"] = root.message_id
-
-
-def _ties(tree: MessageTree) -> set[frozenset[str]]:
-    """Pairs of replies with the same rank."""
-    return {
-        frozenset({one.message_id, other.message_id})
-        for node in export_format.visit_messages(tree.prompt)
-        for one in node.replies
-        for other in node.replies
-        if one is not other and one.rank is not None and one.rank == other.rank
-    }
