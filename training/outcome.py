@@ -43,7 +43,8 @@ def guarded(config: Any, run: RunDir) -> int:
 
 def explain(error: BaseException, run: RunDir) -> str:
     """What went wrong and what to do, for somebody who does not read tracebacks."""
-    text = f"{type(error).__name__}: {error}"
+    from training.callbacks import LossNotFinite
+
     if _is_no_room(error):
         free = shutil.disk_usage(run.path).free // 2**20
         return (
@@ -56,7 +57,7 @@ def explain(error: BaseException, run: RunDir) -> str:
             "much, set model.gradient_checkpointing, or take model.quantization 4bit or a smaller "
             "data.max_length in a new run. The first two may be changed when it is resumed."
         )
-    return text
+    return str(error) if isinstance(error, LossNotFinite) else f"{type(error).__name__}: {error}"
 
 
 def _pipeline(stage: str) -> Any:

@@ -182,7 +182,7 @@ def begin(run: RunDir, config: StageConfig) -> Path | None:
 
 def _claim(run: RunDir, config: StageConfig) -> None:
     record = data.sources_record(config.data)
-    if run.config.exists():
+    if run.last_checkpoint():  # else nothing is lost by beginning in another way
         known = json.loads(run.data.read_text(encoding="utf-8"))
         changed = _changes(to_dict(from_yaml(run.config.read_text("utf-8"))), to_dict(config))
         changed += ["the data itself"] if record != known and not changed else []

@@ -1,0 +1,211 @@
+"""However a run ends, the status says why in words, and what was learned is not lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.training import small
+from training import config as configs
+from training import outcome, rundir, trainers
+from training.callbacks import LossNotFinite
+from training.rundir import RunDir
+
+pytestmark = pytest.mark.slow
+
+PATIENCE_S = 120
+# Lets torch load first: what it maps at start is much, and not what is to be tested.
+WITH_LITTLE_MEMORY = """
+import resource, sys, psutil
+from training import sft
+from training.__main__ import main
+limit = psutil.Process().memory_info().vms + 200 * 2**20
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+sys.exit(main())
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    return RunDir(tmp_path / "run").make()
+
+
+def start(config: Any, run: RunDir, *, program: list[str] | None = None, **how: Any) -> Any:
+    path = run.path.parent / "config.yaml"
+    path.write_text(configs.to_yaml(config))
+    arguments = [config.stage, str(path), "--run-dir", str(run.path)]
+    return subprocess.Popen(
+        [sys.executable, *(program or ["-m", "training"]), *arguments],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+        **how,
+    )
+
+
+def wait_for_step(run: RunDir, step: int) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        status = run.read_status()
+        if status and status.step >= step:
+            return
+        time.sleep(0.005)
+    raise AssertionError(f"step {step} was not reached")
+
+
+def test_sigterm_saves_and_ends(tmp_path: Path, run: RunDir) -> None:
+    config = small.config(
+        "sft", tmp_path, optim={"max_steps": 2000}, output={"save_every": 1000, "eval_every": 1000}
+    )
+    child = start(config, run)
+    wait_for_step(run, 2)
+
+    child.send_signal(signal.SIGTERM)
+
+    assert child.wait(PATIENCE_S) == outcome.CANCELLED
+    status = run.read_status()
+    assert status.state == "cancelled"
+    assert run.last_checkpoint() == run.checkpoints / f"checkpoint-{status.step}"
+    assert not run.final.exists()
+
+
+def test_a_cancelled_run_ends_before_it_begins_and_can_be_allowed(
+    tmp_path: Path, run: RunDir
+) -> None:
+    config = small.config("sft", tmp_path)
+    run.cancel()
+
+    assert outcome.guarded(config, run) == outcome.CANCELLED
+    assert run.last_checkpoint() is None
+
+    run.allow()
+    assert outcome.guarded(config, run) == outcome.DONE
+    assert run.read_status().state == "done"
+    assert (run.final / "training.json").is_file()
+
+
+def test_a_finished_run_is_not_run_again(tmp_path: Path, run: RunDir) -> None:
+    config = small.config("sft", tmp_path)
+    outcome.guarded(config, run)
+    before = (run.final / "training.json").stat().st_mtime_ns, run.metrics.read_text()
+
+    assert outcome.guarded(config, run) == outcome.DONE
+
+    assert ((run.final / "training.json").stat().st_mtime_ns, run.metrics.read_text()) == before
+
+
+@pytest.mark.parametrize("stage", ["sft", "rm"])
+def test_a_loss_that_is_no_number_stops_the_run_with_its_batch(
+    stage: str, tmp_path: Path, run: RunDir
+) -> None:
+    config = small.config(stage, tmp_path, optim={"lr": 1e30}, output={"save_every": 1})
+
+    assert outcome.guarded(config, run) == outcome.FAILED
+
+    status = run.read_status()
+    assert "Start again with a lower optim.lr (it is 1e+30)" in status.message
+    batch = json.loads((run.path / "bad-batch.json").read_text())
+    assert len(batch["texts"]) == len(batch["input_ids"]) == (2 if stage == "sft" else 4)
+    assert "sat" in batch["texts"][0]
+    assert not run.final.exists()
+
+
+def test_a_full_disk_leaves_whole_checkpoints_and_a_run_that_goes_on(
+    tmp_path: Path, run: RunDir
+) -> None:
+    config = small.config("sft", tmp_path)
+    most = 300_000  # bytes of one file: enough for a checkpoint, too few for merged weights
+
+    child = start(
+        config, run, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    )
+
+    assert child.wait(PATIENCE_S) == outcome.FAILED
+    status = run.read_status()
+    assert status.state == "failed"
+    assert status.message.startswith(f"The disk is full: {run.path} could not be written to")
+    assert run.last_checkpoint() == run.checkpoints / "checkpoint-4"
+    assert not list(run.path.rglob("*.half"))
+    assert not run.final.exists()
+
+    assert outcome.guarded(config, run) == outcome.DONE
+    assert [row["step"] for row in rundir.read_lines(run.metrics)].count(1) == 1
+
+
+def test_a_checkpoint_that_does_not_fit_leaves_none(tmp_path: Path, run: RunDir) -> None:
+    config = small.config("sft", tmp_path, model={"lora": None})
+    most = 300_000
+
+    child = start(
+        config, run, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    )
+
+    assert child.wait(PATIENCE_S) == outcome.FAILED
+    assert run.read_status().message.startswith("The disk is full")
+    assert list(run.checkpoints.iterdir()) == []
+
+
+def test_too_little_memory_is_said_with_what_to_change(tmp_path: Path, run: RunDir) -> None:
+    config = small.config(
+        "sft", tmp_path, data={"max_length": 1024}, optim={"batch_size": 4096, "grad_accum": 1}
+    )
+    small.conversations(tmp_path, count=5000)
+
+    child = start(config, run, program=["-c", WITH_LITTLE_MEMORY])
+
+    assert child.wait(PATIENCE_S) == outcome.FAILED, child.stderr.read()
+    assert "Lower optim.batch_size and raise optim.grad_accum" in run.read_status().message
+    again = small.config(
+        "sft", tmp_path, data={"max_length": 1024}, optim={"batch_size": 4, "grad_accum": 1024}
+    )
+    small.conversations(tmp_path, count=5000)
+    assert trainers.begin(run, again) is None  # and does not refuse it
+
+
+def test_another_config_for_the_same_folder_is_refused(tmp_path: Path, run: RunDir) -> None:
+    outcome.guarded(small.config("sft", tmp_path), run)
+    (run.final).rename(run.path / "aside")
+
+    code = outcome.guarded(small.config("sft", tmp_path, optim={"lr": 0.5}, seed=7), run)
+
+    assert code == outcome.WRONG_CONFIG
+    assert "holds a run with another config (optim.lr, seed)" in run.read_status().message
+
+
+def test_other_data_in_the_same_file_is_refused(tmp_path: Path, run: RunDir) -> None:
+    config = small.config("sft", tmp_path)
+    outcome.guarded(config, run)
+    (run.final).rename(run.path / "aside")
+    small.conversations(tmp_path, count=41)
+
+    assert outcome.guarded(config, run) == outcome.WRONG_CONFIG
+    assert "(the data itself)" in run.read_status().message
+
+
+def test_too_little_data_is_not_trained_on(tmp_path: Path, run: RunDir) -> None:
+    config = small.config("sft", tmp_path, data={"min_examples": 1000})
+
+    assert outcome.guarded(config, run) == outcome.WRONG_CONFIG
+    assert run.read_status().state == "failed"
+    assert "1000" in run.read_status().message
+    assert run.last_checkpoint() is None
+
+    assert outcome.guarded(small.config("sft", tmp_path), run) == outcome.DONE
+
+
+def test_an_error_of_a_library_reads_as_what_it_means(run: RunDir) -> None:
+    memory = RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate")
+    assert outcome.explain(memory, run).startswith("RuntimeError")
+    memory = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 GB")
+    assert outcome.explain(memory, run).startswith("The memory did not suffice")
+    disk = OSError(28, "No space left on device")
+    assert outcome.explain(disk, run).startswith("The disk is full")
+    assert outcome.explain(LossNotFinite("It blew up."), run) == "It blew up."
