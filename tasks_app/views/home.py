@@ -23,8 +23,10 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def _count() -> dict[str, int]:
     trees = MessageTree.objects.order_by()
+    # Who never accepted the terms cannot do anything here.
+    people = get_user_model().objects.filter(is_active=True).exclude(tos_version="")
     return {
-        "people": get_user_model().objects.filter(is_active=True).count(),
+        "people": people.count(),
         "messages": Message.objects.visible().count(),
         "languages": trees.values("lang").distinct().count(),
     }

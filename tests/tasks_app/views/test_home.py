@@ -4,7 +4,8 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
-from tests.factories import alice, grow
+from oasst.accounts.models import User
+from tests.factories import alice, grow, trudy
 
 pytestmark = pytest.mark.django_db
 
@@ -20,6 +21,15 @@ def test_home_shows_visitors_live_counts(client: Client) -> None:
     assert page.context["counts"]["messages"] == 2
     assert page.context["counts"]["languages"] == 1
     assert page.context["counts"]["people"] >= 1
+
+
+def test_home_counts_people_who_may_contribute(client: Client) -> None:
+    cache.clear()
+    alice()
+    User.objects.create_user("declined@example.org")
+    trudy()
+
+    assert client.get("/").context["counts"]["people"] == 1
 
 
 def test_home_sends_people_on_to_their_dashboard(web: Client) -> None:
