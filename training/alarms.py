@@ -25,6 +25,7 @@ HIGH_CLIP_FRACTION = 0.4
 LONGER, SHORTER = 1.6, 0.5
 RARE_EOS = 0.02
 CHANCE = 0.55  # accuracy of pairs below which nothing was learned
+VITAL = ("loss", "eval_loss", "grad_norm", "loss/policy_avg", "loss/value_avg", "objective/kl")
 LN2 = 0.6931  # loss of a reward model that throws a coin
 
 
@@ -112,8 +113,7 @@ def _fell(series: _Series, *, rows: int) -> float:
 
 def _no_number(train: list[Row], held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
     for row in [*train, *held_out]:
-        missing = [name for name in ("loss", "eval_loss", "grad_norm") if row.get(name, 0) is None]
-        if missing:
+        if any(row.get(name, 0) is None for name in VITAL):
             yield Alarm("no_number", row["step"])
             return
 
@@ -179,7 +179,7 @@ def _kl(train: list[Row], _held_out: list[Row], limits: Limits) -> Iterator[Alar
 
 
 def _entropy(train: list[Row], _held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
-    entropy = _series(train, "objective/entropy", "policy/entropy_avg", "entropy")
+    entropy = _series(train, "policy/entropy_avg", "objective/entropy", "entropy")
     if len(entropy) >= EARLY + LATE and entropy.late < COLLAPSED_ENTROPY * entropy.early:
         yield Alarm("entropy_collapses", entropy.step, {"share": entropy.late / entropy.early})
 

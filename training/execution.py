@@ -40,6 +40,8 @@ DONE, FAILED, WRONG_CONFIG, CANCELLED = 0, 1, 2, 3
 # What the program must not know: it reads files that strangers wrote.
 SECRETS = ("SECRET", "PASSWORD", "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "SENTRY_DSN")
 LOG_TAIL_BYTES = 8_000
+# What the newest attempt printed, beside the log that it keeps itself.
+OUTPUT = "output.txt"
 # How long a program that lost its worker may take to save before it is killed.
 ORPHAN_GRACE_S = 15 * 60
 
@@ -120,13 +122,13 @@ def _start(run: TrainingRun) -> subprocess.Popen[bytes]:
         "--run-dir",
         str(folder.path),
     ]
-    with folder.log.open("ab") as log:
+    with (folder.path / OUTPUT).open("wb") as output:
         return subprocess.Popen(
             tied_to_parent(words),
             cwd=settings.BASE_DIR,
             env=_environment(),
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=output,
             stderr=subprocess.STDOUT,
         )
 
@@ -178,18 +180,18 @@ def _saved(run: TrainingRun) -> str:
 
 
 def _said(folder: RunDir) -> str:
-    """What the program said at its end: in its status, else in the last line of its log."""
+    """What the program said at its end: in its status, else in the last line that it printed."""
     status = folder.read_status()
-    if status is not None and status.message:
+    if status is not None and status.state == "failed" and status.message:
         return status.message
-    lines = log_tail(folder).strip().splitlines()
+    lines = tail(folder.path / OUTPUT).strip().splitlines()
     return lines[-1] if lines else ""
 
 
-def log_tail(folder: RunDir, *, size_bytes: int = LOG_TAIL_BYTES) -> str:
-    """The end of the log, in whole lines."""
+def tail(path: Path, *, size_bytes: int = LOG_TAIL_BYTES) -> str:
+    """The end of a text file, in whole lines; nothing if it is not there."""
     try:
-        with folder.log.open("rb") as file:
+        with path.open("rb") as file:
             length = file.seek(0, os.SEEK_END)
             file.seek(max(0, length - size_bytes))
             text = file.read().decode(errors="replace")

@@ -72,8 +72,11 @@ def _finite(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _newest(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The newest value of each metric."""
+    """The newest value of each metric; those of held-out examples begin with `eval`."""
     newest: dict[str, Any] = {}
     for row in rows[-400:]:
-        newest |= {name: value for name, value in row.items() if name not in ("step", "phase")}
+        prefix = "eval/" if row["phase"] == "eval" else ""
+        for name, value in row.items():
+            if name not in ("step", "phase", "time"):
+                newest[name if name.startswith("eval_") else prefix + name] = value
     return newest

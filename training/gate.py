@@ -55,16 +55,14 @@ def _figures(evaluation: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any
 
 def _of_loss(evaluation: Mapping[str, Any]) -> Iterator[Objection]:
     """A model that learned makes held-out answers likelier, not less likely."""
-    figures = _figures(evaluation)
-    before, after = figures.get("loss_before"), figures.get("loss")
-    if before and after and after["value"] > before["value"]:
-        values = {"before": before["value"], "after": after["value"]}
-        yield Objection("loss_rose", values)
+    change = _figures(evaluation).get("loss_change")
+    if change and change["low"] > 0:
+        yield Objection("loss_rose", {"change": change["value"]})
 
 
 def _of_ppo(config: Mapping[str, Any], evaluation: Mapping[str, Any]) -> Iterator[Objection]:
     figures = _figures(evaluation)
-    kl, gain = figures.get("kl"), figures.get("reward_gain")
+    kl, gain = figures.get("kl"), figures.get("gain")
     budget = (config.get("kl") or {}).get("budget")
     if kl and budget is not None and kl["value"] > budget:
         yield Objection("kl_over_budget", {"kl": kl["value"], "budget": budget})

@@ -37,7 +37,7 @@ OBJECTIONS = {
     "does_not_talk": gettext_noop("It is a result of the stage %(stage)s, which answers nobody."),
     "no_evaluation": gettext_noop("It was never evaluated: run the stage evaluate on it first."),
     "loss_rose": gettext_noop(
-        "Its loss on held-out trees is %(after).3f, above the %(before).3f it began with."
+        "Its loss on held-out trees rose by %(change).3f nats a token while it learned."
     ),
     "kl_over_budget": gettext_noop("Its KL is %(kl).1f nats, beyond its budget of %(budget).1f."),
     "reward_fell": gettext_noop("Its reward on held-out prompts changed by %(gain).2f."),

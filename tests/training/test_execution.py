@@ -42,7 +42,7 @@ def test_a_run_that_ends_well_is_done_with_all_it_logged() -> None:
     assert [row.values["loss"] for row in rows] == [2.0 / step for step in range(1, 7)]
     assert run.metrics["loss"] == pytest.approx(2 / 6)
     assert run.metrics["eval_loss"] == 0.5
-    assert "fake sft in" in execution.log_tail(run.folder)
+    assert execution.tail(run.folder.path / "output.txt").startswith("fake sft in")
 
 
 def test_a_config_that_is_refused_fails_with_the_programs_words() -> None:
