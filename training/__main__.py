@@ -1,5 +1,7 @@
 """`python -m training STAGE CONFIG [--run-dir DIR] [key=value …]`: one stage, without the site.
 
+With `show` in place of the stage it tells what would be trained on, and trains nothing.
+
 Exit codes: 0 done, 1 failed, 2 wrong config or too little data, 3 cancelled and saved.
 """
 
@@ -11,22 +13,27 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 # Before anything imports the hub's library, which reads them once. Models are fetched elsewhere.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 from training import config as configs
-from training.outcome import WRONG_CONFIG, guarded
+from training.outcome import DONE, WRONG_CONFIG, guarded
 from training.rundir import RunDir
 
+SHOW = "show"
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_intermixed_args(arguments)
+    stage = "" if given.stage == SHOW else given.stage
     try:
-        config = configs.load(given.config, given.overrides, stage=given.stage)
+        config = configs.load(given.config, given.overrides, stage=stage)
+        if given.stage == SHOW:
+            return _show(config)
     except configs.ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - there is no run to log it to
         return WRONG_CONFIG
@@ -40,6 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return guarded(config, run)
 
 
+def _show(config: Any) -> int:
+    from training import preview
+
+    print(preview.run(config))  # noqa: T201 - it was asked for
+    return DONE
+
+
 def runs_dir() -> Path:
     var = Path(os.environ.get("OASST_VAR_DIR") or ROOT / "var")
     return Path(os.environ.get("RUNS_DIR") or var / "runs")
@@ -50,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m training",
         description="Run one stage of training. Started again on the same folder it goes on.",
     )
-    parser.add_argument("stage", choices=list(configs.STAGES))
+    parser.add_argument("stage", choices=[SHOW, *configs.STAGES])
     parser.add_argument("config", help="a YAML file, or the name of one in training/configs")
     parser.add_argument("--run-dir", help="default: the config's name, in RUNS_DIR or var/runs")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="such as optim.lr=1e-4")

@@ -13,7 +13,7 @@ from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
 from training import chat_template, data, modeling
-from training.config import PpoConfig, SftConfig, StageConfig
+from training.config import ConfigError, PpoConfig, SftConfig, StageConfig
 from training.data import DataReport, Split
 from training.rows import Turn
 
@@ -75,6 +75,8 @@ def look(config: StageConfig, tokenizer_path: str | None = None, *, samples: int
 
     Raises ConfigError, and NotEnoughData as the run would.
     """
+    if not isinstance(config, StageConfig):
+        raise ConfigError(f"stage: {config.stage} learns from no data, so there is nothing to show")
     tokenizer = modeling.load_tokenizer(
         replace(config.model, path=tokenizer_path or config.model.path)
     )
