@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _l
 
 from chat_app import catalogue, conversations, queueing, replies, workers
 from chat_app.conversations import Place
@@ -339,3 +340,19 @@ def offers(*, now: datetime) -> list[Offer]:
     for worker in living.order_by("name"):
         by_model.setdefault(worker.model_id, []).append(worker)
     return [Offer(model, by_model.get(model.pk, [])) for model in catalogue.on_offer()]
+
+
+_PRESET_TITLES = {
+    "k50": _l("Balanced"),
+    "k50-Creative": _l("Creative"),
+    "k50-Precise": _l("Precise"),
+    "k50-Original": _l("Daring"),
+    "nucleus9": _l("Nucleus sampling"),
+    "typical2": _l("Typical sampling, narrow"),
+    "typical3": _l("Typical sampling, wide"),
+}
+
+
+def preset_title(name: str) -> str:
+    """What people call a preset: those of the site have titles, their own ones a name."""
+    return str(_PRESET_TITLES.get(name, name))

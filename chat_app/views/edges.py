@@ -48,6 +48,7 @@ def show_thread(
     context |= {
         "form": form or PromptForm(auto_id="say_%s"),
         "error": error,
+        "preset_title": reading.preset_title(chat.preset),
         "sidebar": reading.sidebar(request.user, now=now),
         "offers": reading.offers(now=now),
     }

@@ -58,26 +58,10 @@ def settings(request: HttpRequest, chat_id: uuid.UUID) -> HttpResponse:
     return _dialog(request, "settings", chat, form=form, choices=choices, **parts)
 
 
-def _preset_label(name: str) -> str:
-    words = _PRESET_WORDS.get(name)
-    return f"{words} ({name})" if words else name
-
-
-_PRESET_WORDS = {
-    "k50": _("Balanced"),
-    "k50-Creative": _("Creative"),
-    "k50-Precise": _("Precise"),
-    "k50-Original": _("Daring"),
-    "nucleus9": _("Nucleus sampling"),
-    "typical2": _("Typical sampling, narrow"),
-    "typical3": _("Typical sampling, wide"),
-}
-
-
 def _preset_choices(presets: dict[str, SamplingParameters]) -> list[dict[str, str]]:
     """Presets with the values that the sliders take on."""
     named = [
-        {"name": name, "label": _preset_label(name), "values": json.dumps(preset.to_dict())}
+        {"name": name, "label": reading.preset_title(name), "values": json.dumps(preset.to_dict())}
         for name, preset in presets.items()
     ]
     return [*named, {"name": "", "label": gettext("My own values"), "values": ""}]
@@ -222,7 +206,8 @@ def _done(request: HttpRequest, chat: Chat, said: str) -> HttpResponse:
         return tell(request, response, said, "success") if said else response
     response = HttpResponse()
     model = str(chat.model) if chat.model else ""
-    now = {"id": str(chat.pk), "title": chat.title, "model": model, "preset": chat.preset}
+    preset = reading.preset_title(chat.preset)
+    now = {"id": str(chat.pk), "title": chat.title, "model": model, "preset": preset}
     trigger_client_event(response, "chat:changed", now)
     trigger_client_event(response, "dialog:done", {})
     return tell(request, response, said, "success") if said else response

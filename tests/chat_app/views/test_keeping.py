@@ -64,6 +64,8 @@ def test_preset_wins_over_the_sliders_but_not_over_length(web: Client, chat: Cha
     post(web, chat, "settings", **VALUES | {"preset": "k50-Precise"})
 
     assert chat.preset == "k50-Precise"
+    page = web.get(f"/chat/{chat.pk}/").content.decode()
+    assert ("data-preset-name>Precise<" in page, "k50" in page) == (True, False)
     assert (chat.parameters["temperature"], chat.parameters["top_k"]) == (0.1, 50)
     assert chat.parameters["max_new_tokens"] == 200
 
