@@ -142,7 +142,12 @@ def _save_adapter(
     model: Any, folder: Path, adapter: str, *, base: str, state_dict: Mapping[str, Any] | None
 ) -> None:
     """One adapter, alone, in a folder of its own, naming the base it belongs to."""
-    model.save_pretrained(folder, selected_adapters=[adapter], state_dict=state_dict)
+    model.save_pretrained(
+        folder,
+        selected_adapters=[adapter],
+        state_dict=state_dict,
+        save_embedding_layers=False,  # rows of new tokens are in the adapter by themselves
+    )
     if adapter != "default":  # peft puts it one folder deeper
         for file in (folder / adapter).iterdir():
             file.rename(folder / file.name)
