@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,11 @@ class Figure:
     n: int
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Plain values that JSON can hold: None where too little data gives no number."""
+        return {
+            name: None if isinstance(value, float) and not isfinite(value) else value
+            for name, value in asdict(self).items()
+        }
 
 
 def ratio(

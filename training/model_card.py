@@ -65,6 +65,9 @@ def _evaluation(evaluation: Mapping[str, Any]) -> Iterator[str]:
     yield "| measure | value | interval | n |\n|---|---|---|---|"
     for name, figure in evaluation.items():
         if isinstance(figure, Mapping) and "value" in figure:
+            if figure["value"] is None or figure["low"] is None:
+                yield f"| {name} | not enough data | – | {figure['n']} |"
+                continue
             low, high = figure["low"], figure["high"]
             yield f"| {name} | {figure['value']:.4g} | {low:.4g} to {high:.4g} | {figure['n']} |"
     for warning in evaluation.get("warnings", []):

@@ -48,6 +48,8 @@ def shares(title: str, bars: Sequence[tuple[str, Mapping[str, float]]]) -> str:
     """Bars from 0 to 1, each with its interval and its number of cases."""
     body = _line([(0, 0.5), (len(bars), 0.5)], (0, len(bars)), (0, 1), css="guide")
     for place, (name, figure) in enumerate(bars):
+        if figure["value"] is None or figure["low"] is None:
+            continue  # not enough data
         x, top = _place((place + 0.2, figure["value"]), (0, len(bars)), (0, 1))
         right, floor = _place((place + 0.8, 0), (0, len(bars)), (0, 1))
         body += f'<rect class="mark" x="{x}" y="{top}" width="{right - x}" height="{floor - top}"/>'
