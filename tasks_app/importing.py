@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, reset_queries, transaction
 
 from tasks_app import export_format, offers, trees
@@ -61,6 +62,7 @@ class _Import:
     origin: str
     state: TreeState | None
     now: datetime
+    link_authors: bool
 
     def refuse(self, line: int, reason: str) -> None:
         self.report.bad += 1
@@ -74,15 +76,19 @@ def import_trees(
     on_bad: OnBad,
     state: TreeState | None = None,
     dry_run: bool = False,
+    link_authors: bool = False,
     watch: export_format.Watch = iter,
 ) -> ImportReport:
     """Store the trees of a `.jsonl` or `.jsonl.gz` file, of trees or of flat messages.
 
     Each enters `state`, by default the one the file names, or the ranking backlog. A tree is
     stored whole or not at all; what cannot be used goes to `on_bad` with line and reason. With
-    `dry_run` all is done and undone. `watch` sees the lines pass. Raises OSError.
+    `dry_run` all is done and undone. With `link_authors` an author whose id is that of an account
+    is this account: for copies of what people wrote here. `watch` sees the lines pass. Raises
+    OSError.
     """
-    run = _Import(ImportReport(), on_bad, TreeConfig.current(), path.name, state, now)
+    config = TreeConfig.current()
+    run = _Import(ImportReport(), on_bad, config, path.name, state, now, link_authors)
     with transaction.atomic() if dry_run else nullcontext():
         for batch in _batches(export_format.read_trees(path, watch=watch), run):
             _import_batch(batch, run)
@@ -118,6 +124,8 @@ def _batches(
 def _import_batch(batch: list[_Rows], run: _Import) -> None:
     """Store what is new; if the batch fails as one, each tree by itself."""
     new = list(_new(batch, run))
+    if run.link_authors:
+        _link_authors([message for rows in new for message in rows.messages])
     try:
         _store(new, run)
     except IntegrityError:  # somebody else imports the same
@@ -126,6 +134,18 @@ def _import_batch(batch: list[_Rows], run: _Import) -> None:
                 _store([rows], run)
             except IntegrityError as error:
                 run.refuse(rows.line, f"tree {rows.tree.pk}: {error}".strip().split("\n")[0])
+
+
+def _link_authors(messages: list[Message]) -> None:
+    keys = filter(_is_uuid, {message.imported_author for message in messages})
+    accounts = {str(user.pk): user for user in get_user_model().objects.filter(pk__in=keys)}
+    for message in messages:
+        if user := accounts.get(message.imported_author):
+            message.user, message.imported_author = user, ""
+
+
+def _is_uuid(key: str) -> bool:
+    return str(_uuid(key)) == key
 
 
 def _new(batch: list[_Rows], run: _Import) -> Iterator[_Rows]:

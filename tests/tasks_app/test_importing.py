@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from oasst.accounts.models import User
 from tasks_app.enums import TreeState
 from tasks_app.export_format import BadLine
 from tasks_app.importing import ImportReport, import_trees
@@ -221,3 +222,22 @@ def test_command_refuses_files_it_cannot_use(tmp_path: Path) -> None:
         run(str(tmp_path / "absent.jsonl"))
     with pytest.raises(CommandError, match="no line of it"):
         run(str(save(tmp_path, '{"text": "only"}')))
+
+
+def test_copies_of_what_people_wrote_here_belong_to_them(tmp_path: Path, alice: User) -> None:
+    mine = row(2, 1, 1, user_id=str(alice.pk))
+    path = save(tmp_path, row(1, user_id=str(uuid.uuid4())), mine, row(3, 1, 1, user_id="someone"))
+
+    import_trees(path, now=NOW, on_bad=print, link_authors=True)
+
+    prompt, copy, other = Message.objects.order_by("pk")
+    assert (copy.user, copy.imported_author) == (alice, "")
+    assert (other.user, other.imported_author) == (None, "someone")
+    assert prompt.user is None
+
+
+def test_authors_are_not_linked_unasked(tmp_path: Path, alice: User) -> None:
+    import_trees(save(tmp_path, row(1, user_id=str(alice.pk))), now=NOW, on_bad=print)
+
+    message = Message.objects.get()
+    assert (message.user, message.imported_author) == (None, str(alice.pk))
