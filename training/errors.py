@@ -64,3 +64,9 @@ class NothingToRollBack(DomainError):
     code = "nothing_to_roll_back"
     status = 409
     default_message = _("Nothing was served under this name before: there is no way back.")
+
+
+class RoundUnderWay(DomainError):
+    code = "round_under_way"
+    status = 409
+    default_message = _("This round is under way in another process.")

@@ -11,9 +11,9 @@ from redis.exceptions import RedisError
 from rq import get_current_job
 from rq.worker import BaseWorker
 
-from training import execution, runs
-from training.errors import RunUnderWay
-from training.models import TrainingRun
+from training import execution, rounds, runs
+from training.errors import RoundUnderWay, RunUnderWay
+from training.models import Round, TrainingRun
 
 logger = logging.getLogger(__name__)
 
@@ -56,3 +56,15 @@ def _worker_ends() -> bool:
         return bool(job.connection.hget(key, "shutdown_requested_date"))
     except RedisError:
         return False
+
+
+def run_round(round_id: int) -> None:
+    """Run a round to its end; quietly nothing if it is gone or under way elsewhere."""
+    found = Round.objects.filter(pk=round_id).first()
+    if found is None:
+        return
+    _end_with_worker()
+    try:
+        rounds.run(found)
+    except RoundUnderWay:
+        logger.info("round %s is under way already", found.name)

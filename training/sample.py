@@ -16,13 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from chat_app.inference.engine import TransformersEngine
 from chat_app.inference.requests import Delta, EngineRequest, Finished, RequestTooLarge, Turn
 from chat_app.inference.sampling import MAX_SEED, PRESETS, SamplingParameters
 from tasks_app import export_format
-from training import modeling, report, synthetic
+from training import modeling, report, scoring, synthetic
 from training.callbacks import Cancelled, should_stop
 from training.config import ConfigError, SampleConfig, to_dict
 from training.prompt_files import Prompt, read_prompts
@@ -42,6 +40,7 @@ SAMPLING = PRESETS | {
     "typical95": SamplingParameters(temperature=1.0, top_k=1000, top_p=0.95, typical_p=0.95),
 }
 SCORED_AT_ONCE = 16
+SCORED_BETWEEN_LOOKS = 256  # at the wish to cancel
 SCORED_TOKENS = 1024
 
 
@@ -272,47 +271,21 @@ def _score_all(config: SampleConfig, run: RunDir, reports: Sequence[ModelReport]
         for result in results
         for output in result.outputs
     ]
-    conversations = [
-        [*prompt.messages, {"role": "assistant", "content": output.text}] for prompt, output in todo
-    ]
-    scores = score(model, tokenizer, conversations, run=run)
-    for (_, output), value in zip(todo, scores, strict=True):
-        output.score = value
+    for start in range(0, len(todo), SCORED_BETWEEN_LOOKS):
+        if should_stop(run):
+            raise Cancelled
+        some = todo[start : start + SCORED_BETWEEN_LOOKS]
+        rows = [
+            scoring.encode(tokenizer, prompt.messages, output.text, max_length=SCORED_TOKENS)
+            for prompt, output in some
+        ]
+        for (_, output), value in zip(
+            some, scoring.scores(model, rows, batch_size=SCORED_AT_ONCE), strict=True
+        ):
+            output.score = value
     for each in reports:
         for results in each.results:
             report.keep_best(results, config.keep)
-
-
-@torch.no_grad()
-def score(
-    model: Any,
-    tokenizer: Any,
-    conversations: Sequence[list[dict[str, str]]],
-    *,
-    run: RunDir | None = None,
-) -> list[float]:
-    """The reward of each conversation's last answer. Long ones lose their beginning.
-
-    Raises Cancelled if `run` is asked to stop.
-    """
-    tokens = [
-        tokenizer.apply_chat_template(list(turns), tokenize=True, return_dict=True)["input_ids"][
-            -SCORED_TOKENS:
-        ]
-        for turns in conversations
-    ]
-    order = sorted(range(len(tokens)), key=lambda place: len(tokens[place]))
-    scores = [0.0] * len(tokens)
-    for start in range(0, len(order), SCORED_AT_ONCE):
-        if run is not None and should_stop(run):
-            raise Cancelled
-        places = order[start : start + SCORED_AT_ONCE]
-        batch = tokenizer.pad(
-            {"input_ids": [tokens[place] for place in places]}, return_tensors="pt"
-        ).to(model.device)
-        for place, value in zip(places, model(**batch).logits[:, 0].tolist(), strict=True):
-            scores[place] = value
-    return scores
 
 
 # Writing

@@ -7,9 +7,10 @@ a reply is: ids, dates, reviews and order are the same for all of a tree.
 from __future__ import annotations
 
 import random
+import re
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tasks_app.export_format import MessageNode, MessageTree
@@ -21,6 +22,8 @@ NAMESPACE = uuid.UUID("b4dd4f0c-52c9-5a53-8f9a-1f0a38c4a8d1")
 STATE = "ranking"
 # Of a language that is not told; the data collection needs one.
 UNKNOWN_LANG = "en"
+# Models write any character; these cannot be stored, or mean nothing to a reader.
+_UNSTORABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,9 @@ def trees(
 def _distinct(given: Sequence[Reply]) -> list[Reply]:
     by_text: dict[str, Reply] = {}
     for reply in given:
-        if reply.text.strip():
-            by_text.setdefault(" ".join(reply.text.split()), reply)
+        text = _UNSTORABLE.sub("", reply.text).strip()
+        if text:
+            by_text.setdefault(" ".join(text.split()), replace(reply, text=text))
     return list(by_text.values())
 
 
@@ -79,7 +83,7 @@ def _tree(
     order = random.Random(f"{seed} {key}").sample(given, len(given))
     root = _node(key, None, prompt.text, prompt, now)
     for place, reply in enumerate(order):
-        node = _node(uuid.uuid5(key, str(place)), root, reply.text.strip(), prompt, now)
+        node = _node(uuid.uuid5(key, str(place)), root, reply.text, prompt, now)
         node.synthetic, node.model_name = bool(reply.model), reply.model or None
         node.user_id = None if reply.model else reply.author
         root.replies.append(node)

@@ -167,3 +167,36 @@ def test_a_file_without_prompts_says_so(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="none to answer"):
         read_prompts(path)
+
+
+# Scores
+
+
+@pytest.fixture
+def reward(tmp_path: Path, tiny_path: Path) -> Path:
+    """A reward model as an RM run leaves it, but untrained."""
+    from training import modeling
+    from training.config import ModelConfig
+
+    model, tokenizer = modeling.load_scorer(ModelConfig(path=str(tiny_path)))
+    model.save_pretrained(tmp_path / "reward")
+    tokenizer.save_pretrained(tmp_path / "reward")
+    return tmp_path / "reward"
+
+
+@pytest.mark.slow
+def test_best_scored_answers_become_the_synthetic_replies(
+    tiny_path: Path, reward: Path, prompts: Path, tmp_path: Path
+) -> None:
+    more = {"presets": ["plain"], "per_prompt": 4, "keep": 2, "reward": str(reward)}
+    run = sample(config(tiny_path, prompts, **more), tmp_path / "run")
+
+    found = json.loads((run.final / "tiny.json").read_text())["prompts"]
+    for row, tree in zip(found, read_trees(run.final / "synthetic.jsonl"), strict=True):
+        (result,) = row["results"]
+        best = sorted(range(4), key=lambda place: -result["scores"][place])[:2]
+        assert sorted(result["kept"]) == sorted(best)
+        kept = {result["outputs"][place] for place in best}
+        assert {node.text for node in tree.prompt.replies} == kept
+    summary = json.loads((run.final / "summary.json").read_text())[0]
+    assert summary["kept"]["mean"] > summary["score"]["value"] > summary["rejected"]["mean"]

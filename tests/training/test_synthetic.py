@@ -64,6 +64,12 @@ def test_equal_texts_are_ranked_once_and_empty_ones_never() -> None:
     assert sorted(node.text for node in tree.prompt.replies) == ["Bake it.", HUMAN.text]
 
 
+def test_characters_that_cannot_be_stored_are_left_out() -> None:
+    (tree,) = grow(HUMAN, Reply("Ba\x00ke\tit.\r\n\x1b", "new-model"), Reply("\x00", "old-model"))
+
+    assert sorted(node.text for node in tree.prompt.replies) == ["Bake\tit.", HUMAN.text]
+
+
 def test_nothing_to_rank_makes_no_tree() -> None:
     long = replace(BREAD, messages=(*BREAD.messages, {"role": "user", "content": "And then?"}))
 

@@ -1,0 +1,392 @@
+"""What each step of a round does. A step that is taken again goes on with what is there.
+
+Every step gives a record of plain values, which the page of the round shows and later steps read.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from tasks_app import export_format, exporting
+from tasks_app.enums import TreeState
+from tasks_app.export_format import BadLine, MessageNode, MessageTree
+from tasks_app.importing import import_trees
+from tasks_app.models import Message
+from training import config as configs
+from training import data, examples, registry, runs, snapshots, sources, synthetic
+from training.config import ConfigError, DataConfig, SourceConfig
+from training.enums import RunState, Stage
+from training.errors import GateClosed
+from training.models import Checkpoint, Round, RoundStep, Snapshot, TrainingRun
+from training.prompt_files import Prompt
+from training.round_config import RoundConfig, stage_config
+from training.synthetic import Case, Reply
+
+Record = dict[str, Any]
+
+
+class Failed(Exception):
+    """The step could not be done; the text says why."""
+
+
+class Cancelled(Exception):
+    """Somebody cancelled the run of the step."""
+
+
+class Skipped(Exception):
+    """The step is not wanted, or not allowed; the round goes on."""
+
+    def __init__(self, reason: str, record: Record | None = None) -> None:
+        super().__init__(reason)
+        self.record = record or {}
+
+
+@dataclass(frozen=True)
+class Work:
+    """A round at work. `before` is the one whose model it has to beat, if there is one."""
+
+    round: Round
+    config: RoundConfig
+    before: Round | None
+    execute: Callable[[TrainingRun], TrainingRun]
+
+    @property
+    def number(self) -> int:
+        return int(self.round.name.rpartition("-")[2])
+
+    @property
+    def folder(self) -> Path:
+        """Where the round's own files lie."""
+        path = Path(settings.RUNS_DIR) / "rounds" / self.round.name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def record(self, kind: str) -> Record:
+        """What an earlier step wrote down."""
+        return dict(self.round.steps.get(kind=kind).record)
+
+    def data(self) -> dict[str, Any]:
+        """Where the examples come from and which trees are held out, the same for all stages."""
+        return {
+            "sources": [{"path": self.record("snapshot")["path"]}],
+            "languages": list(self.config.languages),
+            "eval_share": self.config.eval_share,
+            "split_seed": self.config.seed + self.number,
+        }
+
+    def previous(self) -> str:
+        """The model before: that of the last round, else the base."""
+        if self.before is None:
+            return self.config.base
+        return str(self.before.steps.get(kind="ppo").record["folder"])
+
+
+# Training
+
+
+def _sft(work: Work, step: RoundStep) -> Record:
+    start = work.previous() if work.config.start == "previous" else work.config.base
+    return _train(work, step, model={"path": start}, data=work.data())
+
+
+def _rm(work: Work, step: RoundStep) -> Record:
+    return _train(work, step, model={"path": work.config.base}, data=work.data())
+
+
+def _ppo(work: Work, step: RoundStep) -> Record:
+    return _train(
+        work,
+        step,
+        model={"path": work.record("sft")["folder"]},
+        reward=work.record("rm")["folder"],
+        data=work.data(),
+    )
+
+
+def _evaluate(work: Work, step: RoundStep) -> Record:
+    run = _run(work, step, model=work.record("ppo")["folder"], data=work.data())
+    return _about(run) | {"evaluation": _read_json(run.folder.evaluation)}
+
+
+def _train(work: Work, step: RoundStep, **filled_in: Any) -> Record:
+    run = _run(work, step, **filled_in)
+    lineage = _read_json(run.folder.final / "training.json")
+    return _about(run) | {
+        "folder": str(run.folder.final),
+        "weights_sha256": lineage["weights_sha256"],
+        "evaluation": lineage.get("evaluation"),
+    }
+
+
+def _run(work: Work, step: RoundStep, **filled_in: Any) -> TrainingRun:
+    """The run of the step, at its end; one that broke off before is gone on with."""
+    config = stage_config(
+        work.config, step.kind, name=f"{work.round.name}-{step.kind}", **filled_in
+    )
+    run = _queued(work, step, config)
+    if run.state != RunState.DONE:
+        run = work.execute(run)
+    if run.state == RunState.CANCELLED:
+        raise Cancelled(run.message or _("The run was cancelled."))
+    if run.state != RunState.DONE:
+        raise Failed(run.message)
+    return run
+
+
+@transaction.atomic
+def _queued(work: Work, step: RoundStep, config: Any) -> TrainingRun:
+    """The run that the step has already, if its config is still the same; else a new one."""
+    known = step.run
+    if known is not None and known.config == configs.to_dict(config):
+        if known.state in (RunState.CANCELLED, RunState.FAILED):
+            runs.resume(known.pk, now=timezone.now(), wake=False)
+            known.refresh_from_db()
+        return known
+    step.run = runs.queue(
+        Stage(step.kind),
+        config,
+        now=timezone.now(),
+        by=work.round.queued_by,
+        snapshot=Snapshot.objects.filter(pk=work.record("snapshot").get("snapshot", 0)).first(),
+        round=work.round,
+        round_step=step.kind,
+        wake=False,
+    )
+    step.save(update_fields=["run"])
+    return step.run
+
+
+def _about(run: TrainingRun) -> Record:
+    took = (run.ended_at - run.started_at).total_seconds() if run.ended_at and run.started_at else 0
+    return {"steps": run.max_steps, "seconds": round(took), "alarms": len(run.alarms)}
+
+
+# Sampling
+
+
+def _sample(work: Work, step: RoundStep) -> Record:
+    """The new model's answers to prompts that taught nothing, beside those of the one before."""
+    path = work.folder / "prompts.jsonl"
+    count = stage_config(work.config, "sample", name="x", models=["x"], prompts="x").count
+    chosen = fresh_prompts(work, count)
+    rows = [
+        {"prompt": list(prompt.messages), "lang": prompt.lang, "tree": prompt.tree}
+        for prompt in chosen
+    ]
+    with export_format.open_output(path) as stream:
+        export_format.write_objects(stream, rows)
+    models = [work.record("ppo")["folder"]]
+    if work.config.ranking.previous:
+        models.append(work.previous())
+    reward = work.record("rm")["folder"]
+    run = _run(work, step, models=models, prompts=str(path), reward=reward)
+    return _about(run) | {
+        "prompts": len(chosen),
+        "folder": str(run.folder.final),
+        "summary": _read_json(run.folder.final / "summary.json"),
+    }
+
+
+def fresh_prompts(work: Work, count: int) -> list[Prompt]:
+    """Prompts of one turn that none of this round's models learned from, drawn at random.
+
+    Raises ConfigError if there is none.
+    """
+    config = configs.build(
+        work.data() | {"min_examples": 0, "max_eval": None, "max_length": 10**6}, of=DataConfig
+    )
+    held_out = data.prompts(config, seed=work.config.seed).eval
+    found = {examples.key_of(row["prompt"]): row for row in held_out if len(row["prompt"]) == 1}
+    if not found:
+        raise ConfigError(
+            "eval_share: no prompt is held out that could be answered; raise it, or take more data"
+        )
+    keys = random.Random(work.config.seed + work.number).sample(
+        sorted(found), min(count, len(found))
+    )
+    return [
+        Prompt(key, tuple(found[key]["prompt"]), found[key]["lang"], found[key]["tree"])
+        for key in keys
+    ]
+
+
+# Going live
+
+
+def _promote(work: Work, step: RoundStep) -> Record:
+    wish = work.config.promote
+    if not wish.name:
+        raise Skipped(_("The config names no model of the chat to be replaced."))
+    run = work.round.steps.get(kind="ppo").run
+    checkpoint = Checkpoint.objects.filter(run=run).first()
+    if checkpoint is None:
+        raise Failed(_("The result of PPO is not in the registry."))
+    try:
+        served = registry.promote(
+            checkpoint,
+            name=wish.name,
+            title=wish.title,
+            make_default=wish.default,
+            by=work.round.queued_by,
+            now=timezone.now(),
+        )
+    except GateClosed as closed:
+        raise Skipped(str(closed), {"objections": closed.objections}) from closed
+    return {"served": served.name, "checkpoint": checkpoint.name}
+
+
+# Ranking
+
+
+def _rank(work: Work, step: RoundStep) -> Record:
+    """Put the answers into trees, beside people's replies, where contributors rank them blind."""
+    sample = work.record("sample")
+    models = list(dict.fromkeys(row["model"] for row in sample["summary"]))
+    answers = _answers_of(Path(sample["folder"]), models)
+    prompts = _read_rows(work.folder / "prompts.jsonl")
+    people = _replies_of_people(work, {row["tree"] for row in prompts})
+    rng = random.Random(work.config.seed + work.number)
+    cases = []
+    for row in prompts:
+        prompt = Prompt(examples.key_of(row["prompt"]), tuple(row["prompt"]), row["lang"])
+        human = people.get(row["tree"], [])
+        chosen = rng.sample(human, min(work.config.ranking.human, len(human)))
+        cases.append(Case(prompt, [*chosen, *answers[prompt.id]]))
+    trees = list(
+        synthetic.trees(
+            cases,
+            origin=f"round {work.round.name}",
+            seed=work.config.seed,
+            now=work.round.created_at,
+        )
+    )
+    if not trees:
+        raise Skipped(_("There is nothing to compare: every prompt has one answer only."))
+    sides = dict(zip(("new", "previous"), models, strict=False))
+    return _import(work, trees) | {"sides": sides}
+
+
+def _answers_of(folder: Path, models: Sequence[str]) -> dict[str, list[Reply]]:
+    """The answers to each prompt: of every model those that were kept."""
+    found: dict[str, list[Reply]] = defaultdict(list)
+    for model in models:
+        for row in _read_json(folder / f"{model}.json")["prompts"]:
+            for result in row["results"]:
+                kept = result.get("kept", range(len(result["outputs"])))
+                found[row["id"]] += [Reply(result["outputs"][place], model) for place in kept]
+    return found
+
+
+def _replies_of_people(work: Work, wanted: set[str]) -> dict[str, list[Reply]]:
+    """Accepted replies of people to the initial prompts, by tree, with their authors."""
+    found: dict[str, list[MessageNode]] = {}
+    for item in sources.read(SourceConfig(path=work.record("snapshot")["path"])):
+        if isinstance(item, MessageTree) and item.message_tree_id in wanted:
+            found[item.message_tree_id] = [
+                node
+                for node in item.prompt.replies
+                if not (node.synthetic or node.deleted or node.review_result is False)
+            ]
+    authors = _authors(work, [node.message_id for nodes in found.values() for node in nodes])
+    return {
+        tree: [Reply(n.text, author=authors.get(n.message_id, n.user_id)) for n in nodes]
+        for tree, nodes in found.items()
+    }
+
+
+def _authors(work: Work, replies: Sequence[str]) -> dict[str, str]:
+    """Who of this site wrote the replies of a snapshot, which has other names for them: a copy
+    belongs to its author like the reply itself."""
+    if work.config.data:
+        return {}
+    rows = Message.objects.filter(pk__in=replies).exclude(user=None)
+    return {str(pk): str(user) for pk, user in rows.values_list("pk", "user")}
+
+
+def _import(work: Work, trees: Sequence[MessageTree]) -> Record:
+    path = work.folder / "ranking.jsonl"
+    with export_format.open_output(path) as stream:
+        export_format.write_objects(stream, map(export_format.tree_to_json, trees))
+    bad: list[BadLine] = []
+    import_trees(
+        path, now=timezone.now(), on_bad=bad.append, state=TreeState.RANKING, link_authors=True
+    )
+    if bad:
+        raise Failed(f"{path}, line {bad[0].number}: {bad[0].reason}")
+    return {
+        "trees": [tree.message_tree_id for tree in trees],
+        "replies": sum(len(tree.prompt.replies) for tree in trees),
+    }
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _read_rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+# The snapshot
+
+
+def _snapshot(work: Work, step: RoundStep) -> Record:
+    """Freeze what the round learns from, and say what it holds."""
+    if not work.config.data:
+        return _snapshot_of_site(work)
+    path = Path(work.config.data).expanduser().resolve()
+    config = DataConfig(sources=(SourceConfig(path=str(path)),))
+    return {"path": str(path), "files": data.sources_record(config)}
+
+
+def _snapshot_of_site(work: Work) -> Record:
+    """All finished trees, those with models' replies that people ranked too, prompts that wait to
+    be drawn, and chats whose owners agree."""
+    trees = exporting.Selection(
+        states=(TreeState.READY_FOR_EXPORT, TreeState.PROMPT_LOTTERY_WAITING),
+        langs=work.config.languages,
+        synthetic=None,
+    )
+    wanted = snapshots.Filter(trees=trees, chats=True)
+    made = snapshots.create(
+        _free_name(work.round.name), wanted, now=timezone.now(), by=work.round.queued_by
+    )
+    return {
+        "path": str(made.folder),
+        "snapshot": made.pk,
+        "sha256": made.sha256,
+        "counts": made.counts,
+    }
+
+
+def _free_name(name: str) -> str:
+    """The round's, unless an attempt that was killed has left a snapshot of that name."""
+    number = 1
+    folder = Path(settings.RUNS_DIR) / snapshots.FOLDER
+    while (folder / name).exists() or Snapshot.objects.filter(name=name).exists():
+        number += 1
+        name = f"{name.removesuffix(f'-again-{number - 1}')}-again-{number}"
+    return name
+
+
+STEPS: dict[str, Callable[[Work, RoundStep], Record]] = {
+    "snapshot": _snapshot,
+    "sft": _sft,
+    "rm": _rm,
+    "ppo": _ppo,
+    "evaluate": _evaluate,
+    "sample": _sample,
+    "promote": _promote,
+    "rank": _rank,
+}

@@ -1,0 +1,201 @@
+"""Rounds: once through all steps, unattended, gone on with at the step at which one broke off.
+
+A round is in one process at a time. Its steps leave their records in RoundStep; what they do is
+in round_steps.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import django_rq
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from oasst.lib.errors import DomainError
+from oasst.lib.queue import redis_client
+from training import config as configs
+from training import execution
+from training.config import ConfigError
+from training.enums import RoundState, StepState
+from training.errors import RoundUnderWay
+from training.models import Round, RoundStep, TrainingRun
+from training.round_config import RoundConfig, check
+from training.round_steps import STEPS, Cancelled, Failed, Skipped, Work
+from training.runs import KEEP_FAILED_JOB_S, QUEUE
+
+if TYPE_CHECKING:
+    from oasst.accounts.models import User
+
+logger = logging.getLogger(__name__)
+
+Execute = Callable[[TrainingRun], TrainingRun]
+_UNFINISHED = (RoundState.QUEUED, RoundState.RUNNING, RoundState.FAILED, RoundState.CANCELLED)
+
+
+# Beginning
+
+
+@transaction.atomic
+def begin(
+    config: RoundConfig, *, now: datetime, by: User | None = None, config_yaml: str = ""
+) -> Round:
+    """The round to go on with: the last one of this name if it has not come to its end, else a
+    new one. One that broke off takes the config that is given now.
+
+    Raises ConfigError.
+    """
+    check(config)
+    last = _last(config.name)
+    written = {
+        "config": configs.to_dict(config),
+        "config_yaml": config_yaml or configs.to_yaml(config),
+        "state": RoundState.QUEUED,
+    }
+    if last is not None and last.state in _UNFINISHED:
+        Round.objects.filter(pk=last.pk).update(**written, ended_at=None, message="")
+        last.refresh_from_db()
+        return last
+    number = number_of(last) + 1 if last else 1
+    name = f"{_slug(config.name)}-{number}"
+    made = Round.objects.create(name=name, queued_by=by, created_at=now, **written)
+    RoundStep.objects.bulk_create(
+        RoundStep(round=made, kind=kind, position=place) for place, kind in enumerate(STEPS)
+    )
+    logger.info("round %s begins", name)
+    return made
+
+
+def before(round: Round) -> Round | None:
+    """The last round of the same name that came to its end."""
+    stem, number = round.name.rpartition("-")[0], number_of(round)
+    done = [found for found in _family(stem) if found.state == RoundState.DONE]
+    return max((r for r in done if number_of(r) < number), key=number_of, default=None)
+
+
+def number_of(round: Round) -> int:
+    """1 for the first of its name."""
+    return int(round.name.rpartition("-")[2])
+
+
+def _last(name: str) -> Round | None:
+    return max(_family(_slug(name)), key=number_of, default=None)
+
+
+def _family(stem: str) -> list[Round]:
+    return list(Round.objects.filter(name__regex=rf"^{re.escape(stem)}-[0-9]+$"))
+
+
+def _slug(name: str) -> str:
+    return slugify(name)[:80] or "round"
+
+
+def call_worker(round: Round) -> None:
+    """Put the job of a round on the queue; it may be there twice."""
+    jobs = django_rq.get_queue(QUEUE, commit_mode="auto", connection=redis_client())
+    jobs.enqueue(
+        "training.jobs.run_round",
+        round.pk,
+        job_id=f"round-{round.pk}",
+        description=f"round {round.name}",
+        job_timeout=-1,
+        result_ttl=0,
+        failure_ttl=KEEP_FAILED_JOB_S,
+    )
+
+
+# Running
+
+
+def run(round: Round, *, execute: Execute = execution.run_now) -> Round:
+    """Take every step that is not done yet, until the end or the first that fails.
+
+    `execute` runs a training run to its end. Raises RoundUnderWay if another process has it.
+    """
+    with _alone(round):
+        round.refresh_from_db()
+        if round.state == RoundState.DONE:
+            return round
+        _write(round, state=RoundState.RUNNING, started_at=round.started_at or timezone.now())
+        work = Work(round, configs.build(round.config, of=RoundConfig), before(round), execute)
+        state, message = _take_steps(work)
+        _write(round, state=state, message=message, ended_at=timezone.now())
+        logger.info("round %s: %s", round.name, state)
+    return round
+
+
+def _take_steps(work: Work) -> tuple[RoundState, str]:
+    for step in work.round.steps.order_by("position"):
+        if step.state in (StepState.DONE, StepState.SKIPPED):
+            continue
+        _write(work.round, step=step.kind)
+        ended = _take(work, step)
+        if ended is not None:
+            return ended
+    return RoundState.DONE, ""
+
+
+def _take(work: Work, step: RoundStep) -> tuple[RoundState, str] | None:
+    """Take one step; how the round ends, if it ends here."""
+    now = timezone.now()
+    _write(step, state=StepState.RUNNING, started_at=step.started_at or now, message="")
+    try:
+        record = STEPS[step.kind](work, step)
+    except Skipped as skipped:
+        _end_step(step, StepState.SKIPPED, str(skipped), skipped.record)
+    except Cancelled as cancelled:
+        _end_step(step, StepState.WAITING, str(cancelled))
+        return RoundState.CANCELLED, str(cancelled)
+    except (Failed, DomainError, ConfigError, OSError) as error:
+        _end_step(step, StepState.FAILED, str(error))
+        return RoundState.FAILED, _("%(step)s: %(error)s") % {"step": step.kind, "error": error}
+    except BaseException as error:  # the outer edge: whatever it was, the round says so
+        message = f"{type(error).__name__}: {error}"
+        _end_step(step, StepState.FAILED, message)
+        _write(work.round, state=RoundState.FAILED, message=message, ended_at=timezone.now())
+        raise
+    else:
+        _end_step(step, StepState.DONE, "", record)
+    return None
+
+
+def _end_step(
+    step: RoundStep, state: StepState, message: str, record: dict[str, Any] | None = None
+) -> None:
+    _write(
+        step,
+        state=state,
+        message=message,
+        record=step.record if record is None else record,
+        ended_at=timezone.now(),
+    )
+    logger.info("round %s: step %s: %s", step.round_id, step.kind, state)
+
+
+def _write(row: Round | RoundStep, **values: Any) -> None:
+    for name, value in values.items():
+        setattr(row, name, value)
+    row.save(update_fields=list(values))
+
+
+@contextmanager
+def _alone(round: Round) -> Iterator[None]:
+    """Hold the round in this process; the database lets go of it when the process dies."""
+    key = f"training.round.{round.pk}"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [key])
+        (is_ours,) = cursor.fetchone()
+    if not is_ours:
+        raise RoundUnderWay
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [key])
