@@ -75,6 +75,29 @@ def test_four_bit_layers_do_not_pack_their_weights(tmp_path: Path) -> None:
     assert type(model.get_output_embeddings()) is torch.nn.Linear
 
 
+def test_an_evaluation_takes_no_gradient_away(tmp_path: Path) -> None:
+    """Packed 4-bit weights let nothing through to the layers below, without an error."""
+    config = ModelConfig(path=small.model(tmp_path), quantization="4bit", lora=LoraConfig(r=4))
+    base, tokenizer = modeling.load_causal(config)
+    model = modeling.trainable(base, tokenizer, config)
+    ids = torch.arange(10, 30)[None]
+
+    def gradients() -> list[torch.Tensor]:
+        model.zero_grad()
+        model.train()(input_ids=ids, labels=ids).loss.backward()
+        return [p.grad for n, p in model.named_parameters() if "lora_B" in n]
+
+    modeling.set_seed(0)
+    before = gradients()
+    with torch.no_grad():
+        model.eval()(input_ids=ids)
+    modeling.set_seed(0)
+    after = gradients()
+
+    assert all(b is not None and b.abs().max() > 0 for b in before)
+    assert all(torch.equal(a, b) for a, b in zip(after, before, strict=True))
+
+
 @pytest.mark.slow
 def test_an_adapter_is_trained_further_on_its_own_base(tmp_path: Path) -> None:
     base = small.model(tmp_path)

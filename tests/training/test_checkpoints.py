@@ -1,0 +1,93 @@
+"""The result of a run: servable, with an adapter that means the same, lineage and card."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tests.training import small
+from training import checkpoints, reward, sft
+from training.rundir import RunDir
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("result")
+
+
+@pytest.fixture(scope="module")
+def final(folder: Path) -> Path:
+    return sft.run(small.config("sft", folder), RunDir(folder / "run"))
+
+
+@torch.no_grad()
+def test_merged_weights_say_what_adapter_and_base_say(final: Path, folder: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(final)
+    ids = tokenizer("The cat sat on the mat.", return_tensors="pt").input_ids
+
+    merged = AutoModelForCausalLM.from_pretrained(final)(ids).logits
+    base = AutoModelForCausalLM.from_pretrained(small.model(folder))
+    untrained = base(ids).logits
+    adapted = PeftModel.from_pretrained(base, final / "adapter")(ids).logits
+
+    assert torch.allclose(merged, adapted, atol=1e-4)
+    assert not torch.allclose(merged, untrained, atol=1e-2)
+    assert tokenizer.chat_template
+
+
+def test_lineage_names_base_data_and_weights_by_their_hashes(final: Path, folder: Path) -> None:
+    lineage = checkpoints.read_lineage(final)
+
+    data = folder / "conversations.jsonl"
+    assert lineage["schema"] == 1
+    assert lineage["stage"] == "sft"
+    assert lineage["data"][0]["sha256"] == hashlib.sha256(data.read_bytes()).hexdigest()
+    base = Path(small.model(folder)) / "model.safetensors"
+    assert lineage["base_model"]["sha256"] == hashlib.sha256(base.read_bytes()).hexdigest()
+    weights = final / "model.safetensors"
+    assert lineage["weights_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert lineage["evaluation"]["loss"]["value"] < lineage["evaluation"]["loss_before"]["value"]
+    assert lineage["config"]["optim"]["max_steps"] == 4
+    assert set(lineage["versions"]) == set(checkpoints.PACKAGES)
+
+
+def test_the_card_has_the_hub_s_front_matter_and_the_figures(final: Path) -> None:
+    card = (final / "README.md").read_text(encoding="utf-8")
+
+    front = yaml.safe_load(card.split("---\n")[1])
+    assert front["library_name"] == "transformers"
+    assert front["pipeline_tag"] == "text-generation"
+    assert "| loss_change | -" in card
+    assert checkpoints.read_lineage(final)["weights_sha256"] in card
+
+
+def test_of_weights_adapter_only_the_adapter_is_there(folder: Path) -> None:
+    config = small.config("rm", folder, output={"weights": "adapter"})
+
+    found = reward.run(config, RunDir(folder / "adapter-only"))
+
+    assert not list(found.glob("*.safetensors"))
+    adapter = found / "adapter" / "adapter_model.safetensors"
+    lineage = checkpoints.read_lineage(found)
+    assert lineage["weights_sha256"] == hashlib.sha256(adapter.read_bytes()).hexdigest()
+    assert (found / "chat_template.jinja").is_file()
+
+
+def test_several_files_of_weights_have_one_hash(tmp_path: Path) -> None:
+    (tmp_path / "b.safetensors").write_bytes(b"2")
+    (tmp_path / "a.safetensors").write_bytes(b"1")
+
+    lines = "".join(
+        f"{name}.safetensors {hashlib.sha256(content).hexdigest()}\n"
+        for name, content in (("a", b"1"), ("b", b"2"))
+    )
+    wanted = hashlib.sha256(lines.encode()).hexdigest()
+    assert checkpoints.weights_sha256(tmp_path) == wanted
