@@ -146,7 +146,7 @@ def load(config: PpoConfig) -> tuple[SharedBase, PreTrainedTokenizerBase]:
         _copy(model, NAMES["reward"], NAMES["value"])
         heads["value"].weight.data.copy_(heads["reward"].weight.data)
     if config.model.gradient_checkpointing:
-        causal.gradient_checkpointing_enable({"use_reentrant": False})
+        causal.activation_checkpointing_enable({"use_reentrant": False})
     return SharedBase(model, heads), tokenizer
 
 

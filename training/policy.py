@@ -37,14 +37,6 @@ class Rollout:
     returns: Tensor
 
 
-class NotFinite(ArithmeticError):
-    """The loss or its gradient is no number; `answers` are the ones that did it."""
-
-    def __init__(self, what: str, answers: Sequence[int]) -> None:
-        super().__init__(what)
-        self.answers = list(answers)
-
-
 class Learner:
     """Base, optimizer, schedule, running statistics and KL controller.
 
@@ -82,7 +74,9 @@ class Learner:
         seed: int,
         stop: Callable[[], bool],
     ) -> tuple[Rollout, Figures]:
-        """Draw, score and measure an answer to each prompt. Raises rollouts.Interrupted.
+        """Draw, score and measure an answer to each prompt.
+
+        Raises rollouts.Interrupted and rollouts.NotFinite.
 
         Until the answers are drawn nothing of the learner changes.
         """
@@ -124,7 +118,7 @@ class Learner:
         )
 
     def update(self, rollout: Rollout) -> Figures:
-        """All epochs over a rollout, or fewer if the policy runs away. Raises NotFinite."""
+        """All epochs, or fewer if the policy runs away. Raises rollouts.NotFinite."""
         began = time.perf_counter()
         loss = self.config.loss
         size, count = loss.minibatch // self.team.size, len(rollout.answers)
@@ -170,7 +164,7 @@ class Learner:
         )
         figures["grad_norm"] = self._finish_gradients(tokens)
         if not all(torch.isfinite(torch.tensor([figures["loss"], figures["grad_norm"]]))):
-            raise NotFinite(f"the loss is {figures['loss']}", chosen)
+            raise rollouts.NotFinite(f"the loss is {figures['loss']}", chosen)
         return figures
 
     def _policy(self, rollout: Rollout, some: rollouts.Batch) -> dict[str, Tensor]:

@@ -33,8 +33,8 @@ from training import (
 from training.callbacks import Cancelled, LossNotFinite, all_agree_to_stop, should_stop
 from training.config import ConfigError, PpoConfig
 from training.judging import Judge, Prompt
-from training.policy import Learner, NotFinite, Rollout
-from training.rollouts import Interrupted
+from training.policy import Learner, Rollout
+from training.rollouts import Interrupted, NotFinite
 from training.rundir import RunDir, read_lines
 from training.team import Team
 
@@ -80,6 +80,12 @@ def run(config: PpoConfig, run: RunDir) -> Path:
     except Interrupted:
         resuming.save(run, learner, judge)
         raise Cancelled(f"Stopped at step {learner.step}; it can be resumed.") from None
+    except NotFinite as error:
+        raise LossNotFinite(
+            f"After step {learner.step} {error}: the weights have blown up. If it was an update, "
+            f"its answers are in {trainers.BAD_BATCH}. Go on from the last checkpoint, or begin "
+            f"anew with a lower optim.lr (it is {config.optim.lr})."
+        ) from None
     return finish(learner, judge, config, run)
 
 
@@ -148,7 +154,7 @@ def loop(
 ) -> None:
     """Rollout after rollout, from where the learner stands.
 
-    Raises Interrupted, with the learner as it was after the last rollout, and LossNotFinite.
+    Raises Interrupted, with the learner as it was after the last rollout, and NotFinite.
     """
     output, team, saved = learner.config.output, learner.team, learner.step
     stop = while_drawing(learner, run)
@@ -181,7 +187,7 @@ def one_rollout(
     *,
     seed: int,
 ) -> dict[str, float]:
-    """Collect and update; the figures of both. Raises Interrupted, LossNotFinite."""
+    """Collect and update; the figures of both. Raises Interrupted, NotFinite."""
     rollout, collected = learner.collect(
         [prompt.messages for prompt in chosen],
         [prompt.ids for prompt in chosen],
@@ -192,11 +198,7 @@ def one_rollout(
         return collected | learner.update(rollout)
     except NotFinite as error:
         keep_batch(run, rollout, error.answers, learner.tokenizer)
-        raise LossNotFinite(
-            f"After step {learner.step} {error}: the weights have blown up. The answers are in "
-            f"{trainers.BAD_BATCH}. Go on from the last checkpoint with a lower optim.lr (it is "
-            f"{learner.config.optim.lr})."
-        ) from None
+        raise
 
 
 def while_drawing(learner: Learner, run: RunDir) -> Callable[[], bool]:

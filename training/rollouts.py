@@ -25,6 +25,14 @@ class Interrupted(Exception):
     """The wish to stop came while answers were drawn; nothing of them is kept."""
 
 
+class NotFinite(ArithmeticError):
+    """Logits, loss or gradient are no numbers; `answers` are the ones that did it, if known."""
+
+    def __init__(self, what: str, answers: Sequence[int] = ()) -> None:
+        super().__init__(what)
+        self.answers = list(answers)
+
+
 @dataclass(frozen=True)
 class Answers:
     """Drawn answers; `responses` hold the end token where one was drawn."""
@@ -77,7 +85,7 @@ def draw(
 ) -> Answers:
     """An answer of the policy to each prompt; row i of `chance` decides answer i.
 
-    Raises Interrupted within one token of `stop()` becoming true.
+    Raises Interrupted within one token of `stop()` becoming true, and NotFinite.
     """
     responses: list[Ids] = [[] for _ in prompts]
     base.model.eval()
@@ -218,6 +226,8 @@ def _draw_batch(
             use_cache=True,
             logits_to_keep=1,
         ).logits[:, -1]
+        if not torch.isfinite(logits).all():
+            raise NotFinite("what the policy says of the next token is no number")
         tokens = pick(logits, chance[going, step], config)
         for row, token in zip(going.tolist(), tokens.tolist(), strict=True):
             responses[row].append(token)

@@ -1,0 +1,247 @@
+"""PPO from config to result: what is refused, what is written, and that it goes on exactly."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.training import ppo_given
+from training import config as configs
+from training import ppo, resuming, rollouts
+from training.callbacks import Cancelled, LossNotFinite
+from training.config import ConfigError, PpoConfig
+from training.rundir import RunDir, read_lines
+
+TIMES = ("time", "time/generate_s", "time/score_s", "time/update_s", "memory/peak_mib")
+slow = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def _models(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODELS_DIR", str(tmp_path_factory.getbasetemp() / "models"))
+
+
+def curve(run: RunDir) -> list[dict[str, Any]]:
+    rows = read_lines(run.metrics)
+    return [{key: value for key, value in row.items() if key not in TIMES} for row in rows]
+
+
+def train(folder: Path, name: str, config: PpoConfig) -> RunDir:
+    run = RunDir(folder / name)
+    ppo.run(config, run)
+    return run
+
+
+def test_checkpoints_inside_a_rollout_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as error:
+        ppo.check(ppo_given.ppo(tmp_path, output={"save_every": 6}))
+
+    assert str(error.value) == (
+        "output.save_every: 6 falls inside a rollout, which is 4 steps long "
+        "(loss.epochs × answers / loss.minibatch); expected a multiple of 4, such as 4 or 8"
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"output": {"eval_every": 3}}, "output.eval_every: 3 falls inside a rollout"),
+        ({"loss": {"micro_batch": 3}}, "loss.minibatch: expected a multiple of loss.micro_batch"),
+        ({"algorithm": "rloo"}, "rollout.per_prompt: rloo compares answers"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(tmp_path: Path, values: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        ppo.check(ppo_given.ppo(tmp_path, **values))
+
+
+def test_the_defaults_fit_each_other() -> None:
+    ppo.check(configs.build({"name": "x", "model": {"path": "x"}, "reward": "x"}, stage="ppo"))
+
+
+@slow
+def test_a_rule_nobody_knows_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="reward: rule:nice, expected rule: and one of letters"):
+        train(tmp_path, "run", ppo_given.ppo(tmp_path, reward="rule:nice"))
+
+
+@slow
+def test_prompts_that_are_all_too_long_are_an_error(tmp_path: Path) -> None:
+    config = ppo_given.ppo(tmp_path, rollout={"max_prompt_tokens": 3})
+
+    with pytest.raises(ConfigError, match="max_prompt_tokens: no prompt has at most 3"):
+        train(tmp_path, "run", config)
+
+
+def test_each_epoch_reads_every_prompt_once_in_another_order(tmp_path: Path) -> None:
+    config, prompts = ppo_given.ppo(tmp_path), list(range(16))
+
+    read = [p for number in range(4) for p in ppo.chosen_prompts(prompts, config, number)]
+
+    assert sorted(read[:16]) == sorted(read[16:]) == prompts
+    assert read[:16] != read[16:]
+
+
+@slow
+def test_two_rollouts_give_a_result_and_figures_that_are_numbers(tmp_path: Path) -> None:
+    run = train(tmp_path, "run", ppo_given.ppo(tmp_path))
+
+    rows = curve(run)
+    assert [(row["step"], row["phase"]) for row in rows] == [
+        (0, "eval"),
+        (4, "train"),
+        (4, "eval"),
+        (8, "train"),
+        (8, "eval"),
+    ]
+    assert all(math.isfinite(v) for row in rows for k, v in row.items() if k != "phase")
+    assert rows[0]["objective/kl"] == 0
+    assert rows[1]["objective/kl"] == 0
+    assert rows[3]["objective/kl"] != 0
+    lineage = json.loads((run.final / "training.json").read_text())
+    assert lineage["stage"] == "ppo"
+    assert lineage["evaluation"] == json.loads(run.evaluation.read_text())
+    assert lineage["evaluation"]["score"]["n"] == 8
+    assert ppo.run(ppo_given.ppo(tmp_path), run) == run.final  # at once, a second time
+
+
+@slow
+def test_the_first_ratio_is_one(tmp_path: Path) -> None:
+    config = ppo_given.ppo(
+        tmp_path,
+        loss={"epochs": 1, "minibatch": 8},
+        model={"path": "tiny", "lora": {"dropout": 0.5}},
+    )
+    run = train(tmp_path, "run", config)
+
+    for row in curve(run):
+        if row["phase"] == "train":
+            assert row["val/ratio"] == pytest.approx(1, abs=1e-6)
+            assert row["policy/approxkl_avg"] == pytest.approx(0, abs=1e-9)
+
+
+@slow
+def test_the_policy_of_the_result_is_what_was_trained(tmp_path: Path) -> None:
+    run = train(tmp_path, "run", ppo_given.ppo(tmp_path))
+
+    saved = load_file(run.final / "adapter" / "adapter_model.safetensors")
+    learned = load_file(run.checkpoints / "checkpoint-8" / resuming.LEARNED)
+    policy_of = {k: v for k, v in learned.items() if k.startswith("policy:")}
+    assert len(saved) == len(policy_of)
+    for name, value in saved.items():
+        place = name.replace(".weight", ".default.weight")
+        assert torch.equal(value, policy_of[f"policy:{place}"])
+
+
+@slow
+def test_a_cancelled_run_goes_on_with_the_same_curve(tmp_path: Path) -> None:
+    config = ppo_given.ppo(tmp_path, optim={"max_steps": 12})
+    wanted = train(tmp_path, "whole", config)
+
+    run = RunDir(tmp_path / "cancelled").make()
+    run.add_metrics(0, {})  # rows of an attempt that wrote no checkpoint are forgotten
+    run.cancel()
+    with pytest.raises(Cancelled, match="Stopped at step 0"):
+        ppo.run(config, run)
+    run.allow()
+    ppo.run(config, run)
+
+    assert curve(run) == curve(wanted)
+    assert not (tmp_path / "cancelled" / "final.half").exists()
+
+
+@slow
+def test_a_cancel_while_answers_are_drawn_keeps_the_last_rollout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = ppo_given.ppo(tmp_path, optim={"max_steps": 12}, output={"eval_every": 12})
+    wanted = train(tmp_path, "whole", config)
+    run = RunDir(tmp_path / "cancelled")
+    tokens = rollouts.pick
+
+    def pick(*args: Any) -> torch.Tensor:
+        if run.read_status().step == 8:  # in the third rollout
+            run.cancel()
+        return tokens(*args)
+
+    monkeypatch.setattr(rollouts, "pick", pick)
+    with pytest.raises(Cancelled, match="Stopped at step 8"):
+        ppo.run(config, run)
+    monkeypatch.undo()
+    run.allow()
+    ppo.run(config, run)
+
+    assert curve(run) == curve(wanted)
+
+
+@slow
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_answers(tmp_path: Path) -> None:
+    run = RunDir(tmp_path / "run")
+
+    with pytest.raises(LossNotFinite, match=r"the weights have blown up.*lower optim.lr"):
+        ppo.run(ppo_given.ppo(tmp_path, optim={"lr": 1e30}), run)
+
+    rows = json.loads((run.path / "bad-batch.json").read_text())
+    assert {"prompt", "response", "score", "ids"} == rows[0].keys()
+    assert run.last_checkpoint() is None
+    assert not run.final.exists()
+
+
+@slow
+def test_an_epoch_ends_early_once_the_policy_has_gone_too_far(tmp_path: Path) -> None:
+    config = ppo_given.ppo(tmp_path, loss={"max_kl": 1e-6}, optim={"lr": 0.01})
+    run = train(tmp_path, "run", config)
+
+    rows = [row for row in curve(run) if row["phase"] == "train"]
+    assert [row["policy/updates"] for row in rows] == [1, 1]
+    assert [row["step"] for row in rows] == [4, 8]
+
+
+@slow
+def test_a_killed_run_goes_on_with_the_same_curve_to_the_last_bit(tmp_path: Path) -> None:
+    config = ppo_given.ppo(tmp_path, optim={"max_steps": 40}, output={"eval_every": 8})
+    wanted = train(tmp_path, "whole", config)
+    file, run = tmp_path / "ppo.yaml", RunDir(tmp_path / "killed")
+    file.write_text(configs.to_yaml(config))
+    command = [sys.executable, "-m", "training", "ppo", str(file), "--run-dir", str(run.path)]
+
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while run.last_checkpoint() is None and child.poll() is None:
+        time.sleep(0.01)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    assert not run.final.exists()
+    ppo.run(config, run)
+
+    assert curve(run) == curve(wanted)
+    ours, theirs = (r.final / "adapter" / "adapter_model.safetensors" for r in (run, wanted))
+    assert ours.read_bytes() == theirs.read_bytes()
+
+
+@slow
+def test_sigterm_saves_and_ends_with_its_own_code(tmp_path: Path) -> None:
+    config = ppo_given.ppo(tmp_path, optim={"max_steps": 4000}, output={"eval_every": 4000})
+    file, run = tmp_path / "ppo.yaml", RunDir(tmp_path / "run")
+    file.write_text(configs.to_yaml(config))
+    command = [sys.executable, "-m", "training", "ppo", str(file), "--run-dir", str(run.path)]
+
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while run.last_checkpoint() is None and child.poll() is None:
+        time.sleep(0.01)
+    child.terminate()
+
+    assert child.wait(timeout=60) == 3
+    status = run.read_status()
+    assert status.state == "cancelled"
+    assert f"checkpoint-{status.step}" == run.last_checkpoint().name
