@@ -7,15 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.conf import settings
-from django.contrib.postgres.search import SearchQuery
+from django.contrib.postgres.search import SearchHeadline, SearchQuery
 from django.db import models
 from django.db.models import Count, Exists, Min, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Now
 
-from chat_app.enums import MessageState
+from chat_app.enums import Hold, MessageState
 
 if TYPE_CHECKING:
     from chat_app.models import Chat, ChatMessage, ServedModel  # noqa: F401
+
+
+# Control characters, which nobody types.
+HIT_BEGINS, HIT_ENDS = "\x02", "\x03"
+
+
+def _messages_with(words: str) -> models.QuerySet[ChatMessage]:
+    """What may be read of an outer query's chat and has the words."""
+    messages = apps.get_model("chat_app", "ChatMessage").objects.exclude(hold=Hold.HELD)
+    query = SearchQuery(words, config="simple")
+    return messages.filter(chat=OuterRef("pk"), search_vector=query)
 
 
 class ChatQuerySet(models.QuerySet["Chat"]):
@@ -29,10 +40,25 @@ class ChatQuerySet(models.QuerySet["Chat"]):
 
     def matching(self, words: str) -> ChatQuerySet:
         """Conversations with `words` in the title or in any message."""
-        from_messages = apps.get_model("chat_app", "ChatMessage").objects.filter(
-            chat=OuterRef("pk"), search_vector=SearchQuery(words, config="simple")
+        return self.filter(Q(title__icontains=words) | Exists(_messages_with(words)))
+
+    def with_excerpt(self, words: str) -> ChatQuerySet:
+        """With `excerpt`: where the first message with `words` has them, or None if none has.
+
+        Each of them stands between HIT_BEGINS and HIT_ENDS.
+        """
+        headline = SearchHeadline(
+            "text",
+            SearchQuery(words, config="simple"),
+            config="simple",
+            start_sel=HIT_BEGINS,
+            stop_sel=HIT_ENDS,
+            min_words=12,
+            max_words=30,
+            max_fragments=1,  # with words before the hit too
         )
-        return self.filter(Q(title__icontains=words) | Exists(from_messages))
+        first = _messages_with(words).order_by("created_at", "id").annotate(headline=headline)
+        return self.annotate(excerpt=Subquery(first.values("headline")[:1]))
 
     def newest_first(self) -> ChatQuerySet:
         return self.order_by("-modified_at", "id")

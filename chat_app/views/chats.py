@@ -66,6 +66,8 @@ def _found_page(request: HttpRequest, form: FindForm) -> HttpResponse:
     asked = form.cleaned_data if form.is_valid() else {}
     found = conversations.search(request.user, asked.get("q", ""))
     found = found.filter(archived=bool(asked.get("archived")))
+    if asked.get("q"):
+        found = found.with_excerpt(asked["q"])
     page = reading.page(found, asked.get("page") or 1)
     context = {
         "form": form,

@@ -285,6 +285,20 @@ def test_search_finds_words_in_titles_and_messages_of_ones_own_chats(
     assert titles(web, "/chat/?q=lighthouse") == []
 
 
+def test_found_chat_shows_where_the_words_stand(web: Client, alice: User) -> None:
+    text = "Long before. " * 30 + "If 5 < 6 & so on, the Moon pulls. " + "Long after. " * 30
+    given.thread(alice, "How do tides work?", text)
+    given.thread(alice, "Moon and sun", "Held words on the moon")
+    ChatMessage.objects.filter(text__startswith="Held").update(hold="held")
+
+    page = web.get("/chat/?q=moon").content.decode()
+
+    assert "5 &lt; 6 &amp; so on, the <mark>Moon</mark> pulls." in page
+    assert "<mark>Moon</mark> and sun" in page
+    assert "Held words" not in page
+    assert page.count("Long before.") < 10
+
+
 def test_archived_chats_stand_in_the_archive_only(web: Client, alice: User) -> None:
     kept, _messages = given.thread(alice, "Kept")
     away, _messages = given.thread(alice, "Away")
