@@ -87,7 +87,7 @@ def training_template(tokenizer: PreTrainedTokenizerBase) -> str:
 
     Raises ConfigError if there is none.
     """
-    return _derived(tokenizer, str(tokenizer.chat_template))
+    return _derived(tokenizer, tokenizer.get_chat_template())
 
 
 def encode(
@@ -133,7 +133,7 @@ def room(
 
 def defused(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Turn]) -> list[Turn]:
     """The turns without words that would end them and speak for another role."""
-    reader = _reader(tokenizer, len(tokenizer), str(tokenizer.chat_template))
+    reader = _reader(tokenizer, len(tokenizer), tokenizer.get_chat_template())
     return [turn | {"content": reader.defuse(turn["content"])} for turn in messages]
 
 

@@ -1,9 +1,11 @@
 """Rendering for training: the served text, of which the assistant's turns are marked."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
+import trl.chat_template_utils
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
@@ -143,6 +145,36 @@ def test_templates_of_other_models_are_marked_too(
     assert chat_template.prepare(base) == 0
     assert base.chat_template == template
     check_marks(base, TALK)
+
+
+def of_family(base: PreTrainedTokenizerBase, name: str) -> PreTrainedTokenizerBase:
+    """A tokenizer with the template of a model family, as trl ships it, and its special tokens."""
+    template = (Path(trl.__file__).parent / "chat_templates" / f"{name}.jinja").read_text()
+    special = sorted(set(re.findall(r"<[^<>\s'\"{}]{1,40}>", template)))
+    base.add_special_tokens({"additional_special_tokens": special})
+    base.chat_template = template
+    return base
+
+
+@pytest.mark.parametrize("name", ["llama3", "llama3_2", "gemma", "gemma3", "qwen2_5", "cohere"])
+def test_templates_of_model_families_are_marked(base: PreTrainedTokenizerBase, name: str) -> None:
+    check_marks(of_family(base, name), TALK)
+
+
+@pytest.mark.parametrize("name", ["phi3", "deepseekv3", "nemotron_3_nano"])
+def test_where_wrapping_fails_the_librarys_template_is_taken_if_it_reads_the_same(
+    base: PreTrainedTokenizerBase, name: str
+) -> None:
+    template = chat_template.training_template(of_family(base, name))
+
+    served = base.apply_chat_template(TALK, tokenize=False)
+    assert template == trl.chat_template_utils.get_training_chat_template(base)
+    assert base.apply_chat_template(TALK, chat_template=template, tokenize=False) == served
+
+
+def test_a_model_that_forgets_how_it_thought_is_refused(base: PreTrainedTokenizerBase) -> None:
+    with pytest.raises(ConfigError, match="its chat template cannot be trained on"):
+        chat_template.training_template(of_family(base, "qwen3"))
 
 
 @pytest.mark.parametrize(
