@@ -9,8 +9,9 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.postgres.search import SearchHeadline, SearchQuery
 from django.db import models
-from django.db.models import Count, Exists, Min, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce, Now
+from django.db.models import Case, Count, Exists, Min, OuterRef, Q, Subquery, When
+from django.db.models.functions import Coalesce, Length, Now
+from django.db.models.lookups import LessThan
 
 from chat_app.enums import Hold, MessageState
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 # Control characters, which nobody types.
 HIT_BEGINS, HIT_ENDS = "\x02", "\x03"
+SHORT_TEXT = 200
 
 
 def _messages_with(words: str) -> models.QuerySet[ChatMessage]:
@@ -27,6 +29,11 @@ def _messages_with(words: str) -> models.QuerySet[ChatMessage]:
     messages = apps.get_model("chat_app", "ChatMessage").objects.exclude(hold=Hold.HELD)
     query = SearchQuery(words, config="simple")
     return messages.filter(chat=OuterRef("pk"), search_vector=query)
+
+
+def _headline(words: str, **options: Any) -> SearchHeadline:
+    options |= {"config": "simple", "start_sel": HIT_BEGINS, "stop_sel": HIT_ENDS}
+    return SearchHeadline("text", SearchQuery(words, config="simple"), **options)
 
 
 class ChatQuerySet(models.QuerySet["Chat"]):
@@ -47,15 +54,11 @@ class ChatQuerySet(models.QuerySet["Chat"]):
 
         Each of them stands between HIT_BEGINS and HIT_ENDS.
         """
-        headline = SearchHeadline(
-            "text",
-            SearchQuery(words, config="simple"),
-            config="simple",
-            start_sel=HIT_BEGINS,
-            stop_sel=HIT_ENDS,
-            min_words=12,
-            max_words=30,
-            max_fragments=1,  # with words before the hit too
+        # PostgreSQL finds no words around a hit in texts of fewer words than it is to show.
+        is_short = LessThan(Length("text"), SHORT_TEXT)
+        headline = Case(
+            When(is_short, then=_headline(words, highlight_all=True)),
+            default=_headline(words, max_words=30, max_fragments=1),
         )
         first = _messages_with(words).order_by("created_at", "id").annotate(headline=headline)
         return self.annotate(excerpt=Subquery(first.values("headline")[:1]))
