@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Manager
 
 from chat_app import streams
 from chat_app.enums import Role
@@ -23,9 +22,9 @@ from chat_app.models import (
     Vote,
 )
 from oasst.accounts.models import User
+from oasst.accounts.privacy import Sections, rows_of
 
-# section → (rows, whose they are, the columns that say something)
-SECTIONS: dict[str, tuple[Manager, str, str]] = {
+SECTIONS: Sections = {
     "chats": (
         Chat.objects,
         "user",
@@ -49,14 +48,8 @@ SECTIONS: dict[str, tuple[Manager, str, str]] = {
 
 
 def collect(user: User) -> dict[str, Iterable[dict[str, Any]]]:
-    """Section → rows of plain values, streamed."""
-    return {
-        section: rows.filter(**{owner: user.pk})
-        .order_by("pk")
-        .values(*columns.split())
-        .iterator(chunk_size=500)
-        for section, (rows, owner, columns) in SECTIONS.items()
-    }
+    """Section → rows of plain values."""
+    return rows_of(user, SECTIONS)
 
 
 @transaction.atomic

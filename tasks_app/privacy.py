@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Manager
-
 from oasst.accounts.models import User
+from oasst.accounts.privacy import Sections, rows_of
 from tasks_app import moderation
 from tasks_app.models import (
     Contribution,
@@ -21,8 +20,7 @@ from tasks_app.models import (
     TextLabels,
 )
 
-# section → (rows that are the person's, the columns that say something)
-SECTIONS: dict[str, tuple[Manager, str, str]] = {
+SECTIONS: Sections = {
     "messages": (
         Message.objects,
         "user",
@@ -46,14 +44,8 @@ SECTIONS: dict[str, tuple[Manager, str, str]] = {
 
 
 def collect(user: User) -> dict[str, Iterable[dict[str, Any]]]:
-    """Section → rows of plain values, streamed; oldest first where rows are numbered."""
-    return {
-        section: rows.filter(**{owner: user.pk})
-        .order_by("pk")
-        .values(*columns.split())
-        .iterator(chunk_size=500)
-        for section, (rows, owner, columns) in SECTIONS.items()
-    }
+    """Section → rows of plain values."""
+    return rows_of(user, SECTIONS)
 
 
 def erase(user: User, *, now: datetime) -> None:

@@ -1,11 +1,12 @@
 """What accounts holds about a person: handed out (`collect`) and taken away (`erase`)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
+from django.db.models import Manager
 
 from oasst.accounts import people, tokens
 from oasst.accounts.models import User
@@ -26,6 +27,21 @@ ACCOUNT_FIELDS = (
     "date_joined",
     "last_login",
 )
+
+
+# section → (rows, the path from a row to its person, the columns that say something)
+Sections = Mapping[str, tuple[Manager, str, str]]
+
+
+def rows_of(user: User, sections: Sections) -> dict[str, Iterable[dict[str, Any]]]:
+    """Section → a person's rows of plain values, streamed; oldest first where rows are numbered."""
+    return {
+        section: rows.filter(**{owner: user.pk})
+        .order_by("pk")
+        .values(*columns.split())
+        .iterator(chunk_size=500)
+        for section, (rows, owner, columns) in sections.items()
+    }
 
 
 def collect(user: User) -> dict[str, Iterable[dict[str, Any]]]:
