@@ -45,11 +45,23 @@ def open_reports(request: HttpRequest) -> str:
     return str(count) if count else ""
 
 
+class QueueColumns:
+    """What waits for a model, in rows of `with_queue`."""
+
+    @display(description=_l("waiting"))
+    def waiting_column(self, row: Any) -> int:
+        return row.waiting
+
+    @display(description=_l("oldest waits"))
+    def oldest_column(self, row: Any) -> SafeString | str:
+        return when(row.oldest)
+
+
 # Workers
 
 
 @admin.register(Worker)
-class WorkerAdmin(DeskAdmin):
+class WorkerAdmin(QueueColumns, DeskAdmin):
     """Who writes replies, how fast, and what waits for them."""
 
     list_display = ("name", "state_column", "model_column", "engine", "quantization", "device",
@@ -92,14 +104,6 @@ class WorkerAdmin(DeskAdmin):
     @display(description=_l("tokens/s"))
     def speed_column(self, row: Worker) -> str:
         return number_format(row.tokens_per_s, decimal_pos=1)
-
-    @display(description=_l("waiting"))
-    def waiting_column(self, row: Any) -> int:
-        return row.waiting
-
-    @display(description=_l("oldest waits"))
-    def oldest_column(self, row: Any) -> SafeString | str:
-        return when(row.oldest)
 
     @display(description=_l("last heartbeat"))
     def beat_column(self, row: Worker) -> SafeString | str:
@@ -182,7 +186,7 @@ class TakeOffOffer(DeskAction):
 
 
 @admin.register(ServedModel)
-class ServedModelAdmin(DeskAdmin):
+class ServedModelAdmin(QueueColumns, DeskAdmin):
     """What people may chat with. `manage.py promote_model` adds to it."""
 
     list_display = ("name", "title", "state_column", "parameters_column", "waiting_column",
@@ -203,14 +207,6 @@ class ServedModelAdmin(DeskAdmin):
     @display(description=_l("parameters"))
     def parameters_column(self, row: ServedModel) -> str:
         return _count(row.parameter_count)
-
-    @display(description=_l("waiting"))
-    def waiting_column(self, row: Any) -> int:
-        return row.waiting
-
-    @display(description=_l("oldest waits"))
-    def oldest_column(self, row: Any) -> SafeString | str:
-        return when(row.oldest)
 
     @display(description=_l("on offer since"))
     def promoted_column(self, row: ServedModel) -> SafeString | str:
@@ -304,7 +300,6 @@ class ChatReportAdmin(DeskAdmin):
     desk_actions = (ResolveReport(),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        rows = super().get_queryset(request).select_related("message__parent", "user")
         rows = super().get_queryset(request)
         return rows.select_related("message__parent", "user", "resolved_by").defer(
             "message__search_vector", "message__parent__search_vector"
