@@ -51,6 +51,7 @@ urlpatterns = [
     path("v1/", include("chat_app.openai_urls")),
     path("", include("tasks_app.urls")),
     path("", include("chat_app.urls")),
+    path("", include("training.urls")),
 ]
 
 handler400 = "oasst.lib.pages.bad_request"

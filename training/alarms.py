@@ -6,7 +6,7 @@ takes medians or errors of means, so that noise of small batches does not set it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import sqrt
 from statistics import fmean, median, pvariance
@@ -35,7 +35,6 @@ class Limits:
 
     stage: str = "sft"
     kl_budget: float = 20.0
-    max_new_tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,11 +49,11 @@ class Alarm:
         return asdict(self)
 
 
-def limits_of(config: Any) -> Limits:
-    """The limits of a config of training.config."""
-    if config.stage != "ppo":
-        return Limits(stage=config.stage)
-    return Limits("ppo", config.kl.budget, config.rollout.max_new_tokens)
+def limits_of(config: Mapping[str, Any]) -> Limits:
+    """The limits in the plain values of a config."""
+    if config.get("stage") != "ppo":
+        return Limits(stage=config.get("stage", "sft"))
+    return Limits("ppo", config["kl"]["budget"])
 
 
 def look(rows: Sequence[Row], limits: Limits) -> list[Alarm]:

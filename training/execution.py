@@ -126,14 +126,14 @@ def _start(run: TrainingRun) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             tied_to_parent(words),
             cwd=settings.BASE_DIR,
-            env=_environment(),
+            env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not any(word in k.upper() for word in SECRETS)}
     folders = {"RUNS_DIR": settings.RUNS_DIR, "MODELS_DIR": settings.MODELS_DIR}
     return kept | {name: str(Path(path).resolve()) for name, path in folders.items()}

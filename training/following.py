@@ -7,7 +7,6 @@ import math
 from typing import Any
 
 from training import alarms, runs
-from training import config as configs
 from training.models import TrainingRun
 
 
@@ -17,7 +16,7 @@ class Follower:
     def __init__(self, run: TrainingRun) -> None:
         self.run = run
         self._rows: list[dict[str, Any]] = []
-        self._limits = alarms.limits_of(configs.build(run.config))
+        self._limits = alarms.limits_of(run.config)
         # Which file was read up to which byte: a resumed run writes metrics.jsonl anew.
         self._inode = -1
         self._read_bytes = 0

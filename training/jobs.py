@@ -6,13 +6,15 @@ import signal
 import sys
 from uuid import UUID
 
+from django.contrib.auth import get_user_model
 from django.utils import timezone
 from redis.exceptions import RedisError
 from rq import get_current_job
 from rq.worker import BaseWorker
 
-from training import execution, rounds, runs
-from training.errors import RoundUnderWay, RunUnderWay
+from tasks_app.exporting import Selection
+from training import execution, rounds, runs, snapshots
+from training.errors import RoundUnderWay, RunUnderWay, SnapshotExists
 from training.models import Round, TrainingRun
 
 logger = logging.getLogger(__name__)
@@ -37,6 +39,19 @@ def reap_runs() -> None:
     found = runs.reap(now=timezone.now(), is_alive=execution.is_alive)
     if found:
         logger.info("took care of %d abandoned runs", found)
+
+
+def create_snapshot(
+    name: str, langs: list[str], with_synthetic: bool, with_chats: bool, user_id: str
+) -> None:
+    """Freeze the data as somebody asked for on a page; nothing if the name is taken by now."""
+    trees = Selection(langs=tuple(langs), synthetic=None if with_synthetic else False)
+    wanted = snapshots.Filter(trees, chats=with_chats)
+    user = get_user_model().objects.filter(pk=UUID(user_id)).first()
+    try:
+        snapshots.create(name, wanted, now=timezone.now(), by=user)
+    except SnapshotExists:
+        logger.info("snapshot %s is there already", name)
 
 
 def _end_with_worker() -> None:

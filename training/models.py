@@ -164,6 +164,12 @@ class TrainingRun(models.Model):
     def is_final(self) -> bool:
         return RunState(self.state).is_final
 
+    @property
+    def reward(self) -> float | None:
+        """The newest mean score of the answers, where there is one."""
+        found: float | None = self.metrics.get("objective/scores", self.metrics.get("reward"))
+        return found
+
 
 class Metric(models.Model):
     """What a run logged at one step; a copy of a line of its metrics.jsonl."""

@@ -28,6 +28,7 @@ _MODERATOR_ACTIONS: dict[str, dict[str, tuple[str, ...]]] = {
         "*": ("view",),
     },
     "chat_app": {"chatreport": ("view", "change"), "servedmodel": ("view",), "worker": ("view",)},
+    "training": {"*": ("view",)},
 }
 _ADMIN_APPS = {"accounts", "tasks_app"}
 # Chats are private: nobody reads them here, whatever their role.
@@ -36,6 +37,11 @@ _ADMIN_ACTIONS: dict[str, dict[str, tuple[str, ...]]] = {
         "chatreport": ("view", "change"),
         "servedmodel": ("view", "change"),
         "worker": ("view",),
+    },
+    "training": {
+        "trainingrun": ("view", "change"),
+        "checkpoint": ("view", "change"),
+        "*": ("view",),
     },
 }
 

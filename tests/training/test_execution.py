@@ -126,7 +126,7 @@ def test_the_program_sees_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgres://hush")
     monkeypatch.setenv("TORCH_THREADS", "1")
 
-    environment = execution._environment()
+    environment = execution.environment()
 
     assert "hush" not in " ".join(environment.values())
     assert environment["TORCH_THREADS"] == "1"

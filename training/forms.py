@@ -1,0 +1,118 @@
+"""What people may send to the pages of training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.validators import validate_slug
+from django.utils.translation import gettext_lazy as _
+
+from tasks_app.exporting import Selection
+from training import config as configs
+from training.models import Snapshot, TrainingRun
+from training.reading import MOST_COMPARED, config_names
+from training.snapshots import Filter
+
+LONGEST_CONFIG = 20_000
+TRAINED = ("sft", "rm", "dpo", "ppo")
+
+
+class StartForm(forms.Form):
+    """What a new run begins from."""
+
+    config = forms.ChoiceField(label=_("Config"), required=False)
+    snapshot = forms.ModelChoiceField(
+        Snapshot.objects.none(),
+        label=_("Data"),
+        required=False,
+        to_field_name="name",
+        empty_label=_("as the config says"),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["config"].choices = [(name, name) for name in config_names()]
+        self.fields["snapshot"].queryset = Snapshot.objects.current()
+
+
+class RunForm(forms.Form):
+    """A config as text; `cleaned_data["config"]` is what training.config makes of it."""
+
+    config_yaml = forms.CharField(
+        label=_("Config (YAML)"),
+        max_length=LONGEST_CONFIG,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 24, "spellcheck": "false", "class": "code-field"}),
+        help_text=_("Keys that are left out have their usual values; a wrong one is named."),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if "config_yaml" in cleaned:
+            try:
+                cleaned["config"] = configs.from_yaml(cleaned["config_yaml"])
+            except configs.ConfigError as error:
+                self.add_error("config_yaml", str(error))
+        return cleaned
+
+
+class CompareForm(forms.Form):
+    """Which runs are laid over each other."""
+
+    run = forms.ModelMultipleChoiceField(TrainingRun.objects.all(), required=False)
+
+    def clean_run(self) -> list[TrainingRun]:
+        return list(self.cleaned_data["run"].order_by("queued_at")[:MOST_COMPARED])
+
+
+class SnapshotForm(forms.Form):
+    """A new snapshot; the command has more filters."""
+
+    name = forms.SlugField(
+        label=_("Name"), max_length=100, help_text=_("Letters, digits, - and _"),
+        validators=[validate_slug],
+    )  # fmt: skip
+    langs = forms.CharField(
+        label=_("Languages"),
+        required=False,
+        max_length=200,
+        help_text=_("Of the prompts, separated by commas. None: all."),
+    )
+    synthetic = forms.BooleanField(
+        label=_("With trees in which models wrote messages"), required=False
+    )
+    chats = forms.BooleanField(
+        label=_("With chats whose owners allow it, and their votes"), required=False
+    )
+
+    def wanted(self) -> Filter:
+        langs = tuple(filter(None, (tag.strip() for tag in self.cleaned_data["langs"].split(","))))
+        synthetic = None if self.cleaned_data["synthetic"] else False
+        return Filter(Selection(langs=langs, synthetic=synthetic), chats=self.cleaned_data["chats"])
+
+
+class DiffForm(forms.Form):
+    """The older snapshot that one is compared with."""
+
+    old = forms.ModelChoiceField(
+        Snapshot.objects.all(), label=_("Compare with"), to_field_name="name"
+    )
+
+
+class PromoteForm(forms.Form):
+    """Under which name a model goes live; a reason overrules the gate."""
+
+    name = forms.SlugField(
+        label=_("Name in the chat"),
+        max_length=200,
+        help_text=_("A known name is replaced, and can be rolled back."),
+    )
+    title = forms.CharField(label=_("What people read"), required=False, max_length=200)
+    make_default = forms.BooleanField(label=_("New chats begin with it"), required=False)
+    reason = forms.CharField(
+        label=_("Overrule the objections because"),
+        required=False,
+        max_length=500,
+        help_text=_("Only where the gate objects. It is kept with your name."),
+    )

@@ -1,0 +1,1 @@
+"""Pages of training: load, authorise, check a form, one domain call, respond."""

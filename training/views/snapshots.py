@@ -1,0 +1,97 @@
+"""Snapshots: the list, a new one, what is in one, whether it is unchanged, what changed since."""
+
+from __future__ import annotations
+
+from django.contrib import messages as toasts
+from django.db.models import Count
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from oasst.lib import queue
+from training import registry, snapshot_files, snapshots
+from training.errors import SnapshotExists
+from training.forms import DiffForm, SnapshotForm
+from training.models import Snapshot
+from training.views.edges import FORM_INVALID, admin, staff
+
+FILES = (snapshot_files.TREES, snapshot_files.TABLE, snapshot_files.FACTS, snapshot_files.CARD)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@staff
+def snapshot_list(request: HttpRequest) -> HttpResponse:
+    """All snapshots, and the form for a new one, which a worker makes."""
+    form = SnapshotForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        return _create(request, form)
+    context = {
+        "snapshots": Snapshot.objects.annotate(models=Count("checkpoints")),
+        "form": form,
+    }
+    status = FORM_INVALID if form.errors else 200
+    return render(request, "training/snapshots.html", context, status=status)
+
+
+@admin
+def _create(request: HttpRequest, form: SnapshotForm) -> HttpResponse:
+    name = form.cleaned_data["name"]
+    if Snapshot.objects.filter(name=name).exists():
+        raise SnapshotExists(_("There is a snapshot called %s already.") % name)
+    wanted = form.wanted()
+    queue.enqueue(
+        "training.jobs.create_snapshot",
+        name,
+        list(wanted.trees.langs),
+        wanted.trees.synthetic is None,
+        wanted.chats,
+        str(request.user.pk),
+        key=f"snapshot:{name}",
+    )
+    toasts.success(request, _("The snapshot is being made. Reload this page in a moment."))
+    return redirect(reverse("training:snapshots"))
+
+
+@require_safe
+@never_cache
+@staff
+def snapshot(request: HttpRequest, name: str) -> HttpResponse:
+    """What is in a snapshot and which models learned from it; with `old`, what changed since."""
+    found = get_object_or_404(Snapshot, name=name)
+    form = DiffForm(request.GET or None)
+    context = {
+        "snapshot": found,
+        "facts": snapshots.facts(found),
+        "models": registry.trained_on([found]),
+        "runs": found.runs.order_by("-queued_at")[:20],
+        "form": form,
+        "files": [file for file in FILES if (found.folder / file).is_file()],
+    }
+    if form.is_valid():
+        old = form.cleaned_data["old"]
+        context["old"] = old
+        context["changes"] = snapshot_files.compare(old.folder, found.folder)
+    return render(request, "training/snapshot.html", context)
+
+
+@require_POST
+@staff
+def verify(request: HttpRequest, name: str) -> HttpResponse:
+    snapshots.verify(get_object_or_404(Snapshot, name=name))
+    toasts.success(request, _("Unchanged: its lines have the hash on record."))
+    return redirect(reverse("training:snapshot", args=[name]))
+
+
+@require_safe
+@admin
+def download(request: HttpRequest, name: str, file: str) -> HttpResponseBase:
+    """One of its files, as it is."""
+    found = get_object_or_404(Snapshot, name=name)
+    path = found.folder / file
+    if file not in FILES or not path.is_file():
+        raise Http404
+    return FileResponse(path.open("rb"), as_attachment=True, filename=f"{name}-{file}")
