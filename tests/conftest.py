@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from django.test import Client
 
 from oasst.accounts.models import User
 from oasst.lib import services
 from oasst.lib.queue import redis_client
 from tests import factories
+from tests.sessions import SignIn, signed_in
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,3 +56,27 @@ def root(db: None) -> User:
 @pytest.fixture
 def trudy(db: None) -> User:
     return factories.trudy()
+
+
+@pytest.fixture
+def sign_in(db: None) -> SignIn:
+    """A browser in which somebody is signed in."""
+    return signed_in
+
+
+@pytest.fixture
+def web(alice: User) -> Client:
+    """Alice's browser."""
+    return signed_in(alice)
+
+
+@pytest.fixture
+def moderator(mona: User) -> Client:
+    """Mona's browser."""
+    return signed_in(mona)
+
+
+@pytest.fixture
+def administrator(root: User) -> Client:
+    """Root's browser."""
+    return signed_in(root)

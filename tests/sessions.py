@@ -1,16 +1,27 @@
 """People signed in without a request."""
 
+from collections.abc import Callable
+
 from django.conf import settings
 from django.test import Client
 
 from oasst.accounts.models import User
 
+SignIn = Callable[[User], Client]
+# What htmx says of itself.
+HTMX = {"HX-Request": "true"}
+
+
+def signed_in(user: User) -> Client:
+    """A browser in which `user` is signed in."""
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
 
 def cookie_of(user: User) -> str:
     """The session cookie of a browser in which `user` is signed in."""
-    client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client.cookies[settings.SESSION_COOKIE_NAME].value
+    return signed_in(user).cookies[settings.SESSION_COOKIE_NAME].value
 
 
 def browser_of(cookie: str | None, *, strict: bool = False) -> Client:

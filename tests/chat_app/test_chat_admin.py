@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import pytest
 from django.contrib import admin
 from django.db import connection
 from django.test import Client
@@ -14,17 +13,7 @@ from chat_app.models import Chat, ChatMessage, ChatReport, ServedModel, Share, W
 from oasst.accounts.models import User
 from tests.chat_app import given
 from tests.factories import NOW
-from tests.tasks_app.admin.desk import act_on, list_of, page_of, signed_in
-
-
-@pytest.fixture
-def moderator(mona: User) -> Client:
-    return signed_in(mona)
-
-
-@pytest.fixture
-def administrator(root: User) -> Client:
-    return signed_in(root)
+from tests.tasks_app.admin.desk import act_on, list_of, page_of
 
 
 def reported(user: User) -> ChatReport:

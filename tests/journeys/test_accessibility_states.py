@@ -21,7 +21,7 @@ from tasks_app.models import Task
 from tests.factories import Grown, grow, hand_out
 from tests.journeys.looks import problems
 from tests.journeys.mails import ask_for_mail, link_from_mailbox
-from tests.tasks_app.admin.desk import signed_in
+from tests.sessions import signed_in
 
 Show = Callable[[str], None]
 SignIn = Callable[[User], None]

@@ -13,8 +13,8 @@ from chat_app.enums import Hold, MessageState, Role
 from chat_app.models import Chat, ChatMessage, ChatReport, DraftChoice, Vote
 from oasst.accounts.models import User
 from tests.chat_app import given
-from tests.chat_app.views.conftest import HTMX
 from tests.factories import NOW
+from tests.sessions import HTMX
 
 pytestmark = pytest.mark.django_db
 

@@ -15,8 +15,8 @@ from chat_app.enums import MessageState
 from chat_app.models import Chat, ChatMessage
 from oasst.accounts.models import User
 from tests.chat_app import given
-from tests.chat_app.views.conftest import HTMX, SignIn
 from tests.factories import NOW
+from tests.sessions import HTMX, SignIn
 
 pytestmark = pytest.mark.django_db
 

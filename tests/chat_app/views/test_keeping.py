@@ -10,8 +10,8 @@ from chat_app import sharing
 from chat_app.models import Chat, CustomInstructions, Preset, Share
 from oasst.accounts.models import User
 from tests.chat_app import given
-from tests.chat_app.views.conftest import HTMX
 from tests.factories import NOW
+from tests.sessions import HTMX
 
 pytestmark = pytest.mark.django_db
 

@@ -4,19 +4,9 @@ from typing import Any
 
 from django.contrib.messages import get_messages
 from django.http import HttpResponse
-from django.test import Client
 from django.urls import reverse
 
-from oasst.accounts.models import User
-
 WHY = {"reason": "because of the rules"}
-
-
-def signed_in(user: User) -> Client:
-    """A browser in which this person is signed in."""
-    client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 def list_of(model: Any) -> str:

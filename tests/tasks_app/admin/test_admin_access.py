@@ -21,7 +21,8 @@ from tasks_app.models import (
     Task,
 )
 from tests.factories import NOW, grow, hand_out, person
-from tests.tasks_app.admin.desk import act_on, list_of, page_of, signed_in
+from tests.sessions import signed_in
+from tests.tasks_app.admin.desk import act_on, list_of, page_of
 
 MODELS = (Message, MessageTree, Task, Report, Contribution, ModerationAction, ConfigChange, User)
 EVERYBODY = ("anonymous", "contributor", "banned", "moderator", "admin", "superuser")

@@ -12,7 +12,8 @@ from tasks_app import moderation, reactions
 from tasks_app.enums import ReportState
 from tasks_app.models import Message, ModerationAction, Report
 from tests.factories import Grown, grow, person
-from tests.tasks_app.admin.desk import act_on, bulk, found, page_of, signed_in, told
+from tests.sessions import signed_in
+from tests.tasks_app.admin.desk import act_on, bulk, found, page_of, told
 
 LIST = "/admin/tasks_app/report/"
 KEEP = {"outcome": "dismissed", "note": "Nothing wrong with it."}

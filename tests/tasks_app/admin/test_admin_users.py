@@ -11,7 +11,8 @@ from oasst.accounts.models import User
 from tasks_app import moderation, reactions
 from tasks_app.models import ModerationAction
 from tests.factories import NOW, grow, person
-from tests.tasks_app.admin.desk import WHY, act_on, bulk, found, page_of, signed_in, told
+from tests.sessions import signed_in
+from tests.tasks_app.admin.desk import WHY, act_on, bulk, found, page_of, told
 
 LIST = "/admin/accounts/user/"
 ACTIONS = ("ban", "unban", "mute-1", "mute-7", "mute-30", "unmute", "notes", "rename", "sign-out")

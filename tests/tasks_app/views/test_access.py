@@ -11,8 +11,8 @@ from oasst.accounts.models import User
 from tasks_app.enums import TaskType
 from tasks_app.models import Task
 from tests.factories import grow
+from tests.sessions import SignIn
 from tests.tasks_app.views import given
-from tests.tasks_app.views.conftest import SignIn
 
 pytestmark = pytest.mark.django_db
 

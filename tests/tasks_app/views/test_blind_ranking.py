@@ -13,8 +13,8 @@ from tasks_app.config import overridden
 from tasks_app.enums import TaskType, TreeState
 from tasks_app.models import Message, MessageTree, Ranking, Task
 from tests.factories import crowd, grow
+from tests.sessions import SignIn
 from tests.tasks_app.views import given
-from tests.tasks_app.views.conftest import SignIn
 
 pytestmark = pytest.mark.django_db
 

@@ -14,8 +14,8 @@ from tasks_app.browsing import PAGE_SIZE
 from tasks_app.enums import ReportState, TaskType, TreeState
 from tasks_app.models import Contribution, Draft, Message, Task
 from tests.factories import SPAM, alice, grow, review
+from tests.sessions import SignIn
 from tests.tasks_app.views import given
-from tests.tasks_app.views.conftest import SignIn
 
 pytestmark = pytest.mark.django_db
 

@@ -10,8 +10,8 @@ from oasst.accounts.models import User
 from tasks_app import config, interactions, moderation
 from tasks_app.enums import TaskType, TreeState
 from tests.factories import SPAM, alice, grow, review
+from tests.sessions import SignIn
 from tests.tasks_app.views import given
-from tests.tasks_app.views.conftest import SignIn
 
 pytestmark = pytest.mark.django_db
 

@@ -12,8 +12,8 @@ from tasks_app import config, interactions
 from tasks_app.enums import TaskType, TreeState
 from tasks_app.models import Task
 from tests.factories import grow
+from tests.sessions import SignIn
 from tests.tasks_app.views import given
-from tests.tasks_app.views.conftest import SignIn
 
 pytestmark = pytest.mark.django_db
 

@@ -16,7 +16,7 @@ from tasks_app.browsing import PAGE_SIZE
 from tasks_app.enums import TreeState
 from tasks_app.models import Message
 from tests.factories import NOW, alice, crowd, grow
-from tests.tasks_app.views.conftest import SignIn
+from tests.sessions import SignIn
 
 pytestmark = pytest.mark.django_db
 

@@ -12,8 +12,8 @@ from tasks_app import moderation
 from tasks_app.enums import TaskType, TreeState
 from tasks_app.models import Message, Ranking, Task
 from tests.factories import Grown, grow
+from tests.sessions import SignIn
 from tests.tasks_app.views import given
-from tests.tasks_app.views.conftest import SignIn
 
 pytestmark = pytest.mark.django_db
 
