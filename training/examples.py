@@ -252,7 +252,8 @@ def _is_top(node: MessageNode, siblings: Sequence[MessageNode], config: DataConf
 
 
 def _is_disliked(node: MessageNode) -> bool:
-    return sum(event.get("score") or 0 for event in node.events.get("score", ())) < 0
+    scores = (event.get("score") for event in node.events.get("score", ()))
+    return sum(score for score in scores if isinstance(score, int | float)) < 0
 
 
 def _turns(thread: Sequence[MessageNode]) -> list[Turn]:

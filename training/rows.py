@@ -15,7 +15,9 @@ from typing import Any, Literal
 Turn = dict[str, str]
 Kind = Literal["messages", "pairs", "hh", "prompts"]
 
-_ROLES = {"prompter": "user", "human": "user"}  # other words for the same
+# As chat templates call them, and other words for the same.
+_ROLES = {name: name for name in ("system", "user", "assistant")}
+_ROLES |= {"prompter": "user", "human": "user", "gpt": "assistant"}
 _HH_TURN = re.compile(r"\n\n(Human|Assistant):")
 
 
@@ -117,16 +119,18 @@ def _pair(row: Mapping[str, Any]) -> Pair:
 
 
 def _preferred(prompt: str, row: Mapping[str, Any], names: tuple[str, str], winner: Any) -> Pair:
-    if winner not in (1, 2):
+    if winner in (0, None):
         raise Undecided("no answer was preferred")
+    if winner not in (1, 2):
+        raise RowError(f"the verdict is {winner!r}, expected 1, 2, or 0 for a tie")
     better, worse = names if winner == 1 else names[::-1]
     return Pair(_open([_turn("user", prompt)]), _text(row, better), _text(row, worse))
 
 
 def _majority(votes: Sequence[Any]) -> int:
     """The verdict of more than half; 0 if there is none."""
-    if not votes:
-        raise RowError("no verdict: expected annotator1, annotator2 …")
+    if not votes or not all(vote in (0, 1, 2) for vote in votes):
+        raise RowError("annotator1 …: expected verdicts 0, 1 or 2")
     verdict, count = Counter(votes).most_common(1)[0]
     return int(verdict) if count * 2 > len(votes) else 0
 
@@ -174,8 +178,8 @@ def _turns(value: Any, name: str) -> list[Turn]:
     for given in value:
         if not isinstance(given, dict) or not isinstance(given.get("content"), str):
             raise RowError(f"{name}: expected turns with role and content")
-        role = _ROLES.get(given.get("role", ""), given.get("role"))
-        if role not in ("system", "user", "assistant"):
+        role = _ROLES.get(str(given.get("role")))
+        if role is None:
             raise RowError(f"{name}: role {given.get('role')!r}, expected user or assistant")
         turns.append(_turn(role, given["content"]))
     return turns

@@ -75,13 +75,24 @@ def _margins(rankings: Iterable[Mapping[str, Any]]) -> Counter[frozenset[str]]:
     """For each pair that was ranked, how many more preferred the id that sorts first."""
     margins: Counter[frozenset[str]] = Counter()
     for ranking in rankings:
-        ids = [] if ranking.get("not_rankable") else list(ranking.get("ranked_message_ids") or ())
-        sizes = ranking.get("groups") or [1] * len(ids)
-        places = [place for place, size in enumerate(sizes) for _ in range(size)]
-        for (better, one), (worse, other) in combinations(zip(ids, places, strict=False), 2):
+        for (better, one), (worse, other) in combinations(_places(ranking), 2):
             preference = 0 if one == other else 1 if better < worse else -1
             margins[frozenset({better, worse})] += preference
     return margins
+
+
+def _places(ranking: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Ids, best first, with the place of each; nothing of what is no ranking."""
+    ids = ranking.get("ranked_message_ids")
+    if not isinstance(ids, list) or ranking.get("not_rankable"):
+        return []
+    if not all(isinstance(id_, str) for id_ in ids):
+        return []
+    sizes = ranking.get("groups", [1] * len(ids))
+    if not isinstance(sizes, list) or not all(isinstance(size, int) for size in sizes):
+        return []
+    places = [place for place, size in enumerate(sizes) for _ in range(min(size, len(ids)))]
+    return list(zip(ids, places, strict=False))
 
 
 def turns(thread: list[MessageNode]) -> list[Turn]:

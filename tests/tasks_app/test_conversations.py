@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tasks_app import export_format
 from tasks_app.export_format import MessageNode, MessageTree
 
@@ -45,6 +47,15 @@ def test_who_could_not_rank_is_not_asked() -> None:
     made = tree({"a": 0, "b": 1}, ranked("a", "b"), ranked("b", "a", not_rankable=True))
 
     assert tied(made) == set()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"ranked_message_ids": None}, {"ranked_message_ids": "ab"}, {"ranked_message_ids": [["a"]]},
+     ranked("b", "a", groups="no"), ranked("b", "a", groups=[None]), ranked("b", "a", groups=[])],
+)  # fmt: skip
+def test_what_is_no_ranking_is_passed_over(broken: dict[str, Any]) -> None:
+    assert tied(tree({"a": 0, "b": 1}, ranked("a", "b"), broken)) == set()
 
 
 def test_tied_replies_make_no_pair() -> None:

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from training import rows
 from training.rows import Conversation, Pair, Prompt, RowError, Undecided
@@ -80,12 +82,40 @@ def test_without_a_majority_nobody_has_won(votes: dict[str, int]) -> None:
         ({"messages": [{"role": "user", "content": "  "}, HELLO]}, "a turn is empty"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "role 'tool', expected user"),
         ({"messages": [{"role": "user", "content": "\ud800"}]}, "not valid Unicode"),
-        (PANDALM, "no verdict"),
+        (PANDALM, "expected verdicts 0, 1 or 2"),
+        (PANDALM | {"annotator1": "best"}, "expected verdicts 0, 1 or 2"),
+        ({"input": "Hi", "output_1": "a", "output_2": "b", "label": "2"}, "the verdict is '2'"),
     ],
 )
 def test_a_line_that_does_not_follow_its_format_says_why(row: dict[str, Any], said: str) -> None:
     with pytest.raises(RowError, match=said):
         read(row)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 3) | st.sampled_from(["", "user", HH["chosen"]]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.fixed_dictionaries({}, optional={"role": inner, "content": inner})
+    ),
+    max_leaves=6,
+)
+KEYS = (
+    ("chosen", "rejected", "prompt"), ("output_1", "output_2", "label", "input"),
+    ("response1", "response2", "instruction", "annotator1", "annotator2"),
+    ("messages",), ("instruction", "response", "context"), ("prompt",), ("text",),
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(KEYS).flatmap(lambda keys: st.fixed_dictionaries(dict.fromkeys(keys, JSON))))
+def test_whatever_a_line_holds_it_is_read_or_refused(row: dict[str, Any]) -> None:
+    try:
+        found = read(row)
+    except (RowError, Undecided):
+        return
+    turns = found.prompt if isinstance(found, Pair) else found.messages
+    assert all(turn["content"] and turn["role"] in {"user", "assistant"} for turn in turns)
 
 
 def test_other_objects_are_not_recognised() -> None:
