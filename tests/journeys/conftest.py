@@ -5,16 +5,12 @@ They run in a pytest process apart from the other tests (`make test-browser`).
 
 import os
 import shutil
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from django.conf import settings
@@ -24,7 +20,7 @@ from pytest_django import DjangoDbBlocker
 from pytest_playwright.pytest_playwright import CreateContextCallback
 
 from oasst.accounts.models import User
-from oasst.lib import services
+from tests import stack
 from tests.journeys.looks import LOOKS, Look
 from tests.sessions import cookie_of
 
@@ -39,7 +35,6 @@ CHROMIUM_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-START_TIMEOUT_S = 60
 
 # Playwright's event loop runs in this thread; the ORM is only used between its calls.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -67,81 +62,29 @@ def browser_context_args(site: str) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def site(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
     """The address of a running site on the test database."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    folder = Path(settings.VAR_DIR) / "journeys"
-    folder.mkdir(parents=True, exist_ok=True)
-    environment = _site_environment(address)
-    daphne = ["-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "oasst.asgi:application"]
-    worker = ["manage.py", "rqworker", "default"]
-    processes = [
-        _start(words, folder / f"{name}.log", environment)
-        for name, words in (("web", daphne), ("worker", worker))
-    ]
-    try:
-        _wait_until_ready(f"{address}/readyz", processes[0], folder / "web.log")
+    with stack.web(_folder()) as (address, _process), _command(address, "rqworker", "default"):
         yield address
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait(30)
 
 
-def _site_environment(address: str) -> dict[str, str]:
-    parts = urlsplit(services.database_url())
-    database = urlunsplit(parts._replace(path="/" + connection.settings_dict["NAME"]))
-    return {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "oasst.settings",
-        "DEBUG": "true",
-        "SECRET_KEY": settings.SECRET_KEY,
-        "DATABASE_URL": database,
-        "REDIS_URL": settings.REDIS_URL,
-        "SITE_URL": address,
-    }
+def _folder() -> Path:
+    return Path(settings.VAR_DIR) / "journeys"
 
 
-def _start(words: list[str], log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    with log.open("wb") as output:
-        return subprocess.Popen(
-            [sys.executable, *words],
-            cwd=settings.BASE_DIR,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-
-
-def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise RuntimeError(f"the site did not start:\n{log.read_text()[-3000:]}")
+def _command(site: str, *words: str) -> AbstractContextManager[stack.Process]:
+    """A command of manage.py that runs beside the site."""
+    log = _folder() / f"{words[0]}.log"
+    return stack.running(["manage.py", *words], log, stack.environment(site))
 
 
 @pytest.fixture(scope="module")
 def run_beside(site: str) -> Iterator[Callable[..., None]]:
     """Start a command of manage.py beside the site, until the module ends."""
-    processes: list[subprocess.Popen[bytes]] = []
-    folder = Path(settings.VAR_DIR) / "journeys"
+    with ExitStack() as beside:
 
-    def run(*words: str) -> None:
-        log = folder / f"{words[0]}.log"
-        processes.append(_start(["manage.py", *words], log, _site_environment(site)))
+        def run(*words: str) -> None:
+            beside.enter_context(_command(site, *words))
 
-    yield run
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        process.wait(30)
+        yield run
 
 
 @pytest.fixture(autouse=True)

