@@ -64,6 +64,17 @@ class SharedBase:
         finally:
             self._activate(before)
 
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Without gradients, in eval mode; a trainer finds the mode again that it had set."""
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            self.model.train(was_training)
+
     def states(self, ids: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         """Last hidden states `(M, H)` at M places of `ids` (B, L), which is padded on the right.
 
@@ -84,7 +95,7 @@ class SharedBase:
         """The parameters of a role that learn, by name."""
         name = NAMES[role]
         found = {key: p for key, p in self.model.named_parameters() if name in key.split(".")}
-        if role == "value":
+        if role == "value" and "value" in self.heads:
             found |= {f"head.{key}": p for key, p in self.heads["value"].named_parameters()}
         return found
 
@@ -123,8 +134,10 @@ class SharedBase:
                 parameter.requires_grad_(True)
 
 
-def load(config: PpoConfig) -> tuple[SharedBase, PreTrainedTokenizerBase]:
+def load(config: PpoConfig, *, alone: bool = False) -> tuple[SharedBase, PreTrainedTokenizerBase]:
     """The base of the SFT run with all adapters, and the SFT run's tokenizer.
+
+    `alone`: policy and reward only. trl's trainers have no critic and make their own reference.
 
     The policy starts as the SFT run's adapter, or, where all weights were trained, as a new one
     that changes nothing yet. The reward is among the adapters if it sits on the same base; then
@@ -134,17 +147,13 @@ def load(config: PpoConfig) -> tuple[SharedBase, PreTrainedTokenizerBase]:
     causal, tokenizer = modeling.load_causal(model_config)
     _check_head(causal)
     model = modeling.trainable(causal, tokenizer, model_config)
-    _copy(model, NAMES["policy"], NAMES["ref"])
-    heads = {"value": nn.Linear(causal.config.get_text_config().hidden_size, 1)}
-    nn.init.zeros_(heads["value"].weight)
-    nn.init.zeros_(heads["value"].bias)
+    heads: dict[str, nn.Linear] = {}
     reward = shared_reward(config)
-    if reward is None:
-        _copy(model, NAMES["policy"], NAMES["value"])
-    else:
+    if reward is not None:
         heads["reward"] = _add_reward(model, reward)
-        _copy(model, NAMES["reward"], NAMES["value"])
-        heads["value"].weight.data.copy_(heads["reward"].weight.data)
+    if not alone:
+        _copy(model, NAMES["policy"], NAMES["ref"])
+        heads["value"] = _add_value(model, heads.get("reward"))
     if config.model.gradient_checkpointing:
         causal.activation_checkpointing_enable({"use_reentrant": False})
     return SharedBase(model, heads), tokenizer
@@ -189,6 +198,18 @@ def _add_reward(model: peft.PeftModel, folder: Path) -> nn.Linear:
     _put(model, weights, NAMES["reward"])
     head = nn.Linear(weight.shape[1], 1, bias=False)
     head.weight.data.copy_(weight)
+    return head
+
+
+def _add_value(model: peft.PeftModel, reward: nn.Linear | None) -> nn.Linear:
+    """Copy the reward's adapter and head, or the policy's adapter with a head that says 0."""
+    _copy(model, NAMES["reward" if reward else "policy"], NAMES["value"])
+    head = nn.Linear(model.config.get_text_config().hidden_size, 1)
+    nn.init.zeros_(head.bias)
+    if reward is None:
+        nn.init.zeros_(head.weight)
+    else:
+        head.weight.data.copy_(reward.weight.data)
     return head
 
 

@@ -5,67 +5,53 @@ Every look draws from the same chance, so that looks differ by the policy alone.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from training import rewards, samples
+from training import adapters, checkpoints, rewards, samples, trainers
 from training.figures import Bootstrap, mean
-from training.policy import Learner, described
-from training.rundir import RunDir
-
-Look = dict[str, list[float]]  # "scores" and "kl", one number per held-out prompt
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """A conversation that waits for an answer, and its tokens. `tree` is where it comes from."""
-
-    messages: rewards.Turns
-    ids: list[int]
-    tree: str
+from training.policy import Policy, described
+from training.ppo_plan import Prompt
+from training.rundir import RunDir, read_lines
 
 
 class Judge:
-    """`first` and `last` are looks; `looked_at` is the step of the last one."""
+    """Draws the same way at each look. What it finds lies in the run's folder `evaluations`."""
 
     def __init__(
-        self, learner: Learner, prompts: Sequence[Prompt], run: RunDir, *, seed: int
+        self, policy: Policy, prompts: Sequence[Prompt], run: RunDir, *, seed: int
     ) -> None:
-        self.learner, self.prompts, self.run, self.seed = learner, prompts, run, seed
-        self.first: Look = {}
-        self.last: Look = {}
-        self.looked_at = -1
+        self.policy, self.prompts, self.run, self.seed = policy, prompts, run, seed
 
-    def look(self, stop: Callable[[], bool]) -> None:
+    def has_looked(self, step: int) -> bool:
+        """Of this attempt or of one that this one goes on from."""
+        rows = read_lines(self.run.metrics)
+        return any(row["step"] == step and row["phase"] == "eval" for row in rows)
+
+    def look(self, step: int, stop: Callable[[], bool]) -> None:
         """Answer, score and write down. Raises rollouts.Interrupted."""
-        if self.prompts:
-            self._look(stop)
-        self.looked_at = self.learner.step
-
-    def _look(self, stop: Callable[[], bool]) -> None:
-        learner, team = self.learner, self.learner.team
+        if not self.prompts:
+            return
+        policy, team = self.policy, self.policy.team
         mine = team.even_share(self.prompts)
-        answers = learner.draw([prompt.ids for prompt in mine], seed=self.seed, stop=stop)
-        scores = learner.score([prompt.messages for prompt in mine], answers)
-        measured = learner.measure(answers, with_values=False)
-        kl = learner.kl(measured) * measured.mask
+        answers = policy.draw([prompt.ids for prompt in mine], seed=self.seed, stop=stop)
+        scores = policy.score([prompt.messages for prompt in mine], answers)
+        measured = policy.measure(answers, with_values=False)
+        kl = policy.kl(measured) * measured.mask
         figures = team.means(described(answers, scores.to(kl.device), measured, kl))
-        count = len(self.prompts)
-        self.last = {
-            "scores": team.in_order(scores.tolist())[:count],
-            "kl": team.in_order(kl.sum(dim=1).tolist())[:count],
+        found = {
+            "score": team.in_order(scores.tolist()),
+            "kl": team.in_order(kl.sum(dim=1).tolist()),
+            "text": team.in_order(rewards.texts(answers, policy.tokenizer)),
         }
-        self.first = self.first or self.last
-        texts = team.in_order(rewards.texts(answers, learner.tokenizer))
         if team.is_first:
-            for index, prompt in enumerate(self.prompts[: learner.config.output.samples]):
-                shown = [{"text": texts[index], "score": self.last["scores"][index]}]
-                self.run.add_samples(learner.step, samples.shown(prompt.messages), shown)
-            self.run.add_metrics(learner.step, figures, phase="eval")
+            self._write(step, found, figures)
+        team.wait()
 
     def compare(self) -> dict[str, Any]:
         """Score before and after, the gain of each prompt, and KL, with intervals over trees.
@@ -74,16 +60,51 @@ class Judge:
         """
         if not self.prompts:
             return {"stage": "ppo", "n": 0}
+        looks = sorted(self.run.evaluations.glob("*.json"), key=lambda path: int(path.stem))
+        first, last = (json.loads(looks[at].read_text(encoding="utf-8")) for at in (0, -1))
+        gains = np.asarray(last["score"]) - np.asarray(first["score"])
+        spread = float(np.std(first["score"])) or 1.0
+        found = {
+            "score_before": first["score"],
+            "score": last["score"],
+            "gain": gains,
+            "gain_in_deviations": gains / spread,
+            "kl": last["kl"],
+        }
         trees = [prompt.tree for prompt in self.prompts]
         how = Bootstrap(seed=self.seed % 2**32)
-        gains = torch.tensor(self.last["scores"]) - torch.tensor(self.first["scores"])
-        spread = float(np.std(self.first["scores"])) or 1.0
-        found = {
-            "score_before": self.first["scores"],
-            "score": self.last["scores"],
-            "gain": gains.tolist(),
-            "gain_in_deviations": (gains / spread).tolist(),
-            "kl": self.last["kl"],
-        }
         figures = {name: mean(each, trees, how).to_dict() for name, each in found.items()}
         return {"stage": "ppo", "n": len(trees), **figures}
+
+    def _write(self, step: int, found: dict[str, list[Any]], figures: dict[str, float]) -> None:
+        count = len(self.prompts)
+        found = {name: values[:count] for name, values in found.items()}
+        self.run.evaluations.mkdir(exist_ok=True)
+        checkpoints.write_json(self.run.evaluations / f"{step}.json", found)
+        shown = self.prompts[: self.policy.config.output.samples]
+        for prompt, text, score in zip(shown, found["text"], found["score"], strict=False):
+            text_of = samples.shown(prompt.messages)
+            self.run.add_samples(step, text_of, [{"text": text, "score": score}])
+        self.run.add_metrics(step, figures, phase="eval")
+
+
+def finish(policy: Policy, judge: Judge, run: RunDir) -> Path:
+    """Compare the end with the start, and save the policy as any other result."""
+    config, team = policy.config, policy.team
+    if team.is_first:
+        evaluation = judge.compare()
+        checkpoints.write_json(run.evaluation, evaluation)
+        has_rule = config.reward.startswith(rewards.RULE)
+        made_from = [config.model.path] if has_rule else [config.model.path, config.reward]
+        checkpoints.write_final(
+            run,
+            policy.base.model,
+            policy.tokenizer,
+            replace(config, model=adapters.with_lora(config.model)),
+            parents=checkpoints.parents(*made_from),
+            data=json.loads(run.data.read_text(encoding="utf-8")),
+            metrics=trainers.last_metrics(run),
+            evaluation=evaluation,
+        )
+    team.wait()
+    return run.final

@@ -14,14 +14,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from training import ppo_math, rundir
-from training.judging import Judge
-from training.policy import Learner
+from training.learner import Learner
 from training.rundir import RunDir
 
 LEARNED, OPTIMIZER, STATE = "learned.safetensors", "optimizer.pt", "state.json"
 
 
-def save(run: RunDir, learner: Learner, judge: Judge) -> Path:
+def save(run: RunDir, learner: Learner) -> Path:
     """Adapters and head, optimizer, schedule, statistics, KL controller, chance of each process."""
     path = run.checkpoints / f"{rundir.PREFIX}{learner.step}"
     chances = learner.team.everyone([_chance()])
@@ -40,7 +39,6 @@ def save(run: RunDir, learner: Learner, judge: Judge) -> Path:
             "step": learner.step,
             "moments": asdict(learner.moments),
             "kl_controller": asdict(learner.controller),
-            "looks": {"first": judge.first, "last": judge.last, "looked_at": judge.looked_at},
             "chances": chances,
         }
         (folder / STATE).write_text(json.dumps(state), encoding="utf-8")
@@ -50,7 +48,7 @@ def save(run: RunDir, learner: Learner, judge: Judge) -> Path:
     return path
 
 
-def load(checkpoint: Path, learner: Learner, judge: Judge) -> None:
+def load(checkpoint: Path, learner: Learner) -> None:
     """Put all of a checkpoint back, to the last bit."""
     device = learner.base.device
     weights = load_file(checkpoint / LEARNED, device=str(device))
@@ -64,8 +62,6 @@ def load(checkpoint: Path, learner: Learner, judge: Judge) -> None:
     learner.step = state["step"]
     learner.moments = ppo_math.RunningMoments(**state["moments"])
     learner.controller = ppo_math.KlController(**state["kl_controller"])
-    looks = state["looks"]
-    judge.first, judge.last, judge.looked_at = looks["first"], looks["last"], looks["looked_at"]
     if learner.team.rank < len(state["chances"]):
         _set_chance(state["chances"][learner.team.rank])
 

@@ -78,8 +78,7 @@ def _by_adapter(base: SharedBase, tokenizer: PreTrainedTokenizerBase, *, size: i
             for prompt, response in zip(answers.prompts, answers.responses, strict=True)
         ]
         found = torch.zeros(len(rows))
-        base.model.eval()
-        with torch.no_grad(), base.using("reward"):
+        with base.still(), base.using("reward"):
             for some in scoring.by_length(rows, size):
                 ids, mask = scoring.padded([rows[i] for i in some], end)
                 last = mask.sum(dim=1) - 1

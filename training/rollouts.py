@@ -88,8 +88,7 @@ def draw(
     Raises Interrupted within one token of `stop()` becoming true, and NotFinite.
     """
     responses: list[Ids] = [[] for _ in prompts]
-    base.model.eval()
-    with torch.no_grad(), base.using("policy"):
+    with base.still(), base.using("policy"):
         for some in scoring.by_length(prompts, config.batch_size):
             drawn = _draw_batch(
                 base, [prompts[i] for i in some], config, chance=chance[some], ends=ends, stop=stop
@@ -156,8 +155,7 @@ def measure(
 ) -> Measured:
     mask = answers.mask(base.device)
     found = Measured(mask, *(torch.zeros_like(mask) for _ in range(4)))
-    base.model.eval()
-    with torch.no_grad():
+    with base.still():
         for indices in micro_batches(answers, range(len(answers)), micro_batch):
             some = batch(answers, indices, base.device)
             at = (some.answers, some.steps)

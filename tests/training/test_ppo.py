@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from tests.training import ppo_given
 from training import config as configs
-from training import ppo, resuming, rollouts
+from training import ppo, ppo_plan, resuming, rollouts
 from training.callbacks import Cancelled, LossNotFinite
 from training.config import ConfigError, PpoConfig
 from training.rundir import RunDir, read_lines
@@ -45,7 +45,7 @@ def train(folder: Path, name: str, config: PpoConfig) -> RunDir:
 
 def test_checkpoints_inside_a_rollout_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as error:
-        ppo.check(ppo_given.ppo(tmp_path, output={"save_every": 6}))
+        ppo_plan.check(ppo_given.ppo(tmp_path, output={"save_every": 6}))
 
     assert str(error.value) == (
         "output.save_every: 6 falls inside a rollout, which is 4 steps long "
@@ -63,11 +63,11 @@ def test_checkpoints_inside_a_rollout_are_refused(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_run_is_refused(tmp_path: Path, values: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        ppo.check(ppo_given.ppo(tmp_path, **values))
+        ppo_plan.check(ppo_given.ppo(tmp_path, **values))
 
 
 def test_the_defaults_fit_each_other() -> None:
-    ppo.check(configs.build({"name": "x", "model": {"path": "x"}, "reward": "x"}, stage="ppo"))
+    ppo_plan.check(configs.build({"name": "x", "model": {"path": "x"}, "reward": "x"}, stage="ppo"))
 
 
 @slow
@@ -87,7 +87,7 @@ def test_prompts_that_are_all_too_long_are_an_error(tmp_path: Path) -> None:
 def test_each_epoch_reads_every_prompt_once_in_another_order(tmp_path: Path) -> None:
     config, prompts = ppo_given.ppo(tmp_path), list(range(16))
 
-    read = [p for number in range(4) for p in ppo.chosen_prompts(prompts, config, number)]
+    read = [p for number in range(4) for p in ppo_plan.chosen_prompts(prompts, config, number)]
 
     assert sorted(read[:16]) == sorted(read[16:]) == prompts
     assert read[:16] != read[16:]

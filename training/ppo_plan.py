@@ -1,0 +1,121 @@
+"""Which prompts each rollout answers, and how many steps it takes: the plan of a run of PPO."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from training import chat_template
+from training.config import ConfigError, PpoConfig
+from training.scoring import Turns
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+logger = logging.getLogger(__name__)
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A conversation that waits for an answer, and its tokens. `tree` is where it comes from."""
+
+    messages: Turns
+    ids: list[int]
+    tree: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many optimizer steps each rollout gives, and how many rollouts there are."""
+
+    per_rollout: int
+    rollouts: int
+
+    @property
+    def steps(self) -> int:
+        return self.per_rollout * self.rollouts
+
+
+def check(config: PpoConfig) -> None:
+    """Refuse what cannot be run as it is written. Raises ConfigError."""
+    rollout, loss, per = config.rollout, config.loss, steps_per_rollout(config)
+    if config.algorithm != "ppo" and rollout.per_prompt < 2:
+        raise ConfigError(
+            f"rollout.per_prompt: {config.algorithm} compares answers to one prompt, expected at "
+            f"least 2 (it is {rollout.per_prompt})"
+        )
+    if loss.minibatch % loss.micro_batch:
+        raise ConfigError(
+            f"loss.minibatch: expected a multiple of loss.micro_batch ({loss.micro_batch}), it is "
+            f"{loss.minibatch}"
+        )
+    for name in ("save_every", "eval_every"):
+        every = getattr(config.output, name)
+        if every < 1 or every % per:
+            raise ConfigError(
+                f"output.{name}: {every} falls inside a rollout, which is {per} steps long "
+                f"(loss.epochs × answers / loss.minibatch); expected a multiple of {per}, such as "
+                f"{max(per, every // per * per)} or {(max(every, 0) // per + 1) * per}"
+            )
+
+
+def steps_per_rollout(config: PpoConfig) -> int:
+    answers = config.rollout.prompts * config.rollout.per_prompt
+    return config.loss.epochs * ceil(answers / config.loss.minibatch)
+
+
+def plan(config: PpoConfig, prompts: int) -> Plan:
+    """`optim.max_steps` or `optim.epochs` over the prompts, rounded up to whole rollouts."""
+    per, optim = steps_per_rollout(config), config.optim
+    if optim.max_steps > 0:
+        return Plan(per, ceil(optim.max_steps / per))
+    return Plan(per, max(1, ceil(optim.epochs * prompts / config.rollout.prompts)))
+
+
+def tokens(tokenizer: PreTrainedTokenizerBase, messages: Turns) -> list[int]:
+    """What the policy reads before it answers, as when it is served."""
+    return chat_template.tokens(tokenizer, messages, is_open=True)
+
+
+def fitting(
+    rows: Sequence[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, config: PpoConfig
+) -> list[Prompt]:
+    """Prompts as tokens, without those that are too long. Raises ConfigError if none is left."""
+    bound = config.rollout.max_prompt_tokens
+    prompts = [Prompt(row["prompt"], tokens(tokenizer, row["prompt"]), row["tree"]) for row in rows]
+    kept = [prompt for prompt in prompts if len(prompt.ids) <= bound]
+    if len(kept) < len(prompts):
+        logger.info("%d prompts of more than %d tokens left out", len(prompts) - len(kept), bound)
+    if prompts and not kept:
+        shortest = min(len(prompt.ids) for prompt in prompts)
+        raise ConfigError(
+            f"rollout.max_prompt_tokens: no prompt has at most {bound}; the shortest has {shortest}"
+        )
+    return kept
+
+
+def chosen_prompts(prompts: Sequence[Item], config: PpoConfig, number: int) -> list[Item]:
+    """The prompts of rollout `number`, each as often as it is answered.
+
+    All prompts are read in a new order in each epoch; a rollout may straddle two.
+    """
+    count = config.rollout.prompts
+    chosen: list[Item] = []
+    for at in range(number * count, (number + 1) * count):
+        epoch, place = divmod(at, len(prompts))
+        order = list(range(len(prompts)))
+        random.Random(seed_of(config.seed, "order", epoch)).shuffle(order)
+        chosen += [prompts[order[place]]] * config.rollout.per_prompt
+    return chosen
+
+
+def seed_of(*parts: Any) -> int:
+    """One seed for each use of chance, so that no use moves another's."""
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:7], "big")
