@@ -119,15 +119,28 @@ _PPO = (
 )
 # The trainers of RLOO and GRPO have names of their own.
 _ONLINE = (
-    Chart("reward", _("Reward"), _("mean score"), (Line("reward", _("training")),)),
-    Chart("kl", _("KL to the SFT model"), _("nats"), (Line("kl", _("training")),), "kl_budget"),
-    Chart("entropy", _("Entropy"), _("nats per token"), (Line("entropy", _("training")),)),
+    Chart("mean_reward", _("Reward"), _("mean score"), (Line("reward", _("training")),)),
+    Chart(
+        "mean_kl", _("KL to the SFT model"), _("nats"), (Line("kl", _("training")),), "kl_budget"
+    ),
+)
+_TOKENS = (
+    Chart(
+        "token_accuracy",
+        _("Token accuracy"),
+        _("share of tokens that the model would have chosen too"),
+        (
+            Line("mean_token_accuracy", _("training")),
+            Line("eval_mean_token_accuracy", _("held out"), "eval"),
+        ),
+    ),
+    Chart("mean_entropy", _("Entropy"), _("nats per token"), (Line("entropy", _("training")),)),
 )
 CHARTS: dict[str, tuple[Chart, ...]] = {
-    "sft": (_LOSS, *_OPTIMISER),
+    "sft": (_LOSS, *_TOKENS, *_OPTIMISER),
     "rm": (_LOSS, _ACCURACY, _MARGIN, *_OPTIMISER),
     "dpo": (_LOSS, _ACCURACY, _MARGIN, *_OPTIMISER),
-    "ppo": (*_PPO, *_ONLINE, *_OPTIMISER),
+    "ppo": (*_PPO, *_ONLINE, _TOKENS[1], *_OPTIMISER),
 }
 
 

@@ -21,8 +21,13 @@ function colour(token) {
   return color;
 }
 
+function short(value) {
+  return value === null || value === undefined ? "–" : Number(value.toPrecision(4)).toString();
+}
+
 function axis(ink, line) {
-  return { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
+  const values = (_plot, splits) => splits.map(short);
+  return { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, values };
 }
 
 /** The band of what is allowed: from the bottom up to the limit. */
@@ -33,12 +38,14 @@ function band(limit, fill, edge) {
     ctx.save();
     ctx.fillStyle = fill;
     ctx.fillRect(bbox.left, top, bbox.width, bbox.top + bbox.height - top);
-    ctx.strokeStyle = edge;
-    ctx.setLineDash([6, 4]);
-    ctx.beginPath();
-    ctx.moveTo(bbox.left, top);
-    ctx.lineTo(bbox.left + bbox.width, top);
-    ctx.stroke();
+    if (limit <= plot.scales.y.max) {
+      ctx.strokeStyle = edge;
+      ctx.setLineDash([6, 4]);
+      ctx.beginPath();
+      ctx.moveTo(bbox.left, top);
+      ctx.lineTo(bbox.left + bbox.width, top);
+      ctx.stroke();
+    }
     ctx.restore();
   };
 }
@@ -54,7 +61,7 @@ function settings(chart, width) {
     dash: place >= SERIES ? [8, 4] : undefined,
     spanGaps: true,
     points: { show: sparse || curve.steps.length < 10, size: 5 },
-    value: (_plot, value) => (value === null ? "–" : Number(value.toPrecision(4)).toString()),
+    value: (_plot, value) => short(value),
   }));
   const drawn = chart.limit === null ? [] : [band(chart.limit, colour("--good-tint"), colour("--good"))];
   return {
