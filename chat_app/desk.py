@@ -58,6 +58,7 @@ class Desk:
         self._database = ThreadPoolExecutor(1, "database")
         self._news = asyncio.Event()
         self._ending = asyncio.Event()
+        self.is_outdated = False  # the model has other weights now than those that write here
         self._hurry = asyncio.Event()
         self._rate = _Rate()
 
@@ -75,7 +76,8 @@ class Desk:
         self._news.set()
 
     async def run(self) -> None:
-        """Work until `end` was called and every reply is finished or handed back."""
+        """Work until `end` was called, or the model was replaced, and every reply is finished or
+        handed back."""
         tending = asyncio.create_task(self._tend())
         try:
             while not self._ending.is_set() and not tending.done():
@@ -194,6 +196,10 @@ class Desk:
             running=len(self._tasks),
             tokens_per_s=self._rate.measure(written),
         )
+        if await self._ask(workers.is_replaced, self._model) and not self.is_outdated:
+            logger.info("%s has new weights", self._model.name)
+            self.is_outdated = True
+            self.end()
         try:
             await self._ask(replies.reap, now=timezone.now(), but=set(self._drafts))
         except Exception:  # one bad row must not end the workers one after the other

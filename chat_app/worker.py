@@ -26,8 +26,9 @@ from rq import Queue, SimpleWorker
 from rq.job import Job
 from rq.timeouts import TimerDeathPenalty
 
-from chat_app import streams, workers
-from chat_app.desk import DRAIN_S, Desk
+from chat_app import engines, streams, workers
+from chat_app.desk import Desk
+from chat_app.engines import Wish
 from chat_app.inference.requests import Engine
 from chat_app.models import ServedModel
 from chat_app.waking import queue_name
@@ -69,25 +70,69 @@ def worker_name() -> str:
     return f"inference-{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
 
 
-def run(engine: Engine, model: ServedModel, *, engine_name: str, drain_s: float = DRAIN_S) -> None:
-    """Be a worker of `model` until SIGTERM or SIGINT. Raises EngineError if it cannot load."""
-    asyncio.run(_run(engine, model, engine_name, drain_s))
+Build = Callable[[ServedModel, Wish], Engine]
 
 
-async def _run(engine: Engine, model: ServedModel, engine_name: str, drain_s: float) -> None:
-    await engine.start()
-    loop = asyncio.get_running_loop()
-    worker = await asyncio.to_thread(_register, engine, model, engine_name)
-    desk = Desk(engine, model, worker, drain_s=drain_s)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, desk.end)
-    _Ear(model.name, partial(loop.call_soon_threadsafe, desk.wake)).start()
-    logger.info("worker %s writes for %s, %d at once", worker, model.name, worker.max_batch)
+def run(model: ServedModel, wish: Wish, *, drain_s: float, build: Build = engines.build) -> None:
+    """Be a worker of `model` until SIGTERM or SIGINT; when other weights are promoted under its
+    name, finish what is begun and go on with those.
+
+    Raises EngineError if it cannot load.
+    """
+    asyncio.run(_Shifts(wish, drain_s, build).work(model))
+
+
+class _Shifts:
+    """One desk after the other, each with the weights that are on offer when it begins."""
+
+    def __init__(self, wish: Wish, drain_s: float, build: Build) -> None:
+        self._wish, self._drain_s, self._build = wish, drain_s, build
+        self._desk: Desk | None = None
+        self._is_over = False
+
+    async def work(self, model: ServedModel) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end)
+        _Ear(model.name, partial(loop.call_soon_threadsafe, self._wake)).start()
+        try:
+            wanted: ServedModel | None = model
+            while wanted is not None and await self._shift(wanted):
+                wanted = await asyncio.to_thread(_again, wanted)
+        finally:
+            await streams.close()
+
+    async def _shift(self, model: ServedModel) -> bool:
+        """Write until the end; True if the model was replaced meanwhile."""
+        engine = self._build(model, self._wish)
+        await engine.start()
+        try:
+            kind = engines.kind_of(model, self._wish)
+            worker = await asyncio.to_thread(_register, engine, model, kind)
+            self._desk = desk = Desk(engine, model, worker, drain_s=self._drain_s)
+            if self._is_over:
+                desk.end()
+            logger.info("worker %s writes for %s, %d at once", worker, model.name, worker.max_batch)
+            await desk.run()
+        finally:
+            await engine.stop()
+        return desk.is_outdated and not self._is_over
+
+    def _wake(self) -> None:
+        if self._desk is not None:
+            self._desk.wake()
+
+    def _end(self) -> None:
+        self._is_over = True
+        if self._desk is not None:
+            self._desk.end()
+
+
+def _again(model: ServedModel) -> ServedModel | None:
     try:
-        await desk.run()
+        return ServedModel.objects.filter(pk=model.pk).first()
     finally:
-        await streams.close()
-        await engine.stop()
+        connection.close()
 
 
 def _register(engine: Engine, model: ServedModel, engine_name: str) -> workers.Worker:

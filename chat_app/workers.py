@@ -63,6 +63,14 @@ def beat(worker_id: UUID, *, running: int, tokens_per_s: float) -> None:
     )
 
 
+def is_replaced(model: ServedModel) -> bool:
+    """Whether other weights were put on offer under this name since `model` was read."""
+    same = ServedModel.objects.filter(
+        pk=model.pk, source=model.source, promoted_at=model.promoted_at
+    )
+    return not same.exists()
+
+
 def leave(worker_id: UUID, *, now: datetime) -> None:
     """Say that the worker has ended in order."""
     Worker.objects.filter(pk=worker_id).update(stopped_at=now, running=0)

@@ -50,9 +50,13 @@ def main(trace: str, options: dict[str, Any]) -> None:
 
     served = catalogue.default()
     assert served is not None
-    engine = engines.build(served, engines.Wish(**options))
     with open(trace, "w", buffering=1024 * 1024) as file:  # noqa: PTH123
-        worker.run(Traced(engine, file), served, engine_name=options["kind"], drain_s=1)
+        worker.run(
+            served,
+            engines.Wish(**options),
+            drain_s=1,
+            build=lambda model, wish: Traced(engines.build(model, wish), file),
+        )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from rq import Queue
 
 from chat_app import replies, waking
 from chat_app.enums import MessageState
-from chat_app.models import ChatMessage, Worker
+from chat_app.models import ChatMessage, ServedModel, Worker
 from chat_app.worker import InferenceWorker
 from oasst.accounts.models import User
 from oasst.lib.queue import redis_client
@@ -143,3 +143,22 @@ def test_a_second_signal_ends_a_process_at_once(site: Stack, alice: User, tmp_pa
     assert process.wait(10) == 0
     reply.refresh_from_db()
     assert reply.state == S.QUEUED
+
+
+@pytest.mark.slow
+def test_a_process_takes_new_weights_when_they_are_promoted(site: Stack, alice: User) -> None:
+    long = ask(alice, "!long 40")
+    until(long, S.RUNNING)
+
+    ServedModel.objects.filter(name=MODEL).update(source="better", promoted_at=timezone.now())
+    until(long, S.DONE)
+    site.wait_for_workers(1)
+    after = ask(alice, "Hello")
+    until(after, S.DONE)
+
+    old, new = Worker.objects.order_by("started_at")
+    assert (long.attempt, after.attempt) == (1, 1)
+    assert old.stopped_at is not None
+    assert new.stopped_at is None
+    assert old.name == new.name  # the same process
+    assert site.process("worker-1").poll() is None

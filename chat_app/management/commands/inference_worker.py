@@ -55,9 +55,7 @@ class Command(BaseCommand):
             **{name: value for name, value in options.items() if name in names},
         )
         try:
-            engine = engines.build(served, wish)
-            kind = engines.kind_of(served, wish)
-            worker.run(engine, served, engine_name=kind, drain_s=drain_s)
+            worker.run(served, wish, drain_s=drain_s)
         except EngineError as error:
             raise CommandError(str(error)) from error
 
