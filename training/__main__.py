@@ -44,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
         handlers=[logging.StreamHandler(), logging.FileHandler(run.log, encoding="utf-8")],
     )
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns while it is imported
     return guarded(config, run)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from training.rundir import RunDir
 from training.scoring import IGNORED
 
 Encoded = dict[str, list[int]]
+SIDES = ("chosen", "rejected")
 Judge = Callable[[Any, Sequence[int]], list[dict[str, Any]]]  # model, places → rows
 
 
@@ -37,7 +38,6 @@ class HeldOut:
     """
 
     run: RunDir
-    stage: str
     count: int
     judge: Judge
 
@@ -47,9 +47,9 @@ class HeldOut:
         if PartialState().is_main_process:
             self.run.evaluations.mkdir(exist_ok=True)
             checkpoints.write_json(self.run.evaluations / f"{step}.json", rows)
-        return curve(self.stage, rows)
+        return curve(rows)
 
-    def report(self, how: Bootstrap) -> dict[str, Any]:
+    def report(self, stage: str, how: Bootstrap) -> dict[str, Any]:
         """The figures of the last evaluation, beside those of the first where it helps.
 
         They are written to the run's folder, with plots.
@@ -57,7 +57,7 @@ class HeldOut:
         found = sorted(self.run.evaluations.glob("*.json"), key=lambda path: int(path.stem))
         rows = json.loads(found[-1].read_text(encoding="utf-8"))
         first = json.loads(found[0].read_text(encoding="utf-8"))
-        return write(self.run, self.stage, rows, how, before=first)
+        return write(self.run, stage, rows, how, before=first)
 
     def _together(self, model: Any) -> list[dict[str, Any]]:
         """Each process judges its share; all get all rows."""
@@ -110,7 +110,7 @@ def encoded_pair(
         f"{side}_ids": scoring.encode(
             tokenizer, row["prompt"], row[side][-1]["content"], max_length=max_length
         )
-        for side in ("chosen", "rejected")
+        for side in SIDES
     }
     return {**ids, "weight": row["weight"]}
 
@@ -119,22 +119,24 @@ def judge_pairs(rows: Rows, pairs: Sequence[dict[str, Any]], *, batch_size: int)
     """Rows as `pair_figures` reads them. An answer that is in several pairs is scored once."""
 
     def judge(model: Any, places: Sequence[int]) -> list[dict[str, Any]]:
-        asked = {tuple(pairs[i][f"{side}_ids"]) for i in places for side in ("chosen", "rejected")}
+        asked = {tuple(pairs[i][f"{side}_ids"]) for i in places for side in SIDES}
         unique = sorted(asked)
         found = scoring.scores(model, unique, batch_size=batch_size)
         scores = dict(zip(unique, found, strict=True))
-        return [_judged(rows[i], pairs[i], scores) for i in places]
+        return [
+            judged(rows[i], {side: scores[tuple(pairs[i][f"{side}_ids"])] for side in SIDES})
+            for i in places
+        ]
 
     return judge
 
 
-def _judged(
-    row: dict[str, Any], pair: dict[str, Any], scores: dict[tuple[int, ...], float]
-) -> dict[str, Any]:
+def judged(row: dict[str, Any], scores: Mapping[str, float]) -> dict[str, Any]:
+    """A pair with its scores, as `pair_figures` reads it."""
     kept = {key: row[key] for key in ("tree", "lang", "group", "weight", "best_vs_worst")}
-    for side in ("chosen", "rejected"):
+    for side in SIDES:
         text = row[side][-1]["content"]
-        kept[side] = scores[tuple(pair[f"{side}_ids"])]
+        kept[side] = scores[side]
         kept[f"{side}_length"] = len(text)
         kept[f"{side}_key"] = text
     return kept
@@ -143,9 +145,13 @@ def _judged(
 # What is made of the rows
 
 
-def curve(stage: str, rows: Rows) -> dict[str, float]:
+def are_pairs(rows: Rows) -> bool:
+    return "chosen" in rows[0]
+
+
+def curve(rows: Rows) -> dict[str, float]:
     """The few figures that are drawn while a run goes on."""
-    if stage == "rm":
+    if are_pairs(rows):
         margins = np.array([row["chosen"] - row["rejected"] for row in rows])
         return {
             "eval_loss": float(np.logaddexp(0, -margins).mean()),
@@ -159,12 +165,13 @@ def write(
     run: RunDir, stage: str, rows: Rows, how: Bootstrap, *, before: Rows | None = None
 ) -> dict[str, Any]:
     """Write `evaluation.json` and the plots into the run's folder, and give the figures."""
-    if stage == "rm":
-        found = {"stage": stage, **reward_model(rows, how)}
-    else:
-        found = {"stage": stage, **language_model(rows, how, before=before)}
+    measured = (
+        reward_model(rows, how) if are_pairs(rows) else language_model(rows, how, before=before)
+    )
+    found = {"stage": stage, **measured}
     checkpoints.write_json(run.evaluation, found)
-    for name, svg in plots.of_evaluation(stage, rows, found).items():
+    draw = plots.of_pairs if are_pairs(rows) else plots.of_texts
+    for name, svg in draw(rows, found).items():
         (run.path / f"{name}.svg").write_text(svg, encoding="utf-8")
     return found
 

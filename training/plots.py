@@ -16,18 +16,19 @@ STYLE = (
 Point = tuple[float, float]
 
 
-def of_evaluation(
-    stage: str, rows: Sequence[Mapping[str, Any]], found: Mapping[str, Any]
-) -> dict[str, str]:
-    """Name → SVG of each plot that the stage has."""
-    if stage == "rm":
-        return {
-            "calibration": calibration(found["calibration"]),
-            "length-gap": shares(
-                "Accuracy, by how long the chosen answer is",
-                [(row["chosen_is"], row) for row in found["accuracy_by_length_gap"]],
-            ),
-        }
+def of_pairs(rows: Sequence[Mapping[str, Any]], found: Mapping[str, Any]) -> dict[str, str]:
+    """Name → SVG of what `pair_figures` found."""
+    return {
+        "calibration": calibration(found["calibration"]),
+        "length-gap": shares(
+            "Accuracy, by how long the chosen answer is",
+            [(row["chosen_is"], row) for row in found["accuracy_by_length_gap"]],
+        ),
+    }
+
+
+def of_texts(rows: Sequence[Mapping[str, Any]], found: Mapping[str, Any]) -> dict[str, str]:
+    """Name → SVG of what a language model lost on each text."""
     each = [row["loss"] / row["tokens"] for row in rows if row["tokens"]]
     return {"loss": histogram("Loss of held-out answers, nats per token", each)}
 
@@ -44,7 +45,7 @@ def calibration(bins: Sequence[Mapping[str, float]]) -> str:
     return _frame("Calibration: share that was right, by confidence", body, (0.5, 1), (0, 1))
 
 
-def shares(title: str, bars: Sequence[tuple[str, Mapping[str, float]]]) -> str:
+def shares(title: str, bars: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     """Bars from 0 to 1, each with its interval and its number of cases."""
     body = _line([(0, 0.5), (len(bars), 0.5)], (0, len(bars)), (0, 1), css="guide")
     for place, (name, figure) in enumerate(bars):

@@ -102,6 +102,6 @@ def run(config: RewardConfig, run: RunDir) -> Path:
     )
     trainer.mean_weight = sum(row["weight"] for row in train) / len(train)
     trainer.score_l2 = config.score_l2
-    held_out = HeldOut(run, "rm", len(held), judge)
+    held_out = HeldOut(run, len(held), judge)
     trainers.prepare(trainer, config, run, held_out).resume(checkpoint)
     return trainers.finish(trainer, config)

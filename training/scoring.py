@@ -23,13 +23,22 @@ def encode(
 
     Where they are too many the oldest tokens of the prompt go, then the last of the answer.
     """
+    asked, answered = parts(tokenizer, prompt, answer, max_length=max_length)
+    return asked + answered
+
+
+def parts(
+    tokenizer: PreTrainedTokenizerBase, prompt: Turns, answer: str, *, max_length: int
+) -> tuple[list[int], list[int]]:
+    """What `encode` gives, parted where the answer begins."""
     asked = chat_template.tokens(tokenizer, prompt, is_open=True)
     whole = chat_template.tokens(tokenizer, [*prompt, {"role": "assistant", "content": answer}])
     if whole[: len(asked)] != asked:  # a template that writes the last turn in another way
         asked = asked[: _common(asked, whole)]
     answered = until_end(whole[len(asked) :], tokenizer.eos_token_id)
     room = max(max_length - len(answered), max_length // 4)
-    return (asked[-room:] + answered)[:max_length]
+    asked = asked[-room:]
+    return asked, answered[: max_length - len(asked)]
 
 
 def until_end(ids: list[int], end: int) -> list[int]:

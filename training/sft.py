@@ -58,6 +58,6 @@ def run(config: SftConfig, run: RunDir) -> Path:
         processing_class=tokenizer,
         callbacks=[Watcher(run, sample=sample)],
     )
-    held_out = HeldOut(run, "sft", len(held), judge)
+    held_out = HeldOut(run, len(held), judge)
     trainers.prepare(trainer, config, run, held_out).resume(checkpoint)
     return trainers.finish(trainer, config)

@@ -56,3 +56,12 @@ def test_a_config_for_another_stage_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_names_the_nearest() -> None:
     with pytest.raises(config.ConfigError, match="no such file, nor one in training/configs"):
         config.load("no-such-config")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in sorted(config.CONFIGS.glob("*.yaml")) if not path.stem.endswith("-round")],
+    ids=lambda path: path.stem,
+)
+def test_every_config_of_a_stage_can_be_read(path: Path) -> None:
+    assert config.load(path).name == path.stem
