@@ -17,7 +17,7 @@ Row = dict[str, Any]
 EARLY = 3  # rows that say how it began
 LATE = 5  # rows that say how it is now
 ENOUGH = 15  # rows before slow troubles are believed
-MOST_ROWS = 2000  # of the end; alarms are about now
+FIRST_ROWS, LAST_ROWS = 100, 1000  # of a long run: how it began and how it is now
 
 # A policy whose entropy falls below this share of its start says the same things again and again.
 COLLAPSED_ENTROPY = 0.35
@@ -58,9 +58,10 @@ def limits_of(config: Mapping[str, Any]) -> Limits:
 
 def look(rows: Sequence[Row], limits: Limits) -> list[Alarm]:
     """The alarms of a run by its metrics so far, in order of steps; each code once."""
-    recent = rows[-MOST_ROWS:]
-    train = [row for row in recent if row["phase"] == "train"]
-    held_out = [row for row in recent if row["phase"] == "eval"]
+    is_long = len(rows) > FIRST_ROWS + LAST_ROWS
+    told = [*rows[:FIRST_ROWS], *rows[-LAST_ROWS:]] if is_long else rows
+    train = [row for row in told if row["phase"] == "train"]
+    held_out = [row for row in told if row["phase"] == "eval"]
     found = [alarm for rule in RULES[limits.stage] for alarm in rule(train, held_out, limits)]
     return sorted(found, key=lambda alarm: (alarm.step, alarm.code))
 
@@ -240,7 +241,7 @@ _LEARNING: tuple[Rule, ...] = (_no_number, _loss_explodes, _loss_does_not_fall, 
 RULES: dict[str, tuple[Rule, ...]] = {
     "sft": _LEARNING,
     "dpo": _LEARNING,
-    "rm": (*_LEARNING, _guesses),
+    "rm": (_no_number, _loss_explodes, _overfits, _guesses),
     "ppo": (_no_number, _kl, _entropy, _length, _eos, _value, _clipping, _reward),
     "sample": (),
     "evaluate": (),
