@@ -1,0 +1,27 @@
+"""What a benchmark prints, run as people run it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PATIENCE_S = 300
+
+
+def figures_of(*words: str) -> dict[str, Any]:
+    """The figures of `python -m tests.benchmarks … --json`; it must end well."""
+    result = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks", *words, "--json"],
+        cwd=REPOSITORY,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": ""},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    figures: dict[str, Any] = json.loads(result.stdout)
+    return figures
