@@ -47,8 +47,8 @@ class DataReport:
     bad_lines: list[str] = field(default_factory=list)
 
     def reasons(self) -> list[str]:
-        """Lines such as "27 messages that were deleted"."""
-        return [f"{count} {REASONS[name]}" for name, count in self.left_out.items()]
+        """Lines such as "messages that were deleted (27)"."""
+        return [f"{REASONS[name]} ({count})" for name, count in self.left_out.items()]
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def test_the_report_says_what_was_left_out_and_why() -> None:
     assert report.left_out == {
         "state": 2, "prompt": 1, "deleted": 1, "rejected": 1, "synthetic": 1, "below": 1,
     }  # fmt: skip
-    assert report.reasons()[0] == "2 trees that are not finished, or were stopped"
+    assert report.reasons()[0] == "trees that are not finished, or were stopped (2)"
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_picked_drafts_and_votes_become_pairs_without_ties_between_the_others() 
 
 
 def test_what_a_model_said_in_chats_is_imitated_only_on_demand_and_never_if_disliked() -> None:
-    with pytest.raises(NotEnoughData, match="3 answers that a model wrote"):
+    with pytest.raises(NotEnoughData, match=r"answers that a model wrote \(3\)"):
         data.sft(of("chats.jsonl"))
 
     split = data.sft(of("chats.jsonl", synthetic=True))
@@ -116,9 +116,9 @@ def test_too_little_data_is_said_with_what_was_left_out() -> None:
     assert (caught.value.found, caught.value.needed) == (6, 50)
     assert str(caught.value) == (
         "6 pairs found, at least 50 needed (data.min_examples). Left out: "
-        "2 trees that are not finished, or were stopped, 1 trees whose prompt is not usable, "
-        "1 messages that were deleted, 1 messages that were not accepted in review, "
-        "1 messages below one that is left out, 1 pairs of which neither was preferred."
+        "trees that are not finished, or were stopped (2), trees whose prompt is not usable (1), "
+        "messages that were deleted (1), messages that were not accepted in review (1), "
+        "messages below one that is left out (1), pairs of which neither was preferred (1)."
     )
 
 

@@ -102,7 +102,7 @@ def test_the_command_prints_counts_reasons_and_marks(
 
     told = capsys.readouterr().out
     assert "Stage sft: 1 examples to learn from, 0 held out, of 1 found in 1 trees." in told
-    assert "  2 conversations in other languages\n" in told
+    assert "  conversations in other languages (2)\n" in told
     assert "messages that were deleted" not in told
     assert "assistant\n⟦Mit Mehl, Eiern und Geduld.<|im_end|>⟧" in told
 
