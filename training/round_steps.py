@@ -153,6 +153,8 @@ def _queued(work: Work, step: RoundStep, config: Any) -> TrainingRun:
             runs.resume(known.pk, now=timezone.now(), wake=False)
             known.refresh_from_db()
         return known
+    if known is not None and not known.is_final:
+        runs.cancel(known.pk, now=timezone.now())
     step.run = runs.queue(
         Stage(step.kind),
         config,

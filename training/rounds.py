@@ -25,7 +25,7 @@ from training import config as configs
 from training import execution
 from training.config import ConfigError
 from training.enums import RoundState, StepState
-from training.errors import RoundUnderWay
+from training.errors import NotResumable, RoundUnderWay
 from training.models import Round, RoundStep, TrainingRun
 from training.round_config import RoundConfig, check
 from training.round_steps import STEPS, Cancelled, Failed, Skipped, Work
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Execute = Callable[[TrainingRun], TrainingRun]
-_UNFINISHED = (RoundState.QUEUED, RoundState.RUNNING, RoundState.FAILED, RoundState.CANCELLED)
+UNFINISHED = (RoundState.QUEUED, RoundState.RUNNING, RoundState.FAILED, RoundState.CANCELLED)
 
 
 # Beginning
@@ -59,7 +59,7 @@ def begin(
         "config_yaml": config_yaml or configs.to_yaml(config),
         "state": RoundState.QUEUED,
     }
-    if last is not None and last.state in _UNFINISHED:
+    if last is not None and last.state in UNFINISHED:
         Round.objects.filter(pk=last.pk).update(**written, ended_at=None, message="")
         last.refresh_from_db()
         return last
@@ -95,6 +95,15 @@ def _family(stem: str) -> list[Round]:
 
 def _slug(name: str) -> str:
     return slugify(name)[:80] or "round"
+
+
+def resume(round: Round) -> None:
+    """Have a worker go on with a round that broke off. Raises NotResumable."""
+    if round.state not in UNFINISHED:
+        raise NotResumable(_("This round has come to its end."))
+    if round.state != RoundState.RUNNING:
+        _write(round, state=RoundState.QUEUED, message="", ended_at=None)
+    call_worker(round)
 
 
 def call_worker(round: Round) -> None:

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from training.views import models, new_run, runs, snapshots
+from training.views import models, new_run, rounds, runs, snapshots
 
 app_name = "training"
 _run = "training/runs/<uuid:run_id>/"
+_round = "training/rounds/<slug:name>/"
 _snapshot = "training/snapshots/<slug:name>/"
 _checkpoint = "models/checkpoints/<slug:name>/"
 urlpatterns = [
@@ -18,6 +19,10 @@ urlpatterns = [
     path(_run + "metrics.csv", runs.metrics_csv, name="metrics"),
     path(_run + "cancel/", runs.cancel, name="cancel"),
     path(_run + "resume/", runs.resume, name="resume"),
+    path("training/rounds/", rounds.round_list, name="rounds"),
+    path(_round, rounds.round_page, name="round"),
+    path(_round + "samples/", rounds.samples, name="round_samples"),
+    path(_round + "go-on/", rounds.go_on, name="round_go_on"),
     path("training/snapshots/", snapshots.snapshot_list, name="snapshots"),
     path(_snapshot, snapshots.snapshot, name="snapshot"),
     path(_snapshot + "verify/", snapshots.verify, name="verify"),

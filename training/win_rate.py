@@ -8,10 +8,9 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
-from typing import Any
 
 # Below these a win-rate is chance: no number is given.
 MIN_COMPARISONS = 30
@@ -57,8 +56,17 @@ class WinRate:
     def is_enough(self) -> bool:
         return self.n >= MIN_COMPARISONS and self.prompts >= MIN_PROMPTS
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+    @property
+    def percent(self) -> float | None:
+        return None if self.value is None else 100 * self.value
+
+    @property
+    def low_percent(self) -> float | None:
+        return None if self.low is None else 100 * self.low
+
+    @property
+    def high_percent(self) -> float | None:
+        return None if self.high is None else 100 * self.high
 
 
 @dataclass
