@@ -4,8 +4,9 @@ Pure, but for the random generator that is passed in.
 """
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from tasks_app.labels import LABELS, Widget
 from tasks_app.reviews import is_accepted
@@ -68,6 +69,20 @@ def rank(shown: Sequence[tuple[str, Line | None]], rng: random.Random) -> list[l
     unranked = [key for key, line in shown if line and line.node.rank is None]
     strangers = [key for key, line in shown if line is None]
     groups = [[key] for _, key in ranked] + [group for group in (unranked, strangers) if group]
+    return _with_slips(groups, rng)
+
+
+def rank_by(
+    taste: Callable[[str], float], shown: Sequence[tuple[str, str]], rng: random.Random
+) -> list[list[str]]:
+    """Groups of ties, best first: the texts that the taste gives most, with slips."""
+    liked = {key: taste(text) for key, text in shown}
+    ordered = sorted(liked, key=lambda key: -liked[key])
+    groups = [list(group) for _, group in groupby(ordered, key=liked.__getitem__)]
+    return _with_slips(groups, rng)
+
+
+def _with_slips(groups: list[list[str]], rng: random.Random) -> list[list[str]]:
     for place in range(len(groups) - 1):
         if rng.random() < P_SWAP:
             groups[place], groups[place + 1] = groups[place + 1], groups[place]
