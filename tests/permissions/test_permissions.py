@@ -1,0 +1,94 @@
+"""Who may open what: every route for everybody, by GET and by POST."""
+
+from itertools import product
+
+import pytest
+
+from tests.permissions.routes import (
+    API,
+    OWN_TESTS,
+    PROVIDER_PAGES,
+    QUEUE_PAGES,
+    UNNAMED,
+    every_route,
+    library_routes,
+)
+from tests.permissions.tables import CAST, OUTSIDERS, STAFF, desk_rows, page_rows
+from tests.permissions.world import World, build
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    """Built once a table: the effects of every request are undone."""
+    return build()
+
+
+def test_page_is_open_to_whom_the_table_says(world: World, subtests: pytest.Subtests) -> None:
+    for row in page_rows():
+        with subtests.test(row.request):
+            found = world.outcomes((*CAST, "trudy"), *row.request)
+
+            assert found == [*row.outcomes, row.outcomes[0]]
+
+
+@pytest.mark.slow
+def test_desk_is_open_to_staff_as_the_table_says(world: World, subtests: pytest.Subtests) -> None:
+    for row in desk_rows():
+        with subtests.test(row.request):
+            assert world.outcomes(STAFF, *row.request) == row.outcomes
+            assert world.outcomes(OUTSIDERS, *row.request) == [">admin:login"] * 5
+
+
+def test_desk_lets_contributors_not_in_and_asks_visitors_to_sign_in(world: World) -> None:
+    everybody = ("anon", "trudy", "alice", "max", "mona", "root")
+
+    assert world.outcomes(everybody, "GET", "admin:login", "-") == [
+        "login", "login", "403", "403", ">admin:index", ">admin:index",
+    ]  # fmt: skip
+    assert world.outcomes(everybody, "POST", "admin:logout", "-") == [
+        *[">admin:index"] * 4, ">tasks:home", ">tasks:home",
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_job_queue_is_open_to_admins_only(world: World, subtests: pytest.Subtests) -> None:
+    for route, method in product(library_routes(QUEUE_PAGES), ("GET", "POST")):
+        with subtests.test(f"{method} {route}"):
+            request = (method, route, route)
+            assert world.outcomes(OUTSIDERS, *request) == [">admin:login"] * 5
+            assert world.outcomes(("mona",), *request) == ["403"]
+            assert world.outcomes(("root",), *request)[0] not in {"login", "403", "500"}
+
+
+def test_pages_of_a_provider_that_is_not_set_up_do_not_exist(
+    world: World, subtests: pytest.Subtests
+) -> None:
+    for route, method in product(library_routes(*PROVIDER_PAGES), ("GET", "POST")):
+        with subtests.test(f"{method} {route}"):
+            assert world.outcomes(("anon", "alice"), method, route, "-") == ["404", "404"]
+
+
+def test_method_without_a_row_is_not_allowed(world: World, subtests: pytest.Subtests) -> None:
+    listed = {(row.route, row.method) for row in page_rows() + desk_rows()}
+    for row in page_rows() + desk_rows():
+        other = "POST" if row.method == "GET" else "GET"
+        if (row.route, other) in listed:
+            continue
+        with subtests.test(f"{other} {row.route}"):
+            asked = CAST if row in page_rows() else STAFF
+            assert world.outcomes(asked, other, row.route, row.of) == ["405"] * len(asked)
+
+
+def test_every_route_has_a_row() -> None:
+    listed = {row.route for row in page_rows() + desk_rows()}
+    libraries = set(library_routes(QUEUE_PAGES, *PROVIDER_PAGES, *API)) | OWN_TESTS
+    routes = {name for _path, name in every_route() if name and not name.endswith(":")}
+
+    assert routes - libraries - listed == set()
+    assert listed - routes == set()
+
+
+def test_route_without_a_name_is_one_of_the_admins_own() -> None:
+    unnamed = [path for path, name in every_route() if not name or name.endswith(":")]
+
+    assert [path for path in unnamed if not UNNAMED.fullmatch(path)] == []
