@@ -16,7 +16,7 @@ from uuid import UUID, uuid5
 from django.conf import settings
 from django.db import transaction
 
-from chat_app import catalogue, safety, streams
+from chat_app import catalogue, notices, protocol, safety, streams
 from chat_app.enums import Hold, MessageState, ReportKind, Role, VoteReason
 from chat_app.errors import (
     BadParent,
@@ -262,6 +262,7 @@ def _check_place(chat: Chat, parent: ChatMessage | None) -> None:
 def _note_prompt(chat: Chat, prompt: ChatMessage, now: datetime) -> None:
     if not chat.title and not chat.title_is_own:
         chat.title = title_for(prompt.text)
+        _tell_title(chat)
     chat.tail, chat.modified_at = prompt, now
     chat.save(update_fields=["title", "tail", "modified_at"])
 
@@ -351,6 +352,12 @@ def rename(chat: Chat, title: str) -> None:
         title = title_for(first.text) if first else ""
     chat.title = title
     chat.save(update_fields=["title", "title_is_own"])
+    _tell_title(chat)
+
+
+def _tell_title(chat: Chat) -> None:
+    """Tell every page that shows the chat."""
+    transaction.on_commit(partial(notices.notify, chat.pk, protocol.Title(chat.title)))
 
 
 def archive(chat: Chat, archived: bool) -> None:

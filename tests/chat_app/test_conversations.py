@@ -1,12 +1,14 @@
-"""What a person does with a chat: saying, branching, looking around, judging, sharing."""
+"""What a person does with a chat: saying, branching, looking around, judging, keeping."""
 
+import json
 import uuid
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from chat_app import conversations, streams, titles
+from chat_app import conversations, notices, streams, titles
 from chat_app.enums import MessageState
 from chat_app.errors import (
     BadParent,
@@ -249,6 +251,28 @@ def test_a_typed_title_stays_and_an_empty_one_brings_the_generated_back(alice: U
     assert (chat.title, chat.title_is_own) == ("The sea", True)
     conversations.rename(chat, "")
     assert (chat.title, chat.title_is_own) == ("About tides", False)
+
+
+def test_pages_of_a_chat_are_told_its_title_when_it_gets_one(
+    alice: User, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    chat = given.chat(alice)
+    with redis_client().pubsub(ignore_subscribe_messages=True) as page:
+        page.subscribe(f"{notices.PREFIX}{chat.pk}")
+        page.get_message(timeout=1)
+
+        with django_capture_on_commit_callbacks(execute=True):
+            prompt = given.prompt(chat, "Tell me about tides")
+            given.prompt(chat, "And again", parent=given.answer(prompt))
+            conversations.rename(chat, "The sea")
+
+        told = [json.loads(page.get_message(timeout=1)["data"]) for _ in range(2)]
+        assert page.get_message(timeout=0.05) is None
+
+    assert told == [
+        {"type": "title", "title": "About tides"},
+        {"type": "title", "title": "The sea"},
+    ]
 
 
 def test_deleting_a_chat_leaves_nothing_of_it(alice: User) -> None:
