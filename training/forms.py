@@ -50,6 +50,9 @@ class RunForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         if "config_yaml" in cleaned:
+            cleaned["config_yaml"] = cleaned["config_yaml"].replace(
+                "\r\n", "\n"
+            )  # as browsers send
             try:
                 cleaned["config"] = configs.from_yaml(cleaned["config_yaml"])
             except configs.ConfigError as error:
