@@ -55,6 +55,8 @@ def run_now(run: TrainingRun) -> TrainingRun:
         try:
             attempt(run)
         except RunUnderWay:
+            # Cron may be away, and whoever had it may be dead.
+            runs.reap(now=timezone.now(), is_alive=is_alive)
             time.sleep(TICK_S)
         run.refresh_from_db()
         if run.is_final:
