@@ -353,7 +353,10 @@ def _override(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any
         for parent in parents:
             inner = place.get(parent)
             place[parent] = place = dict(inner) if isinstance(inner, dict) else {}
-        place[last] = _scalar(text)
+        try:
+            place[last] = _scalar(text)
+        except yaml.YAMLError:
+            raise ConfigError(f"{override}: the value is not YAML") from None
     return values
 
 

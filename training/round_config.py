@@ -11,6 +11,7 @@ from dataclasses import field
 from typing import Any, Literal
 
 from training import config as configs
+from training import presets
 from training.config import STRICT, ConfigError, checked
 
 NAME = "config"  # of a stage's section: the file it begins with
@@ -74,7 +75,11 @@ def check(config: RoundConfig) -> None:
         stage_config(config, stage, name=stage, model=model)
     stage_config(config, "ppo", name="ppo", model=model, reward="rule:short")
     stage_config(config, "evaluate", name="evaluate", model=config.base)
-    stage_config(config, "sample", name="sample", models=[config.base], prompts="prompts")
+    sample = stage_config(config, "sample", name="sample", models=[config.base], prompts="prompts")
+    try:
+        presets.named(sample.presets, max_new_tokens=sample.max_new_tokens)
+    except ConfigError as error:
+        raise ConfigError(f"sample: {error}") from None
 
 
 def stage_config(config: RoundConfig, stage: str, **filled_in: Any) -> Any:

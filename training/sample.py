@@ -18,9 +18,9 @@ from typing import Any
 
 from chat_app.inference.engine import TransformersEngine
 from chat_app.inference.requests import Delta, EngineRequest, Finished, RequestTooLarge, Turn
-from chat_app.inference.sampling import MAX_SEED, PRESETS, SamplingParameters
+from chat_app.inference.sampling import MAX_SEED, SamplingParameters
 from tasks_app import export_format
-from training import modeling, report, scoring, synthetic
+from training import modeling, presets, report, scoring, synthetic
 from training.callbacks import Cancelled, should_stop
 from training.config import ConfigError, SampleConfig, to_dict
 from training.prompt_files import Prompt, read_prompts
@@ -29,16 +29,6 @@ from training.rundir import RunDir, half, publish, read_lines, write_whole
 
 logger = logging.getLogger(__name__)
 
-# Beside the chat's presets: what reports on samples usually show (reference 9.7), and `plain`,
-# which draws as PPO does.
-SAMPLING = PRESETS | {
-    "greedy": SamplingParameters(temperature=0, top_k=None, top_p=None, repetition_penalty=1.0),
-    "plain": SamplingParameters(temperature=1.0, top_k=None, top_p=None, repetition_penalty=1.0),
-    "magic_numbers": SamplingParameters(
-        temperature=1.0, top_k=None, top_p=0.242, repetition_penalty=1.0
-    ),
-    "typical95": SamplingParameters(temperature=1.0, top_k=1000, top_p=0.95, typical_p=0.95),
-}
 SCORED_AT_ONCE = 16
 SCORED_BETWEEN_LOOKS = 256  # at the wish to cancel
 SCORED_TOKENS = 1024
@@ -61,17 +51,17 @@ def run(config: SampleConfig, run: RunDir) -> Path:
         return run.final
     modeling.environment(config)
     folders = name_folders(config.models)
-    presets = _presets(config)
+    ways = presets.named(config.presets, max_new_tokens=config.max_new_tokens)
     prompts = read_prompts(config.prompts, count=config.count, languages=config.languages)
     wanted = [
         Draw(model, preset, prompt.id, number)
         for model in folders
-        for preset, parameters in presets.items()
+        for preset, parameters in ways.items()
         for prompt in prompts
         for number in range(1 if parameters.temperature == 0 else config.per_prompt)
     ]
-    drawn = _draw_all(config, run.make(), folders, prompts, presets, wanted)
-    reports = _collect(folders, prompts, presets, drawn)
+    drawn = _draw_all(config, run.make(), folders, prompts, ways, wanted)
+    reports = _collect(folders, prompts, ways, drawn)
     if config.reward:
         _score_all(config, run, reports)
     _write(config, run, reports)
@@ -97,14 +87,6 @@ def _name(folder: Path) -> str:
     return folder.parent.name if folder.name == "final" else folder.name
 
 
-def _presets(config: SampleConfig) -> dict[str, SamplingParameters]:
-    for name in config.presets:
-        if name not in SAMPLING:
-            raise ConfigError(f"presets: {name!r}, expected some of {', '.join(SAMPLING)}")
-    length = config.max_new_tokens
-    return {name: replace(SAMPLING[name], max_new_tokens=length) for name in config.presets}
-
-
 # Drawing
 
 
@@ -113,7 +95,7 @@ def _draw_all(
     run: RunDir,
     folders: dict[str, Path],
     prompts: Sequence[Prompt],
-    presets: dict[str, SamplingParameters],
+    ways: dict[str, SamplingParameters],
     wanted: Sequence[Draw],
 ) -> dict[Draw, Output]:
     """Every wanted answer; those that an earlier attempt wrote down are not drawn again."""
@@ -136,7 +118,7 @@ def _draw_all(
             threads=config.threads or None,
         )
         requests = [
-            (draw, _request(config, draw, by_id[draw.prompt], presets[draw.preset]))
+            (draw, _request(config, draw, by_id[draw.prompt], ways[draw.preset]))
             for draw in missing
         ]
         with path.open("a", encoding="utf-8") as file:
@@ -236,7 +218,7 @@ async def _answer(
 def _collect(
     folders: Iterable[str],
     prompts: Sequence[Prompt],
-    presets: dict[str, SamplingParameters],
+    ways: dict[str, SamplingParameters],
     drawn: dict[Draw, Output],
 ) -> list[ModelReport]:
     outputs: dict[tuple[str, str, str], list[Output]] = {}
@@ -250,7 +232,7 @@ def _collect(
             [
                 [
                     Result(name, parameters.to_dict(), outputs.get((model, name, prompt.id), []))
-                    for name, parameters in presets.items()
+                    for name, parameters in ways.items()
                 ]
                 for prompt in prompts
             ],
