@@ -2,23 +2,35 @@
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import django_rq
+import psycopg
 import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
+from chat_app.models import ServedModel
 from tasks_app.enums import TreeState
 from tasks_app.models import Message, MessageTree
+from tests.training import given, given_rounds
 from tests.training.working import in_process
-from training import round_config, rounds
+from training import data, registry, round_config, rounds, runs, tiny
+from training.config import ConfigError
 from training.enums import RoundState, StepState
-from training.models import Round
-from training.round_config import RoundConfig
+from training.errors import RoundUnderWay
+from training.models import Checkpoint, Round, TrainingRun
+from training.round_config import RoundConfig, stage_config
+from training.round_steps import STEPS, Work, fresh_prompts
 from training.standings import standing
 
 pytestmark = pytest.mark.django_db
+
+Execute = Callable[[TrainingRun], TrainingRun]
 
 
 @pytest.fixture
@@ -85,3 +97,201 @@ def test_a_round_goes_from_data_to_ranking(folders: Path, trees: Path) -> None:
     models = set(Message.objects.filter(synthetic=True).values_list("model_name", flat=True))
     assert models == set(records["rank"]["sides"].values())
     assert standing(found).rankings == 0
+
+
+class PowerCut(BaseException):
+    """Whatever ends a process at once."""
+
+
+def breaking_at(stage: str) -> Execute:
+    """Works until a run of `stage`, which begins and breaks off."""
+
+    def execute(run: TrainingRun) -> TrainingRun:
+        if run.stage != stage:
+            return in_process(run)
+        runs.claim(run.pk, now=timezone.now())
+        raise PowerCut
+
+    return execute
+
+
+@pytest.mark.slow
+def test_a_round_that_broke_off_goes_on_at_its_step(folders: Path, trees: Path) -> None:
+    wanted = config(trees)
+    with pytest.raises(PowerCut):
+        rounds.run(begin(wanted), execute=breaking_at("rm"))
+    broken = Round.objects.get()
+    assert states(broken)["sft"] == StepState.DONE
+    assert states(broken)["ppo"] == StepState.WAITING
+    rm = TrainingRun.objects.get(stage="rm")
+    TrainingRun.objects.filter(pk=rm.pk).update(state="queued", lease_until=None)  # as cron does
+
+    found = rounds.run(begin(wanted), execute=in_process)
+
+    assert (found, found.state) == (broken, RoundState.DONE)
+    stages = list(TrainingRun.objects.order_by("queued_at").values_list("stage", flat=True))
+    assert stages == ["sft", "rm", "ppo", "evaluate", "sample"]
+    rm.refresh_from_db()
+    assert rm.attempt == 2
+
+
+@pytest.mark.slow
+def test_a_failed_step_may_be_put_right(folders: Path, trees: Path) -> None:
+    failed = rounds.run(begin(config(trees, "sft.data.min_examples=999")), execute=in_process)
+    assert failed.state == RoundState.FAILED
+    assert failed.message.startswith("sft: ")
+    assert "999" in failed.message
+
+    def stop(run: TrainingRun) -> TrainingRun:
+        raise PowerCut
+
+    with pytest.raises(PowerCut):
+        rounds.run(begin(config(trees)), execute=stop)
+
+    assert Round.objects.count() == 1
+    first, second = TrainingRun.objects.order_by("queued_at")
+    assert (first.config["data"]["min_examples"], second.config["data"]["min_examples"]) == (999, 8)
+
+
+def test_a_cancelled_run_ends_the_round_until_it_is_gone_on_with(
+    folders: Path, trees: Path
+) -> None:
+    def cancel(run: TrainingRun) -> TrainingRun:
+        runs.cancel(run.pk, now=timezone.now())
+        run.refresh_from_db()
+        return run
+
+    found = rounds.run(begin(config(trees)), execute=cancel)
+
+    assert found.state == RoundState.CANCELLED
+    assert states(found)["sft"] == StepState.WAITING
+    assert begin(config(trees)) == found
+
+
+def test_after_the_end_of_a_round_the_next_begins(trees: Path) -> None:
+    first = begin(config(trees))
+    again = begin(config(trees))
+    Round.objects.filter(pk=first.pk).update(state=RoundState.DONE)
+
+    second = begin(config(trees))
+
+    assert first == again
+    assert [first.name, second.name] == ["tiny-round-1", "tiny-round-2"]
+    assert rounds.before(second) == first
+    assert rounds.before(first) is None
+
+
+def test_rounds_of_other_names_are_left_alone(trees: Path) -> None:
+    begin(config(trees, "name=tiny-round-2"))
+
+    assert begin(config(trees)).name == "tiny-round-1"
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("sft.optim.lrr=1", "sft: optim.lrr: unknown key. Did you mean optim.lr?"),
+        ("ppo.config=tiny-ppp", "ppo: tiny-ppp: no such file"),
+        ("sample.presets=[k51]", "sample: presets: 'k51', expected some of k50"),
+        ("sample.presets=[k51]x", "sample.presets=[k51]x: the value is not YAML"),
+        ("promot.name=x", "promot: unknown key. Did you mean promote?"),
+    ],
+)
+def test_a_wrong_config_is_told_before_anything_runs(override: str, said: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        config(None, override)
+
+    assert said in str(error.value)
+
+
+def test_each_round_holds_out_other_trees(folders: Path, trees: Path) -> None:
+    """What was answered in one round is learned from in the next, never in the same."""
+    wanted = config(trees)
+    asked = []
+    for _ in range(2):
+        found = begin(wanted)
+        work = Work(found, wanted, None, in_process)
+        given_rounds.write(found, "snapshot", STEPS["snapshot"](work, found.steps.first()))
+        fresh = {prompt.text for prompt in fresh_prompts(work, 100)}
+        learned = data.sft(stage_config(wanted, "sft", name="x", **filled_in(work)).data).train
+        assert fresh
+        assert not fresh & {row["messages"][0]["content"] for row in learned}
+        asked.append(fresh)
+        Round.objects.filter(pk=found.pk).update(state=RoundState.DONE)
+
+    assert asked[0] != asked[1]
+
+
+def filled_in(work: Work) -> dict[str, Any]:
+    return {"model": {"path": "tiny"}, "data": work.data()}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_round_is_in_one_process_at_a_time(folders: Path, trees: Path) -> None:
+    found = begin(config(trees))
+    key = f"training.round.{found.pk}"
+    where = {k: connection.get_connection_params()[k] for k in ("dbname", "host", "user")}
+    with psycopg.connect(**where) as there:
+        there.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [key])
+        with pytest.raises(RoundUnderWay):
+            rounds.run(found, execute=breaking_at("sft"))
+
+    with pytest.raises(PowerCut):
+        rounds.run(found, execute=breaking_at("sft"))
+
+
+# The command
+
+
+def test_command_leaves_a_round_to_a_worker(trees: Path, capsys: pytest.CaptureFixture) -> None:
+    call_command("run_round", "tiny-round", f"data={trees}")
+
+    assert "It waits for a worker" in capsys.readouterr().out
+    (job,) = django_rq.get_queue("training").jobs
+    assert (job.func_name, job.args) == ("training.jobs.run_round", (Round.objects.get().pk,))
+
+
+def test_command_says_what_is_wrong(db: None) -> None:
+    with pytest.raises(CommandError, match="Did you mean tiny-round"):
+        call_command("run_round", "tiny-rond", "--now")
+    with pytest.raises(CommandError, match="this is a config for sft, expected one for round"):
+        call_command("run_round", "tiny-sft", "--now")
+    assert not Round.objects.exists()
+
+
+# Going live
+
+
+@pytest.fixture
+def trained(folders: Path, settings: Settings) -> Round:
+    """A round that has a model, of which nothing is known yet."""
+    found = begin(config(None, "promote.name=tiny-chat"))
+    run = runs.queue("ppo", given.config("ppo-model"), now=timezone.now(), wake=False)
+    tiny.build(run.folder.final)
+    lineage = {"stage": "ppo", "name": "x", "weights_sha256": "0" * 64, "config": {"kl": {}}}
+    (run.folder.final / "training.json").write_text(json.dumps(lineage))
+    registry.register(run)
+    found.steps.exclude(kind="promote").update(state=StepState.DONE)
+    found.steps.filter(kind="ppo").update(run=run)
+    return found
+
+
+@pytest.mark.slow
+def test_a_model_without_evaluation_is_kept_back(trained: Round) -> None:
+    found = rounds.run(trained)
+
+    step = found.steps.get(kind="promote")
+    assert (found.state, step.state) == (RoundState.DONE, StepState.SKIPPED)
+    assert "never evaluated" in step.record["objections"][0]
+    assert not ServedModel.objects.exists()
+
+
+@pytest.mark.slow
+def test_a_model_that_may_goes_live(trained: Round) -> None:
+    gain = {"value": 1.0, "low": 0.5, "high": 1.5, "n": 20}
+    Checkpoint.objects.update(evaluation={"gain": gain})
+
+    found = rounds.run(trained)
+
+    assert found.steps.get(kind="promote").record["served"] == "tiny-chat"
+    assert ServedModel.objects.get().name == "tiny-chat"
