@@ -21,7 +21,6 @@ DATABASE_NAME = os.environ.get("TEST_DATABASE_NAME", "test_oasst")
 DATABASES["default"]["TEST"] = {"NAME": DATABASE_NAME}
 DATABASES["default"]["OPTIONS"]["options"] += " -c synchronous_commit=off"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # A Redis database per run and xdist worker, as PostgreSQL has it: tests empty theirs.
