@@ -8,6 +8,7 @@ SHELL := /bin/bash
 PORT ?= 8000
 MODEL ?= smollm2-135m
 NAME ?= tasks
+ROUND ?= smollm2-round
 ARGS ?=
 TORCH_INDEX ?=
 DATA ?= ../shared/data
@@ -59,7 +60,7 @@ node_modules/.installed: package.json package-lock.json .venv/.made
 	@PATH="$$PATH:$$PWD/$(BIN)" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-.PHONY: help demo setup setup-dev ml model test test-unit test-browser test-fast test-full bench
+.PHONY: help demo setup setup-dev ml model round test test-unit test-browser test-fast test-full bench
 .PHONY: lint lint-python lint-types lint-imports lint-templates lint-migrations lint-deployment format clean
 
 help:  ## List the targets
@@ -79,6 +80,11 @@ demo: setup $(if $(MODEL),ml)  ## Set up, fill and run the site until Ctrl-C (PO
 	@LOG_LEVEL=WARNING $(MANAGE) seed_demo
 	@[ -z "$(MODEL)" ] || $(MANAGE) promote_model $(MODEL) --name $(MODEL)
 	@exec $(MANAGE) supervise --port $(PORT) $(if $(MODEL),--model $(MODEL)) --sign-in alice@example.org mona@example.org root@example.org
+
+# DATA has a default for the tests; here only one that somebody gave counts.
+round: setup model  ## Run a round of training (ROUND=smollm2-round, DATA=file or folder; else the site's own data)
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) run_round $(ROUND) $(if $(filter file,$(origin DATA)),,data=$(DATA)) --now $(ARGS)
 
 # Tests
 
