@@ -25,7 +25,7 @@ def offer(request: HttpRequest, chat_id: uuid.UUID, message_id: uuid.UUID) -> Ht
         return _offer(request, chat, reply)
     except offering.NothingToRank as error:
         context = {"chat": chat, "reply": reply, "error": error}
-        return render(request, "chat/offer_alone.html", context, status=error.status)
+        return render(request, "chat/offer.html", context, status=error.status)
 
 
 def _offer(request: HttpRequest, chat: Chat, reply: ChatMessage) -> HttpResponse:
