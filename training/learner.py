@@ -214,7 +214,10 @@ class Learner:
             "objective/kl_coef": coefficient,
             "val/explained_variance": ppo_math.explained_variance(measured.values, returns, mask),
         }
-        return rollout, self.team.means(figures)
+        figures = self.team.means(figures)
+        count = len(answers) * self.team.size
+        figures["val/num_eos_tokens"] = figures["completions/eos_rate"] * count
+        return rollout, figures
 
     def _mean_kl(self, rollout: Rollout) -> float:
         kl = (self.policy.kl(rollout.measured) * rollout.measured.mask).sum(dim=1).mean()

@@ -72,5 +72,4 @@ def described(answers: Answers, scores: Tensor, measured: Measured, kl: Tensor) 
         "policy/entropy_avg": float(ppo_math.masked_mean(measured.entropy, mask)),
         "completions/mean_length": answers.tokens / len(answers),
         "completions/eos_rate": sum(answers.ended) / len(answers),
-        "val/num_eos_tokens": float(sum(answers.ended)),
     }

@@ -245,3 +245,32 @@ def test_sigterm_saves_and_ends_with_its_own_code(tmp_path: Path) -> None:
     status = run.read_status()
     assert status.state == "cancelled"
     assert f"checkpoint-{status.step}" == run.last_checkpoint().name
+
+
+@pytest.mark.parametrize("path", sorted(configs.CONFIGS.glob("*-ppo.yaml")), ids=lambda p: p.stem)
+def test_the_configs_that_come_along_can_be_run(path: Path) -> None:
+    ppo_plan.check(configs.load(path, stage="ppo"))
+
+
+@slow
+@pytest.mark.full
+def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
+    """Where each rollout is one minibatch, how it is shared out changes sums by rounding alone."""
+    config = ppo_given.ppo(tmp_path, loss={"minibatch": 8, "micro_batch": 4, "epochs": 2})
+    wanted = train(tmp_path, "one", config)
+    file, run = tmp_path / "ppo.yaml", RunDir(tmp_path / "two")
+    file.write_text(configs.to_yaml(config))
+    launch = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch"]
+    processes = ["--config_file", str(configs.CONFIGS / "accelerate" / "cpu.yaml")]
+
+    subprocess.run(
+        [*launch, *processes, "-m", "training", "ppo", str(file), "--run-dir", str(run.path)],
+        check=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+
+    ours, theirs = curve(run), curve(wanted)
+    assert len(ours) == len(theirs) == 7
+    for mine, other in zip(ours, theirs, strict=True):
+        for name in mine.keys() - {"phase", "val/explained_variance", "objective/scores_std"}:
+            assert mine[name] == pytest.approx(other[name], rel=1e-3, abs=1e-4), name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -223,3 +224,25 @@ def test_the_tokenizer_is_that_of_the_sft_run(config: PpoConfig, sft: Path) -> N
     _, tokenizer = adapters.load(config)
 
     assert tokenizer.chat_template == AutoTokenizer.from_pretrained(sft).chat_template
+
+
+def test_an_sft_run_that_learned_new_tokens_shares_them_with_policy_and_reference(
+    folder: Path,
+) -> None:
+    """A base without a chat template gets tokens for roles, which its adapter learns."""
+    (folder / "bare").mkdir()
+    bare = folder / "bare" / "model"
+    shutil.copytree(modeling.resolve("tiny"), bare)
+    (bare / "chat_template.jinja").unlink()
+    sft = ppo_given.sft_run(folder / "bare", path=str(bare), lora=LORA)
+    base, tokenizer = adapters.load(ppo_given.ppo(folder, sft))
+    ids = torch.tensor([chat_template.tokens(tokenizer, [{"role": "user", "content": "the cat"}])])
+
+    with torch.no_grad():
+        wanted = AutoModelForCausalLM.from_pretrained(sft)(input_ids=ids).logits
+        for role in ("policy", "ref"):
+            with base.using(role):
+                torch.testing.assert_close(
+                    base.causal(input_ids=ids).logits, wanted, atol=1e-4, rtol=1e-4
+                )
+    assert tokenizer.convert_tokens_to_ids("<|prompter|>") in ids
