@@ -74,6 +74,15 @@ _NAVIGATION = [
         ],
     },
     {
+        "title": _("Training"),
+        "items": [
+            _page(_("Runs"), "monitoring", "training.trainingrun"),
+            _page(_("Rounds"), "cycle", "training.round"),
+            _page(_("Snapshots"), "photo_camera", "training.snapshot"),
+            _page(_("Trained models"), "deployed_code", "training.checkpoint"),
+        ],
+    },
+    {
         "title": _("People"),
         "items": [
             _page(_("People"), "group", "accounts.user"),

@@ -79,6 +79,30 @@ chat:report                   reply    GET  login 200   404   404   404   404
 chat:report                   reply    POST login go    404   404   404   404   chat:chat
 chat:offer                    reply    GET  login 409   404   404   404   404
 chat:offer                    reply    POST login 409   404   404   404   404
+training:runs                 -        GET  login 403   403   403   200   200
+training:new                  -        GET  login 403   403   403   403   200
+training:new                  -        POST login 403   403   403   403   go    training:run
+training:preview              -        POST login 403   403   403   403   200
+training:compare              -        GET  login 403   403   403   200   200
+training:run                  run      GET  login 403   403   403   200   200
+training:curves               run      GET  login 403   403   403   200   200
+training:metrics              run      GET  login 403   403   403   200   200
+training:cancel               run      POST login 403   403   403   403   go    training:run
+training:resume               run      POST login 403   403   403   403   409
+training:snapshots            -        GET  login 403   403   403   200   200
+training:snapshots            -        POST login 403   403   403   403   go    training:snapshots
+training:snapshot             snapshot GET  login 403   403   403   200   200
+training:verify               snapshot POST login 403   403   403   409   409
+training:download             file     GET  login 403   403   403   403   404
+training:rounds               -        GET  login 403   403   403   200   200
+training:round                round    GET  login 403   403   403   200   200
+training:round_samples        round    GET  login 403   403   403   404   404
+training:round_go_on          round    POST login 403   403   403   403   409
+training:data                 snapshot GET  200   200   200   200   200   200
+training:checkpoint           made     GET  200   200   200   200   200   200
+training:promote              made     POST login 403   403   403   403   422
+training:model                served   GET  200   200   200   200   200   200
+training:roll_back            served   POST login 403   403   403   403   409
 site:guidelines               -        GET  200   200   200   200   200   200
 site:guidelines               -        POST 200   200   200   200   200   200
 site:terms                    -        GET  200   200   200   200   200   200
@@ -184,6 +208,18 @@ chat_app_worker_act               nothing          POST 404  404
 chat_app_chatreport_change        ChatReport       POST 200  200
 chat_app_servedmodel_change       ServedModel      POST 200  200
 chat_app_worker_change            Worker           POST 200  200
+training_trainingrun_act          cancel           GET  403  200
+training_trainingrun_act          cancel           POST 403  go   training_trainingrun_change
+training_checkpoint_act           serve            GET  403  200
+training_checkpoint_act           serve            POST 403  200
+training_snapshot_act             nothing          GET  404  404
+training_snapshot_act             nothing          POST 404  404
+training_round_act                nothing          GET  404  404
+training_round_act                nothing          POST 404  404
+training_trainingrun_change       TrainingRun      POST 200  200
+training_checkpoint_change        Checkpoint       POST 200  200
+training_snapshot_change          Snapshot         POST 200  200
+training_round_change             Round            POST 200  200
 """
 
 # The same for every model: staff read; nobody adds, saves or deletes rows by hand.
@@ -211,6 +247,10 @@ MODELS = {
     "ChatReport": "chat_app_chatreport",
     "ServedModel": "chat_app_servedmodel",
     "Worker": "chat_app_worker",
+    "TrainingRun": "training_trainingrun",
+    "Checkpoint": "training_checkpoint",
+    "Snapshot": "training_snapshot",
+    "Round": "training_round",
 }
 
 CAST = ("anon", "alice", "bob", "max", "mona", "root")

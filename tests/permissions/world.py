@@ -25,6 +25,9 @@ from tests import factories
 from tests.chat_app import given
 from tests.permissions.routes import QUEUE_PAGES, every_route
 from tests.sessions import browser_of, cookie_of
+from tests.training import given as training
+from training.enums import RoundState
+from training.models import Checkpoint, Round
 
 
 @dataclass
@@ -74,10 +77,12 @@ def build() -> World:
     report = reactions.report(grown[1].pk, people["bob"], "spam", "", now=now)
     change("goal_tree_size", 9, actor=people["root"], reason="Shorter trees.", now=now)
     logs = [model.objects.latest("id") for model in (Contribution, ConfigChange, ModerationAction)]
-    shown = [grown[1], grown.tree, report, tasks[0], alice, *logs, *_chat_rows(alice)]
+    trained = _training_rows()
+    shown = [grown[1], grown.tree, report, tasks[0], alice, *logs, *_chat_rows(alice), *trained]
     rows = {type(row).__name__: row for row in shown}
     chat, said = given.thread(alice, "Why is the sky blue?", "Because of scattering.", now=now)
     arguments = _pages(grown, tasks) | _chat_pages(chat, said) | _desk_pages(rows, people["root"])
+    arguments |= _training_pages(rows)
     data = _data() | _chat_data(said[1])
     return World({name: cookie_of(user) for name, user in people.items()}, arguments, data)
 
@@ -89,6 +94,29 @@ def _chat_rows(user: User) -> list[Model]:
     _chat, (_prompt, reply) = given.thread(user, model=model)
     report = conversations.report(reply, user, "wrong", "", now=timezone.now())
     return [report, model, given.worker(model)]
+
+
+def _training_rows() -> list[Model]:
+    """One of each; the run waits, and what they say of folders is not there."""
+    run = training.queued()
+    checkpoint = Checkpoint.objects.create(
+        name="made", stage="ppo", path="made/final", weights_sha256="0" * 64
+    )
+    done = Round.objects.create(name="first-1", state=RoundState.DONE)
+    return [run, checkpoint, training.snapshot(), done]
+
+
+def _training_pages(rows: dict[str, Model]) -> dict[str, dict[str, Any]]:
+    return {
+        "run": {"run_id": rows["TrainingRun"].pk},
+        "snapshot": {"name": "first"},
+        "file": {"name": "first", "file": "README.md"},
+        "round": {"name": "first-1"},
+        "made": {"name": "made"},
+        "served": {"name": "other"},
+        "cancel": {"object_id": rows["TrainingRun"].pk, "name": "cancel"},
+        "serve": {"object_id": rows["Checkpoint"].pk, "name": "promote"},
+    }
 
 
 def _pages(grown: factories.Grown, tasks: list[Task]) -> dict[str, dict[str, Any]]:
@@ -168,6 +196,11 @@ def _data() -> dict[tuple[str, str], dict[str, Any]]:
     """What forms send where something should come of it."""
     reason = {"reason": "A test."}
     return {
+        ("training:new", "-"): {"config_yaml": "stage: sft\nname: mine\nmodel: {path: tiny}"},
+        ("training:preview", "-"): {"config_yaml": "stage: nonsense"},
+        ("training:snapshots", "-"): {"name": "second"},
+        ("training:promote", "made"): {"name": "best"},
+        ("admin:training_checkpoint_act", "serve"): {"name": "best"},
         ("tasks:work", "review"): {"spam": "0"},
         ("tasks:work", "maxs"): {"spam": "0"},
         **{("tasks:react", of): {"code": "+1"} for of in ("message", "refused", "removed")},
