@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from oasst.lib.errors import DomainError
 from oasst.lib.queue import redis_client
 from training import config as configs
-from training import execution
+from training import execution, standings
 from training.config import ConfigError
 from training.enums import RoundState, StepState
 from training.errors import NotResumable, RoundUnderWay
@@ -134,6 +134,8 @@ def run(round: Round, *, execute: Execute = execution.run_now) -> Round:
             return round
         _write(round, state=RoundState.RUNNING, started_at=round.started_at or timezone.now())
         work = Work(round, configs.build(round.config, of=RoundConfig), before(round), execute)
+        if work.before is not None:
+            standings.record(work.before)
         state, message = _take_steps(work)
         _write(round, state=state, message=message, ended_at=timezone.now())
         logger.info("round %s: %s", round.name, state)

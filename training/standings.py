@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from tasks_app.models import Message, Ranking
-from training.models import Round
+from training.models import Checkpoint, Round
 from training.win_rate import Ballot, WinRate, win_rate
 
 PAIRS = (("new", "previous"), ("new", "human"), ("previous", "human"))
@@ -51,6 +51,21 @@ def standing(round: Round) -> Standing | None:
         rankings=len(rankings),
         not_rankable=len(rankings) - len(usable),
     )
+
+
+def record(round: Round) -> WinRate | None:
+    """Write how the round's model does against the one before into its evaluation, where the gate
+    and the page of the model read it. None if too few have ranked yet."""
+    known = standing(round)
+    rates = [rate for rate in known.rates if rate.other == "previous"] if known else []
+    if not rates or rates[0].value is None:
+        return None
+    (rate,) = rates
+    figure = {"value": rate.value, "low": rate.low, "high": rate.high, "n": rate.n}
+    for checkpoint in Checkpoint.objects.filter(run__steps__round=round, run__steps__kind="ppo"):
+        checkpoint.evaluation = (checkpoint.evaluation or {}) | {"win_rate": figure}
+        checkpoint.save(update_fields=["evaluation"])
+    return rate
 
 
 def _sides(trees: list[UUID], names: dict[str, str]) -> dict[str, str]:

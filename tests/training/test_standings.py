@@ -7,8 +7,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tasks_app.models import Message
-from tests.training import given_rounds
-from training.standings import standing
+from tests.training import given, given_rounds
+from training import registry
+from training.models import Checkpoint
+from training.standings import record, standing
 from training.win_rate import WinRate
 
 pytestmark = pytest.mark.django_db
@@ -75,3 +77,21 @@ def test_reading_takes_the_same_queries_however_much_was_ranked(tmp_path: Path) 
         standing(found)
 
     assert len(many) == len(none) == 3
+
+
+def test_model_carries_its_win_rate(tmp_path: Path) -> None:
+    found = given_rounds.in_ranking(tmp_path)
+    run = given.queued()
+    found.steps.filter(kind="ppo").update(run=run)
+    model = Checkpoint.objects.create(
+        name="m", stage="ppo", run=run, path="m", weights_sha256="0" * 64, evaluation={"kl": 1}
+    )
+    assert record(found) is None
+    given_rounds.ranked_by(lambda text: -len(text))
+
+    rate = record(found)
+
+    model.refresh_from_db()
+    assert model.evaluation["kl"] == 1
+    assert model.evaluation["win_rate"]["n"] == rate.n == 36
+    assert any("People prefer the other model" in line for line in registry.objections(model))
