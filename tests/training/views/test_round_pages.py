@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from oasst.accounts.models import User
-from tests.training import given_rounds
+from tests.training import given, given_rounds
 from training.enums import RoundState, StepState
 from training.models import Round
 
@@ -44,6 +46,25 @@ def test_list_leads_to_each_round(web: Client) -> None:
     found = given_rounds.begun()
 
     assert f'href="{url(found)}"' in web.get("/training/rounds/").text
+
+
+def queries(web: Client, address: str) -> int:
+    with CaptureQueriesContext(connection) as asked:
+        assert web.get(address).status_code == 200
+    return len(asked)
+
+
+def test_pages_ask_as_little_for_many_as_for_one(web: Client) -> None:
+    found = given_rounds.begun()
+    web.get("/training/rounds/")  # what the process remembers
+    before = queries(web, "/training/rounds/"), queries(web, url(found))
+
+    for number in (3, 5):
+        given_rounds.begun(f"name=other-{number}")
+    for kind in ("sft", "rm", "ppo"):
+        found.steps.filter(kind=kind).update(run=given.queued())
+
+    assert (queries(web, "/training/rounds/"), queries(web, url(found))) == before
 
 
 def test_page_shows_each_step_with_its_record(web: Client) -> None:
