@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from training import adapters, checkpoints, rewards, samples, trainers
+from training import adapters, checkpoints, plots, rewards, samples, trainers
 from training.figures import Bootstrap, mean
 from training.policy import Policy, described
 from training.ppo_plan import Prompt
@@ -94,6 +94,7 @@ def finish(policy: Policy, judge: Judge, run: RunDir) -> Path:
     if team.is_first:
         evaluation = judge.compare()
         checkpoints.write_json(run.evaluation, evaluation)
+        draw_reward_by_kl(run)
         has_rule = config.reward.startswith(rewards.RULE)
         made_from = [config.model.path] if has_rule else [config.model.path, config.reward]
         checkpoints.write_final(
@@ -108,3 +109,14 @@ def finish(policy: Policy, judge: Judge, run: RunDir) -> Path:
         )
     team.wait()
     return run.final
+
+
+def draw_reward_by_kl(run: RunDir) -> None:
+    """What each look found: how much reward was bought for how much KL (Gao et al. 2022)."""
+    looks = [row for row in read_lines(run.metrics) if row["phase"] == "eval"]
+    if not looks:
+        return
+    points = [(row["objective/kl"], row["objective/scores"]) for row in looks]
+    names = [f"step {row['step']}" for row in looks]
+    svg = plots.way("Score of held-out prompts, by KL in nats per answer", points, names)
+    (run.path / "reward-by-kl.svg").write_text(svg, encoding="utf-8")

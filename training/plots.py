@@ -45,6 +45,17 @@ def calibration(bins: Sequence[Mapping[str, float]]) -> str:
     return _frame("Calibration: share that was right, by confidence", body, (0.5, 1), (0, 1))
 
 
+def way(title: str, points: Sequence[Point], names: Sequence[str]) -> str:
+    """Points in the order in which they were reached, such as a score and its price in KL."""
+    across, up = (_span([x for x, _ in points]), _span([y for _, y in points]))
+    body = _line(points, across, up, css="line")
+    for point, name in zip(points, names, strict=True):
+        x, y = _place(point, across, up)
+        title_of = f"{escape(name)}: {point[1]:.3g} at {point[0]:.3g}"
+        body += f'<circle class="mark" cx="{x}" cy="{y}" r="4"><title>{title_of}</title></circle>'
+    return _frame(title, body, across, up)
+
+
 def shares(title: str, bars: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     """Bars from 0 to 1, each with its interval and its number of cases."""
     body = _line([(0, 0.5), (len(bars), 0.5)], (0, len(bars)), (0, 1), css="guide")
@@ -80,11 +91,17 @@ def histogram(title: str, values: Sequence[float], *, bins: int = 20) -> str:
     return _frame(title, body, across, up)
 
 
+def _span(values: Sequence[float]) -> Point:
+    return min(values), max(values)
+
+
 def _frame(title: str, body: str, across: Point | None, up: Point) -> str:
     """The axes with the numbers at their ends, and the title that a screen reader says."""
     bottom, right = HEIGHT - EDGE, WIDTH - EDGE
     labels = f'<text x="{EDGE}" y="20">{escape(title)}</text>'
-    labels += f'<text x="4" y="{bottom}">{up[0]:g}</text><text x="4" y="{EDGE}">{up[1]:g}</text>'
+    labels += (
+        f'<text x="4" y="{bottom}">{up[0]:.3g}</text><text x="4" y="{EDGE}">{up[1]:.3g}</text>'
+    )
     if across is not None:
         labels += f'<text x="{EDGE}" y="{bottom + 16}">{across[0]:.3g}</text>'
         labels += f'<text x="{right}" y="{bottom + 16}" text-anchor="end">{across[1]:.3g}</text>'

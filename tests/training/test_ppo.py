@@ -113,6 +113,7 @@ def test_two_rollouts_give_a_result_and_figures_that_are_numbers(tmp_path: Path)
     assert lineage["stage"] == "ppo"
     assert lineage["evaluation"] == json.loads(run.evaluation.read_text())
     assert lineage["evaluation"]["score"]["n"] == 8
+    assert (run.path / "reward-by-kl.svg").read_text().count("<circle") == 3
     assert ppo.run(ppo_given.ppo(tmp_path), run) == run.final  # at once, a second time
 
 
