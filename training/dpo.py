@@ -89,8 +89,13 @@ def judge_implicitly(
 
     def log_probabilities(model: Any, places: Sequence[int]) -> list[float]:
         asked = [texts[i][side] for i in places for side in evaluate.SIDES]
-        size = 2 * config.optim.batch_size
-        found = scoring.losses(model, asked, batch_size=size, pad=tokenizer.pad_token_id)
+        found = scoring.losses(
+            model,
+            asked,
+            batch_size=2 * config.optim.batch_size,
+            pad=tokenizer.pad_token_id,
+            compute=modeling.compute_of(config.model),
+        )
         return [-loss for loss, _ in found]
 
     def judge(model: Any, places: Sequence[int]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
 from transformers import PreTrainedTokenizerBase
@@ -85,12 +86,19 @@ def encoded(row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, *, max_leng
     return {"input_ids": ids, "labels": labels}
 
 
-def judge_texts(rows: Rows, texts: Sequence[Encoded], *, batch_size: int, pad: int) -> Judge:
+def judge_texts(
+    rows: Rows,
+    texts: Sequence[Encoded],
+    *,
+    batch_size: int,
+    pad: int,
+    compute: torch.dtype | None = None,
+) -> Judge:
     """Rows `{"tree", "lang", "loss", "tokens"}`."""
 
     def judge(model: Any, places: Sequence[int]) -> list[dict[str, Any]]:
         some = [(texts[i]["input_ids"], texts[i]["labels"]) for i in places]
-        found = scoring.losses(model, some, batch_size=batch_size, pad=pad)
+        found = scoring.losses(model, some, batch_size=batch_size, pad=pad, compute=compute)
         return [
             {"tree": rows[i]["tree"], "lang": rows[i]["lang"], "loss": loss, "tokens": tokens}
             for i, (loss, tokens) in zip(places, found, strict=True)
@@ -115,13 +123,19 @@ def encoded_pair(
     return {**ids, "weight": row["weight"]}
 
 
-def judge_pairs(rows: Rows, pairs: Sequence[dict[str, Any]], *, batch_size: int) -> Judge:
+def judge_pairs(
+    rows: Rows,
+    pairs: Sequence[dict[str, Any]],
+    *,
+    batch_size: int,
+    compute: torch.dtype | None = None,
+) -> Judge:
     """Rows as `pair_figures` reads them. An answer that is in several pairs is scored once."""
 
     def judge(model: Any, places: Sequence[int]) -> list[dict[str, Any]]:
         asked = {tuple(pairs[i][f"{side}_ids"]) for i in places for side in SIDES}
         unique = sorted(asked)
-        found = scoring.scores(model, unique, batch_size=batch_size)
+        found = scoring.scores(model, unique, batch_size=batch_size, compute=compute)
         scores = dict(zip(unique, found, strict=True))
         return [
             judged(rows[i], {side: scores[tuple(pairs[i][f"{side}_ids"])] for side in SIDES})
@@ -205,7 +219,8 @@ def _some(rows: list[dict[str, Any]], config: DataConfig) -> list[dict[str, Any]
 
 
 def _texts(config: EvaluateConfig, folder: Path) -> list[dict[str, Any]]:
-    model, tokenizer = modeling.load_trained(ModelConfig(path=str(folder)))
+    asked = ModelConfig(path=str(folder))
+    model, tokenizer = modeling.load_trained(asked)
     fits = chat_template.room(tokenizer, config.data.max_length)
     rows = _some(data.sft(config.data, seed=config.seed, fits=fits).eval, config.data)
     encode = functools.partial(encoded, tokenizer=tokenizer, max_length=config.data.max_length)
@@ -214,13 +229,20 @@ def _texts(config: EvaluateConfig, folder: Path) -> list[dict[str, Any]]:
         [encode(row) for row in rows],
         batch_size=config.batch_size,
         pad=tokenizer.pad_token_id,
+        compute=modeling.compute_of(asked),
     )
     return judge(model, range(len(rows)))
 
 
 def _pairs(config: EvaluateConfig, folder: Path) -> list[dict[str, Any]]:
     rows = _some(data.preferences(config.data, seed=config.seed).eval, config.data)
-    model, tokenizer = modeling.load_reward(folder)
+    asked = ModelConfig(path=str(folder))
+    model, tokenizer = modeling.load_reward(asked)
     encode = functools.partial(encoded_pair, tokenizer=tokenizer, max_length=config.data.max_length)
-    judge = judge_pairs(rows, [encode(row) for row in rows], batch_size=config.batch_size)
+    judge = judge_pairs(
+        rows,
+        [encode(row) for row in rows],
+        batch_size=config.batch_size,
+        compute=modeling.compute_of(asked),
+    )
     return judge(model, range(len(rows)))

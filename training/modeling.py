@@ -209,6 +209,19 @@ def dtype_of(config: ModelConfig) -> torch.dtype:
     return torch.bfloat16 if is_frozen else torch.float32
 
 
+def compute_of(config: ModelConfig) -> torch.dtype:
+    """What matrices are multiplied in, by autocast where it is not what the weights are kept in."""
+    if config.dtype == "float16":
+        return torch.float16
+    if config.compute != "auto":
+        return DTYPES[config.compute]
+    if device_of(config) == "cpu":
+        fast = torch.cpu.get_capabilities().get("amx_bf16", False)
+    else:
+        fast = torch.cuda.is_bf16_supported()
+    return torch.bfloat16 if fast and config.dtype != "float32" else torch.float32
+
+
 def _foundation(config: ModelConfig) -> Path:
     folder = resolve(config.path)
     if config.lora or not any(folder.glob("*.safetensors")):

@@ -85,7 +85,12 @@ def run(config: RewardConfig, run: RunDir) -> Path:
     length = config.data.max_length
     encode = functools.partial(evaluate.encoded_pair, tokenizer=tokenizer, max_length=length)
     train, held = [encode(row) for row in split.train], [encode(row) for row in split.eval]
-    judge = evaluate.judge_pairs(split.eval, held, batch_size=2 * config.optim.batch_size)
+    judge = evaluate.judge_pairs(
+        split.eval,
+        held,
+        batch_size=2 * config.optim.batch_size,
+        compute=modeling.compute_of(config.model),
+    )
     sample = samples.scores(
         run, model, tokenizer, split.eval, max_length=length, count=config.output.samples
     )

@@ -48,29 +48,43 @@ def until_end(ids: list[int], end: int) -> list[int]:
 
 
 @torch.no_grad()
-def scores(model: Any, rows: Sequence[Sequence[int]], *, batch_size: int) -> list[float]:
-    """One reward for each row of tokens, in the order of `rows`."""
+def scores(
+    model: Any,
+    rows: Sequence[Sequence[int]],
+    *,
+    batch_size: int,
+    compute: torch.dtype | None = None,
+) -> list[float]:
+    """One reward for each row of tokens, in the order of `rows`. `compute` as in `autocast`."""
     pad = model.config.get_text_config().pad_token_id
     found: list[float] = [0.0] * len(rows)
     model.eval()
-    with autocast(model):
-        for places in by_length(rows, batch_size):
-            ids, mask = padded([rows[i] for i in places], pad)
-            ids, mask = ids.to(model.device), mask.to(model.device)
-            values = model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, 0]
-            for place, value in zip(places, values.float().tolist(), strict=True):
-                found[place] = value
+    for places in by_length(rows, batch_size):
+        ids, mask = padded([rows[i] for i in places], pad)
+        ids, mask = ids.to(model.device), mask.to(model.device)
+        with autocast(model, compute):
+            states = _backbone(model)(input_ids=ids, attention_mask=mask, use_cache=False)
+        last = states.last_hidden_state[torch.arange(len(ids)), mask.sum(1) - 1]
+        # In float32: rounded to bfloat16, answers that are nearly as good would tie.
+        values = torch.nn.functional.linear(last.float(), _plain(model).score.weight.float())[:, 0]
+        for place, value in zip(places, values.tolist(), strict=True):
+            found[place] = value
     return found
 
 
 @torch.no_grad()
 def losses(
-    model: Any, rows: Sequence[tuple[Sequence[int], Sequence[int]]], *, batch_size: int, pad: int
+    model: Any,
+    rows: Sequence[tuple[Sequence[int], Sequence[int]]],
+    *,
+    batch_size: int,
+    pad: int,
+    compute: torch.dtype | None = None,
 ) -> list[tuple[float, int]]:
     """(summed loss, number of tokens) of each row `(ids, labels)`, in the order of `rows`."""
     found: list[tuple[float, int]] = [(0.0, 0)] * len(rows)
     model.eval()
-    with autocast(model):
+    with autocast(model, compute):
         for places in by_length([ids for ids, _ in rows], batch_size):
             ids, mask = padded([rows[i][0] for i in places], pad)
             labels, _ = padded([rows[i][1] for i in places], IGNORED)
@@ -95,16 +109,23 @@ def _losses(model: Any, ids: Tensor, mask: Tensor, labels: Tensor) -> tuple[list
 
 
 def _backbone(model: Any) -> Callable[..., Any]:
-    causal = model.get_base_model() if hasattr(model, "peft_config") else model
-    backbone: Callable[..., Any] = causal.base_model
+    backbone: Callable[..., Any] = _plain(model).base_model
     return backbone
 
 
-def autocast(model: Any) -> AbstractContextManager[None]:
-    """Heads and adapters are float32 over a bfloat16 base on CUDA; mixing them needs this."""
-    if model.device.type != "cuda":
-        return nullcontext()
-    return torch.autocast("cuda", dtype=torch.bfloat16)
+def _plain(model: Any) -> Any:
+    """The model itself, into which peft puts its adapters."""
+    return model.get_base_model() if hasattr(model, "peft_config") else model
+
+
+def autocast(model: Any, compute: torch.dtype | None = None) -> AbstractContextManager[Any]:
+    """Multiply in `compute`; where none is given, in bfloat16 on CUDA, as loaded on CPUs.
+
+    Heads and adapters are float32 over a bfloat16 base on CUDA; mixing them needs this.
+    """
+    kind = model.device.type
+    wanted = compute or (torch.bfloat16 if kind == "cuda" else torch.float32)
+    return nullcontext() if wanted == torch.float32 else torch.autocast(kind, dtype=wanted)
 
 
 def by_length(rows: Sequence[Sequence[int]], batch_size: int) -> Iterator[list[int]]:

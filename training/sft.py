@@ -39,7 +39,11 @@ def run(config: SftConfig, run: RunDir) -> Path:
     )
     train, held = [encode(row) for row in split.train], [encode(row) for row in split.eval]
     judge = evaluate.judge_texts(
-        split.eval, held, batch_size=config.optim.batch_size, pad=tokenizer.pad_token_id
+        split.eval,
+        held,
+        batch_size=config.optim.batch_size,
+        pad=tokenizer.pad_token_id,
+        compute=modeling.compute_of(config.model),
     )
     prompts = [row["messages"][:-1] for row in split.eval]
     sample = samples.answers(run, model, tokenizer, prompts, config.output)

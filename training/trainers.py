@@ -21,7 +21,7 @@ from training.callbacks import Cancelled, LossNotFinite, Watcher
 from training.config import ConfigError, StageConfig, from_yaml, to_dict, to_yaml
 from training.evaluate import HeldOut
 from training.figures import Bootstrap
-from training.modeling import device_of
+from training.modeling import compute_of, device_of
 from training.rundir import RunDir
 
 logger = logging.getLogger(__name__)
@@ -63,8 +63,8 @@ def arguments(
         seed=config.seed,
         data_seed=config.seed,
         use_cpu=on_cpu,
-        bf16=not on_cpu and config.model.dtype in ("auto", "bfloat16"),
-        fp16=not on_cpu and config.model.dtype == "float16",
+        bf16=compute_of(config.model) == torch.bfloat16,
+        fp16=compute_of(config.model) == torch.float16,
         gradient_checkpointing=config.model.gradient_checkpointing,
         ddp_find_unused_parameters=False,
         dataloader_pin_memory=not on_cpu,

@@ -52,7 +52,7 @@ def config(stage: str, folder: Path, **changes: Any) -> Any:
     data = conversations(folder) if stage == "sft" else pairs(folder)
     values: dict[str, Any] = {
         "name": f"small-{stage}",
-        "model": {"path": model(folder), "lora": {"r": 4, "alpha": 8}},
+        "model": {"path": model(folder), "compute": "float32", "lora": {"r": 4, "alpha": 8}},
         "data": {"sources": [{"path": data}], "max_length": 64, "eval_share": 0.2},
         "optim": OPTIM,
         "output": OUTPUT,
