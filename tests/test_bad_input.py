@@ -182,6 +182,15 @@ mona  {people}/{alice}/act/rename/             display_name*          reason=r
 mona  {people}/{alice}/act/mute-7/             reason                 -
 root  {people}/{alice}/act/role/               role                   reason=r
 root  {tasks}/configchange/set/goal_tree_size/ value*                 reason=r
+mona  /training/?                              page                   -
+mona  /training/compare/?                      run                    -
+root  /training/new/                           config_yaml*           -
+root  /training/new/?                          config                 -
+root  /training/new/?                          snapshot               config=tiny-sft
+root  /training/new/?                          like                   -
+root  /training/new/preview/                   config_yaml            -
+root  /training/snapshots/                     name                   -
+root  /training/snapshots/                     langs*                 name=x
 """
 
 

@@ -6,18 +6,14 @@ from typing import Any, cast
 
 from oasst.accounts.models import User
 from training import snapshots
-from training.models import Snapshot, TrainingRun
+from training.models import Snapshot
 
 
 def collect(user: User) -> dict[str, Iterable[dict[str, Any]]]:
     """Section → rows of plain values: in which snapshots the person's texts are."""
     held = Snapshot.objects.filter(people=user).order_by("pk")
-    queued = TrainingRun.objects.filter(queued_by=user).order_by("pk")
-    sections = {
-        "snapshots": held.values("name", "sha256", "created_at", "superseded_at"),
-        "training_runs": queued.values("id", "name", "stage", "queued_at"),
-    }
-    return cast(dict[str, Iterable[dict[str, Any]]], sections)
+    rows = held.values("name", "sha256", "created_at", "superseded_at")
+    return {"snapshots": cast(Iterable[dict[str, Any]], rows)}
 
 
 def erase(user: User, *, now: datetime) -> None:

@@ -65,6 +65,10 @@ NOT_SHOWN = {
     "tasks_app.Report.claimed_by",
     "tasks_app.Report.resolved_by",
     "tasks_app.TreeTransition.actor",
+    "training.Promotion.promoted_by",
+    "training.Round.queued_by",
+    "training.Snapshot.created_by",
+    "training.TrainingRun.queued_by",
 }
 
 
@@ -102,7 +106,7 @@ def test_download_holds_everything(client: Client, alice: User, bob: User, busy:
 
     data = download(client)
 
-    assert set(data) == {"about", "account", "chats", "contributions"}
+    assert set(data) == {"about", "account", "training", "chats", "contributions"}
     assert data["account"]["account"][0]["email"] == alice.email
     mine = data["contributions"]
     assert busy.text in [row["text"] for row in mine["messages"]]
