@@ -6,12 +6,14 @@ import os
 import sys
 from typing import Any
 
-NAMES = ("tasks", "engine", "chat")
+NAMES = ("tasks", "engine", "chat", "training")
 
 
 def main() -> None:
     options = _options()
-    measure = {"tasks": _tasks, "engine": _engine, "chat": _chat}[options.name]
+    measure = {"tasks": _tasks, "engine": _engine, "chat": _chat, "training": _training}[
+        options.name
+    ]
     figures = measure(options)
     sys.stdout.write(json.dumps(figures, indent=None if options.json else 2) + "\n")
 
@@ -51,6 +53,17 @@ def _chat(options: argparse.Namespace) -> dict[str, Any]:
     return chat.measure(load, say=_say)
 
 
+def _training(options: argparse.Namespace) -> dict[str, Any]:
+    from tests.benchmarks import training
+
+    load = training.Load(rounds=options.rounds, steps=options.steps)
+    if options.model:
+        load.model = options.model
+    if options.quantization != "none":
+        load.quantization = options.quantization
+    return training.measure(load, say=_say)
+
+
 def _start_django() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.benchmarks.settings"
     os.environ.setdefault("TEST_DATABASE_NAME", "benchmark")
@@ -75,17 +88,21 @@ def _options() -> argparse.Namespace:
     tasks.add_argument("--messages", type=int, default=10_000, help="size of the database")
     tasks.add_argument("--clients", type=_numbers, default=(1, 8, 32), help="default: 1,8,32")
     engine = parser.add_argument_group("engine")
-    engine.add_argument("--model", default="", help="folder; default: smollm2-135m in MODELS_DIR")
+    engine.add_argument(
+        "--model", default="", help="folder; default: smollm2-135m in MODELS_DIR (training too)"
+    )
     engine.add_argument("--quantization", choices=("none", "8bit", "4bit"), default="none")
     engine.add_argument("--device", default="auto", help="cpu or cuda")
     engine.add_argument("--batches", type=_numbers, default=(1, 4, 8, 16), help="default: 1,4,8,16")
-    engine.add_argument("--rounds", type=int, default=7)
+    engine.add_argument("--rounds", type=int, default=7, help="training too")
     engine.add_argument("--tokens", type=int, default=128, help="of each answer")
     chat = parser.add_argument_group("chat")
     chat.add_argument("--sockets", type=int, default=500, help="that do nothing")
     chat.add_argument("--streams", type=int, default=50)
     chat.add_argument("--engine", choices=("fake", "transformers"), default="fake")
     chat.add_argument("--tokens-per-s", type=float, default=20, help="of each fake stream")
+    training = parser.add_argument_group("training")
+    training.add_argument("--steps", type=int, default=10, help="of each trainer, each round")
     return parser.parse_args()
 
 

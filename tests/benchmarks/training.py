@@ -1,0 +1,199 @@
+"""Speed of our SFT and reward model beside a bare script on trl: same data, model and seed.
+
+Steps are timed by the trainers' own logs, so loading and evaluating count for neither side. The
+sides take turns in one process; the figure is the median of the rounds' ratios.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks import training_ppo
+from training import config as configs
+from training import rundir
+from training.rundir import RunDir
+
+ROOT = Path(__file__).resolve().parents[2]
+WARM_UP_STEPS = 2
+TREES = "oasst/oasst1_en_validation.dev.trees.jsonl.gz"
+
+Say = Callable[..., None]
+
+
+@dataclass
+class Load:
+    """How much of everything."""
+
+    model: str = "smollm2-135m"
+    quantization: str = "none"
+    rounds: int = 3
+    steps: int = 10
+    batch_size: int = 4
+    max_length: int = 256
+    data: str = field(default_factory=lambda: str(_data() / TREES))
+
+
+def measure(load: Load, *, say: Say) -> dict[str, Any]:
+    """Give the figures of design.md 10."""
+    if not Path(load.data).exists():
+        raise SystemExit(f"{load.data} is not there: set OASST_TEST_DATA")
+    sft = _compare(load, "sft", _bare_sft, say)
+    rm = _compare(load, "rm", _bare_rm, say)
+    return {
+        "model": load.model,
+        "sft_ratio": sft["ratio"],
+        "rm_ratio": rm["ratio"],
+        "sft": sft,
+        "rm": rm,
+        "ppo": training_ppo.measure(
+            training_ppo.Load(model=load.model, quantization=load.quantization), say=say
+        ),
+    }
+
+
+def _compare(
+    load: Load, stage: str, bare: Callable[[Load, Any, Path], list[float]], say: Say
+) -> dict[str, Any]:
+    ours, bares = [], []
+    for number in range(load.rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            config = _config(load, stage)
+            for side in ("ours", "bare") if number % 2 else ("bare", "ours"):
+                if side == "ours":
+                    steps = _ours(config, RunDir(Path(folder) / side))
+                    ours.append(statistics.median(steps[WARM_UP_STEPS:]))
+                else:
+                    steps = bare(load, config, Path(folder) / side)
+                    bares.append(statistics.median(steps[WARM_UP_STEPS:]))
+        say(f"{stage}, round {number + 1}: ours {ours[-1]:.3f} s a step, bare {bares[-1]:.3f} s")
+    return {
+        "ratio": round(statistics.median(b / o for b, o in zip(bares, ours, strict=True)), 3),
+        "step_s": round(statistics.median(ours), 3),
+        "bare_step_s": round(statistics.median(bares), 3),
+    }
+
+
+def _config(load: Load, stage: str) -> Any:
+    return configs.build(
+        {
+            "stage": stage,
+            "name": f"benchmark-{stage}",
+            "model": {"path": load.model, "lora": {"r": 16, "alpha": 32, "dropout": 0.0}},
+            "data": {
+                "sources": [{"path": load.data}],
+                "max_length": load.max_length,
+                "max_eval": 4,
+            },
+            "optim": {"max_steps": load.steps, "batch_size": load.batch_size, "lr": 1e-4},
+            "output": {"eval_every": 1000, "save_every": 1000, "samples": 0},
+        }
+    )
+
+
+def _ours(config: Any, run: RunDir) -> list[float]:
+    """Seconds of each step."""
+    from training import reward, sft
+
+    {"sft": sft, "rm": reward}[config.stage].run(config, run)
+    rows = [row for row in rundir.read_lines(run.metrics) if "loss" in row]
+    return [after["time"] - before["time"] for before, after in pairwise(rows)]
+
+
+def _bare_sft(load: Load, config: Any, folder: Path) -> list[float]:
+    from datasets import Dataset
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from trl import SFTConfig, SFTTrainer
+
+    from training import chat_template, data, modeling
+
+    path = modeling.resolve(load.model)
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    chat_template.prepare(tokenizer)
+    tokenizer.chat_template = chat_template.training_template(tokenizer)
+    rows = data.sft(config.data, seed=config.seed).train
+    trainer = SFTTrainer(
+        model=AutoModelForCausalLM.from_pretrained(path, dtype="float32"),
+        args=SFTConfig(
+            **_arguments(config, folder), max_length=load.max_length, assistant_only_loss=True
+        ),
+        train_dataset=Dataset.from_list([{"messages": row["messages"]} for row in rows]),
+        processing_class=tokenizer,
+        peft_config=modeling.lora(config.model.lora),
+    )
+    return _train(trainer)
+
+
+def _bare_rm(load: Load, config: Any, folder: Path) -> list[float]:
+    from datasets import Dataset
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from trl import RewardConfig, RewardTrainer
+
+    from training import chat_template, data, modeling
+
+    path = modeling.resolve(load.model)
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    chat_template.prepare(tokenizer)
+    rows = data.preferences(config.data, seed=config.seed).train
+    model = AutoModelForSequenceClassification.from_pretrained(path, dtype="float32", num_labels=1)
+    model.config.pad_token_id = tokenizer.pad_token_id
+    names = ("prompt", "chosen", "rejected")
+    trainer = RewardTrainer(
+        model=model,
+        args=RewardConfig(**_arguments(config, folder), max_length=load.max_length),
+        train_dataset=Dataset.from_list([{name: row[name] for name in names} for row in rows]),
+        processing_class=tokenizer,
+        peft_config=modeling.lora(config.model.lora, scorer=True),
+    )
+    return _train(trainer)
+
+
+def _arguments(config: Any, folder: Path) -> dict[str, Any]:
+    return {
+        "output_dir": str(folder),
+        "max_steps": config.optim.max_steps,
+        "per_device_train_batch_size": config.optim.batch_size,
+        "learning_rate": config.optim.lr,
+        "logging_steps": 1,
+        "seed": config.seed,
+        "data_seed": config.seed,
+        "save_strategy": "no",
+        "gradient_checkpointing": False,
+        "use_cpu": not _has_cuda(),
+        "report_to": [],
+        "disable_tqdm": True,
+        "dataloader_pin_memory": False,
+    }
+
+
+def _train(trainer: Any) -> list[float]:
+    from transformers import PrinterCallback, TrainerCallback
+
+    times: list[float] = []
+
+    class Clock(TrainerCallback):  # type: ignore[misc]
+        def on_log(self, *args: Any, logs: dict[str, float], **kwargs: Any) -> None:
+            if "loss" in logs:
+                times.append(time.time())
+
+    trainer.remove_callback(PrinterCallback)  # standard output is for the figures
+    trainer.add_callback(Clock())
+    trainer.train()
+    return [after - before for before, after in pairwise(times)]
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _data() -> Path:
+    return Path(os.environ.get("OASST_TEST_DATA") or ROOT.parent / "shared" / "data")
