@@ -35,6 +35,13 @@ class SnapshotExists(DomainError):
     status = 409
 
 
+class SnapshotSuperseded(DomainError):
+    """Something in it was erased since; nothing new is trained on it."""
+
+    code = "snapshot_superseded"
+    status = 409
+
+
 class SnapshotBroken(DomainError):
     """A snapshot's files are not what they were."""
 

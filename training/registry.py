@@ -155,6 +155,14 @@ def trained_on(snapshots: Iterable[Snapshot]) -> list[Checkpoint]:
     return list(found.values())
 
 
+def checkpoint_of(served: ServedModel) -> Checkpoint | None:
+    """What the chat serves under a name, also if it was promoted from the command line."""
+    known = Checkpoint.objects.filter(served=served).first()
+    if known is not None or "://" in served.source:
+        return known
+    return Checkpoint.objects.filter(path=below_runs(Path(served.source))).first()
+
+
 # Going live
 
 

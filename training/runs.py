@@ -27,7 +27,7 @@ from redis.exceptions import RedisError
 from oasst.lib.queue import redis_client
 from training import config as configs
 from training.enums import RunState
-from training.errors import NotCancellable, NotResumable, RunUnderWay
+from training.errors import NotCancellable, NotResumable, RunUnderWay, SnapshotSuperseded
 from training.models import Metric, Round, Snapshot, TrainingRun, below_runs
 
 if TYPE_CHECKING:
@@ -62,7 +62,13 @@ def queue(
     """Ask for a run of `stage` with a config of training.config; `config_yaml` is it as written.
 
     Without `wake` no worker is called: whoever asks runs it with `execution.run_now`.
+    Raises SnapshotSuperseded if it would learn from a text that somebody had erased.
     """
+    snapshot = snapshot or snapshot_of(config)
+    if snapshot is not None and snapshot.superseded_at is not None:
+        raise SnapshotSuperseded(
+            _("Something in the snapshot %s was erased since: make a new one.") % snapshot.name
+        )
     run_id = uuid4()
     name = slugify(config.name)[:80] or stage
     run = TrainingRun.objects.create(
@@ -72,7 +78,7 @@ def queue(
         config=configs.to_dict(config),
         config_yaml=config_yaml or configs.to_yaml(config),
         run_dir=f"{name}-{run_id.hex[:8]}",
-        snapshot=snapshot or snapshot_of(config),
+        snapshot=snapshot,
         round=round,
         round_step=round_step,
         queued_by=by,

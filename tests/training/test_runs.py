@@ -12,7 +12,7 @@ from oasst.accounts.models import User
 from tests.training import given
 from training import runs
 from training.enums import RunState
-from training.errors import NotCancellable, NotResumable, RunUnderWay
+from training.errors import NotCancellable, NotResumable, RunUnderWay, SnapshotSuperseded
 from training.models import Metric, Snapshot, TrainingRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("runs_dir")]
@@ -173,3 +173,12 @@ def test_a_run_knows_the_snapshot_that_its_config_reads(runs_dir: Path) -> None:
 
     assert run.snapshot == snapshot
     assert given.queued().snapshot is None
+
+
+def test_nothing_is_trained_on_what_was_erased(runs_dir: Path) -> None:
+    given.snapshot("first", superseded_at=timezone.now())
+    data = {"sources": [{"path": str(runs_dir / "snapshots" / "first")}]}
+
+    with pytest.raises(SnapshotSuperseded, match="make a new one"):
+        runs.queue("sft", given.config(data=data), now=timezone.now(), wake=False)
+    assert not TrainingRun.objects.exists()

@@ -22,7 +22,7 @@ from training.views.edges import FORM_INVALID, admin
 def model(request: HttpRequest, name: str) -> HttpResponse:
     """A model of the chat: which checkpoint it is, all it came from, what it was before."""
     served = get_object_or_404(ServedModel, name=name)
-    checkpoint = Checkpoint.objects.filter(served=served).first()
+    checkpoint = registry.checkpoint_of(served)
     history = Promotion.objects.filter(served_name=name).select_related("checkpoint")
     context = {"served": served, "history": history, **_lineage(checkpoint)}
     return render(request, "training/model.html", context)

@@ -13,6 +13,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from chat_app.models import ServedModel
 from oasst.accounts.models import User
+from tests.chat_app import given as chats
 from tests.sessions import HTMX, SignIn
 from tests.training import given
 from tests.training.given import GOOD
@@ -237,6 +238,17 @@ def test_from_a_served_model_to_its_data_in_two_clicks(client: Client) -> None:
     data = client.get("/models/data/first/").content.decode()
     assert "/models/checkpoints/ppo/" in data
     assert "Serve it" not in client.get("/models/checkpoints/ppo/").content.decode()
+
+
+def test_a_message_of_the_chat_leads_to_its_model(sign_in: SignIn, alice: User) -> None:
+    model = given.checkpoint(evaluation=GOOD)
+    served = ServedModel.objects.create(name="best", source=str(model.folder))
+    chat, _said = chats.thread(alice, "Why?", "Because.", model=served)
+
+    page = sign_in(alice).get(f"/chat/{chat.pk}/").content.decode()
+
+    assert 'href="/models/best/"' in page
+    assert model.weights_sha256 in sign_in(alice).get("/models/best/").content.decode()
 
 
 def test_an_admin_puts_a_model_live_and_rolls_it_back(admin: Client) -> None:

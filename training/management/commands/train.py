@@ -10,6 +10,7 @@ from django.utils import timezone
 from training import config as configs
 from training import execution, runs
 from training.enums import RunState, Stage
+from training.errors import SnapshotSuperseded
 
 
 class Command(BaseCommand):
@@ -33,12 +34,18 @@ class Command(BaseCommand):
             settings = configs.load(config, overrides, stage=stage)
         except configs.ConfigError as error:
             raise CommandError(str(error)) from error
-        run = runs.queue(stage, settings, now=timezone.now(), wake=not now)
+        try:
+            run = runs.queue(stage, settings, now=timezone.now(), wake=not now)
+        except SnapshotSuperseded as error:
+            raise CommandError(error.message) from error
         self.stdout.write(f"Run {run.pk}: {run.name}, in {run.folder.path}")
         if not now:
             self.stdout.write("It waits for a worker: manage.py rqworker training")
             return
-        run = execution.run_now(run)
+        try:
+            run = execution.run_now(run)
+        except execution.Stopped as stopped:
+            raise CommandError(f"{stopped} A worker goes on with it.") from stopped
         if run.state != RunState.DONE:
             log = Path(run.folder.log)
             raise CommandError(f"{run.get_state_display()}: {run.message} (log: {log})")
