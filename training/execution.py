@@ -46,15 +46,22 @@ OUTPUT = "output.txt"
 ORPHAN_GRACE_S = 15 * 60
 
 
-def run_now(run: TrainingRun) -> TrainingRun:
+class Stopped(Exception):
+    """This process is to end. What the run has learned is saved, and it waits to go on."""
+
+
+def run_now(run: TrainingRun, *, should_stop: Callable[[], bool] = lambda: False) -> TrainingRun:
     """Run a waiting run in this process until it ends; if a worker has it, wait for that one.
 
-    One that broke off is gone on with here, three times at most.
+    One that broke off is gone on with here, three times at most. Raises Stopped.
     """
     while True:
         try:
-            attempt(run)
+            if not attempt(run, should_stop=should_stop):
+                raise Stopped("It was asked to end. What it learned is saved.")
         except RunUnderWay:
+            if should_stop():
+                raise Stopped("It was asked to end while another process had the run.") from None
             # Cron may be away, and whoever had it may be dead.
             runs.reap(now=timezone.now(), is_alive=is_alive)
             time.sleep(TICK_S)
@@ -63,19 +70,20 @@ def run_now(run: TrainingRun) -> TrainingRun:
             return run
 
 
-def attempt(run: TrainingRun, *, should_stop: Callable[[], bool] = lambda: False) -> None:
+def attempt(run: TrainingRun, *, should_stop: Callable[[], bool] = lambda: False) -> bool:
     """Claim a run, run its program to its end and write down how it ended.
 
-    When `should_stop` or SIGTERM says so, the program saves and the run goes back to the queue.
-    Raises RunUnderWay.
+    When `should_stop` or SIGTERM says so, the program saves and the run goes back to the queue;
+    then the answer is False. Raises RunUnderWay.
     """
     run = runs.claim(run.pk, now=timezone.now())
     with _on_sigterm() as terminated:
         code = _follow(run, lambda: terminated.is_set() or should_stop())
     if code is None:
         runs.hand_back(run.pk, run.attempt, now=timezone.now())
-    else:
-        _write_end(run, code)
+        return False
+    _write_end(run, code)
+    return True
 
 
 def _follow(run: TrainingRun, should_stop: Callable[[], bool]) -> int | None:

@@ -4,6 +4,7 @@ import ctypes
 import logging
 import signal
 import sys
+from functools import partial
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -14,6 +15,7 @@ from rq.worker import BaseWorker
 
 from tasks_app.exporting import Selection
 from training import execution, rounds, runs, snapshots
+from training.enums import RoundState
 from training.errors import RoundUnderWay, RunUnderWay, SnapshotExists
 from training.models import Round, TrainingRun
 
@@ -39,6 +41,7 @@ def reap_runs() -> None:
     found = runs.reap(now=timezone.now(), is_alive=execution.is_alive)
     if found:
         logger.info("took care of %d abandoned runs", found)
+    rounds.wake_abandoned()
 
 
 def create_snapshot(
@@ -74,12 +77,13 @@ def _worker_ends() -> bool:
 
 
 def run_round(round_id: int) -> None:
-    """Run a round to its end; quietly nothing if it is gone or under way elsewhere."""
-    found = Round.objects.filter(pk=round_id).first()
+    """Run a round to its end; nothing if it is gone, has ended or is under way elsewhere."""
+    wanted = Round.objects.filter(state__in=[RoundState.QUEUED, RoundState.RUNNING])
+    found = wanted.filter(pk=round_id).first()
     if found is None:
         return
     _end_with_worker()
     try:
-        rounds.run(found)
+        rounds.run(found, execute=partial(execution.run_now, should_stop=_worker_ends))
     except RoundUnderWay:
         logger.info("round %s is under way already", found.name)

@@ -18,6 +18,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
+from rq.job import Job
 
 from oasst.lib.errors import DomainError
 from oasst.lib.queue import redis_client
@@ -106,13 +107,27 @@ def resume(round: Round) -> None:
     call_worker(round)
 
 
+def wake_abandoned() -> list[Round]:
+    """Call a worker for rounds that are in no process: theirs died, or Redis forgot the job."""
+    redis = redis_client()
+    lost = [
+        found
+        for found in Round.objects.filter(state__in=[RoundState.QUEUED, RoundState.RUNNING])
+        if not Job.exists(_job_id(found), connection=redis) and _is_in_no_process(found)
+    ]
+    for found in lost:
+        logger.warning("round %s: in no process, a worker is called", found.name)
+        call_worker(found)
+    return lost
+
+
 def call_worker(round: Round) -> None:
     """Put the job of a round on the queue; it may be there twice."""
     jobs = django_rq.get_queue(QUEUE, commit_mode="auto", connection=redis_client())
     jobs.enqueue(
         "training.jobs.run_round",
         round.pk,
-        job_id=f"round-{round.pk}",
+        job_id=_job_id(round),
         description=f"round {round.name}",
         job_timeout=-1,
         result_ttl=0,
@@ -167,6 +182,9 @@ def _take(work: Work, step: RoundStep) -> tuple[RoundState, str] | None:
     except (Failed, DomainError, ConfigError, OSError) as error:
         _end_step(step, StepState.FAILED, str(error))
         return RoundState.FAILED, _("%(step)s: %(error)s") % {"step": step.kind, "error": error}
+    except execution.Stopped as stopped:
+        _end_step(step, StepState.WAITING, "")
+        return RoundState.QUEUED, str(stopped)
     except BaseException as error:  # the outer edge: whatever it was, the round says so
         message = f"{type(error).__name__}: {error}"
         _end_step(step, StepState.FAILED, message)
@@ -196,17 +214,38 @@ def _write(row: Round | RoundStep, **values: Any) -> None:
     row.save(update_fields=list(values))
 
 
+def _job_id(round: Round) -> str:
+    return f"round-{round.pk}"
+
+
 @contextmanager
 def _alone(round: Round) -> Iterator[None]:
     """Hold the round in this process; the database lets go of it when the process dies."""
-    key = f"training.round.{round.pk}"
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [key])
-        (is_ours,) = cursor.fetchone()
-    if not is_ours:
+    if not _lock(round):
         raise RoundUnderWay
     try:
         yield
     finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [key])
+        _unlock(round)
+
+
+def _is_in_no_process(round: Round) -> bool:
+    is_free = _lock(round)
+    if is_free:
+        _unlock(round)
+    return is_free
+
+
+def _lock(round: Round) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [_lock_name(round)])
+        return bool(cursor.fetchone()[0])
+
+
+def _unlock(round: Round) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [_lock_name(round)])
+
+
+def _lock_name(round: Round) -> str:
+    return f"training.round.{round.pk}"

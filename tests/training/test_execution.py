@@ -69,6 +69,16 @@ def test_a_program_that_is_always_killed_fails_after_three_attempts() -> None:
     assert "memory" in run.message
 
 
+def test_a_process_that_is_asked_to_end_leaves_the_run_waiting() -> None:
+    run = given.queued(steps=200)
+
+    with pytest.raises(execution.Stopped, match="is saved"):
+        execution.run_now(run, should_stop=lambda: run.folder.last_checkpoint() is not None)
+
+    run.refresh_from_db()
+    assert (run.state, run.attempt, given.starts(run)) == (RunState.QUEUED, 1, 1)
+
+
 def test_a_cancelled_program_saves_and_ends_and_can_be_gone_on_with() -> None:
     run = given.queued(steps=200)
     thread = threading.Timer(0, _cancel_at, args=[run, 2])

@@ -19,10 +19,11 @@ from tasks_app.enums import TreeState
 from tasks_app.models import Message, MessageTree
 from tests.training import given, given_rounds
 from tests.training.working import in_process
-from training import data, registry, round_config, rounds, runs, tiny
+from training import data, execution, registry, round_config, rounds, runs, tiny
 from training.config import ConfigError
 from training.enums import RoundState, StepState
 from training.errors import RoundUnderWay
+from training.jobs import run_round
 from training.models import Checkpoint, Round, TrainingRun
 from training.round_config import RoundConfig, stage_config
 from training.round_steps import STEPS, Work, fresh_prompts
@@ -235,9 +236,48 @@ def test_a_round_is_in_one_process_at_a_time(folders: Path, trees: Path) -> None
         there.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [key])
         with pytest.raises(RoundUnderWay):
             rounds.run(found, execute=breaking_at("sft"))
+        assert rounds.wake_abandoned() == []
 
     with pytest.raises(PowerCut):
         rounds.run(found, execute=breaking_at("sft"))
+
+
+def jobs() -> list[int]:
+    """The rounds that a worker was called for."""
+    queue = django_rq.get_queue("training")
+    return [job.args[0] for job in queue.jobs if job.func_name == "training.jobs.run_round"]
+
+
+def test_a_round_whose_process_ends_waits_for_the_next(folders: Path, trees: Path) -> None:
+    def stop(run: TrainingRun) -> TrainingRun:
+        raise execution.Stopped("It was asked to end.")
+
+    found = rounds.run(begin(config(trees)), execute=stop)
+
+    assert (found.state, states(found)["sft"]) == (RoundState.QUEUED, StepState.WAITING)
+    assert begin(config(trees)) == found
+
+
+def test_a_round_that_is_in_no_process_is_given_to_a_worker(trees: Path) -> None:
+    lost, ended, failed = (begin(config(trees, f"name=round-{n}")) for n in "abc")
+    Round.objects.filter(pk=lost.pk).update(state=RoundState.RUNNING)
+    Round.objects.filter(pk=ended.pk).update(state=RoundState.DONE)
+    Round.objects.filter(pk=failed.pk).update(state=RoundState.FAILED)
+
+    assert rounds.wake_abandoned() == [lost]
+    assert rounds.wake_abandoned() == []  # its job waits already
+    assert jobs() == [lost.pk]
+
+
+def test_a_job_of_a_failed_round_does_nothing(trees: Path) -> None:
+    found = begin(config(trees))
+    Round.objects.filter(pk=found.pk).update(state=RoundState.FAILED)
+
+    run_round(found.pk)
+    run_round(found.pk + 1)
+
+    found.refresh_from_db()
+    assert (found.state, found.started_at) == (RoundState.FAILED, None)
 
 
 # The command
@@ -247,8 +287,7 @@ def test_command_leaves_a_round_to_a_worker(trees: Path, capsys: pytest.CaptureF
     call_command("run_round", "tiny-round", f"data={trees}")
 
     assert "It waits for a worker" in capsys.readouterr().out
-    (job,) = django_rq.get_queue("training").jobs
-    assert (job.func_name, job.args) == ("training.jobs.run_round", (Round.objects.get().pk,))
+    assert jobs() == [Round.objects.get().pk]
 
 
 def test_command_says_what_is_wrong(db: None) -> None:
