@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -45,9 +46,21 @@ def scratch(purpose: str) -> Iterator[None]:
         yield
     finally:
         if settings["NAME"] != before:
-            connection.creation.destroy_test_db(before, verbosity=0)
+            with _patience(settings["OPTIONS"]):
+                connection.creation.destroy_test_db(before, verbosity=0)
         settings["TEST"]["NAME"] = test_name
         signal.signal(signal.SIGTERM, on_term)
+
+
+@contextmanager
+def _patience(options: dict[str, Any]) -> Iterator[None]:
+    """Connections that begin in the block have no limit: half a dropped database is of no use."""
+    before = options.get("options", "")
+    options["options"] = f"{before} -c statement_timeout=0".strip()
+    try:
+        yield
+    finally:
+        options["options"] = before
 
 
 def _leave(signum: int, _frame: object) -> None:
