@@ -49,6 +49,7 @@ def test_imports_follow_the_arrows() -> None:
     assert result.returncode == 0, result.stdout
 
 
+@pytest.mark.slow
 def test_starting_the_site_loads_no_machine_learning() -> None:
     code = (
         "import sys, django; django.setup(); import oasst.urls;"

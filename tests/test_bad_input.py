@@ -309,12 +309,14 @@ DESK_ADDRESSES = ["/admin/tasks_app/message/{}/change/", "/admin/tasks_app/contr
                   "/admin/tasks_app/configchange/set/{}/", "/admin/{}/"]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_address_of_nothing_is_not_found(given: Given, subtests: pytest.Subtests) -> None:
     for address, pk in product(ADDRESSES, IDS):
         with subtests.test(address.format(pk)):
             assert given.send("alice", address.format(pk) + "?").status_code in {404, 405}
 
 
+@pytest.mark.slow
 def test_address_of_nothing_leads_moderators_nowhere(
     given: Given, subtests: pytest.Subtests
 ) -> None:

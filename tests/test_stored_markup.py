@@ -28,6 +28,7 @@ def poisoned(db: None) -> Given:
     return poison(arrange())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("who", "paths"),
     [

@@ -132,6 +132,7 @@ def test_five_wrong_codes_lock_the_code_but_not_the_link(client: Client, ask: As
     assert user_id(client)
 
 
+@pytest.mark.slow
 def test_guessing_from_one_network_stops_after_twenty_tries(post: Post, ask: Ask) -> None:
     tried = []
     for n in range(6):
@@ -144,6 +145,7 @@ def test_guessing_from_one_network_stops_after_twenty_tries(post: Post, ask: Ask
     assert "from your network" in tried[-1].content.decode()
 
 
+@pytest.mark.slow
 def test_successful_sign_ins_do_not_use_up_the_networks_tries(ask: Ask) -> None:
     statuses = []
     for n in range(limits.TRIES_PER_IP_AND_HOUR + 5):

@@ -20,7 +20,7 @@ from oasst.lib.queue import redis_client
 from tests.chat_app import given
 from tests.factories import NOW
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 S = MessageState
 

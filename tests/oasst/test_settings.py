@@ -31,6 +31,7 @@ def manage(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_production_settings_pass_the_deployment_check() -> None:
     result = manage("check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
 

@@ -23,6 +23,7 @@ def world(db: None) -> World:
     return build()
 
 
+@pytest.mark.slow
 def test_page_is_open_to_whom_the_table_says(world: World, subtests: pytest.Subtests) -> None:
     for row in page_rows():
         with subtests.test(row.request):

@@ -177,6 +177,7 @@ def execute(statement: str) -> None:
         cursor.execute(statement)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", BREAKS)
 def test_check_finds_what_breaks_the_rule(rule: str, sound: tuple[Grown, Grown]) -> None:
     tree, done = sound

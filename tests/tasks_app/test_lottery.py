@@ -72,6 +72,7 @@ def test_lottery_leaves_out_deleted_prompts() -> None:
     assert run() == []
 
 
+@pytest.mark.slow
 def test_lottery_draws_authors_by_their_first_places() -> None:
     """Three first places make four tickets, none makes one, however many prompts wait."""
     alice, bob = factories.alice(), factories.bob()
@@ -89,6 +90,7 @@ def test_lottery_draws_authors_by_their_first_places() -> None:
     assert 140 <= drawn[True] <= 180
 
 
+@pytest.mark.slow
 def test_lottery_forgets_first_places_after_a_month() -> None:
     alice = factories.alice()
     old = NOW - timedelta(days=31)
@@ -175,6 +177,7 @@ def test_backlog_of_other_languages_stays() -> None:
     assert states() == {S.BACKLOG_RANKING: 1}
 
 
+@pytest.mark.slow
 def test_trees_that_end_activate_the_backlog_at_their_chance() -> None:
     for _ in range(200):
         grow("P(A A)", state=S.BACKLOG_RANKING)

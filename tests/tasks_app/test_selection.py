@@ -153,6 +153,7 @@ def test_next_task_does_not_prefer_an_item_for_its_age() -> None:
     assert sorted(first, key=trees.index) != first
 
 
+@pytest.mark.slow
 def test_lonely_messages_are_preferred_at_their_chance() -> None:
     lonely = grow("P(A?)", goal_tree_size=1_000)
     for _ in range(3):

@@ -250,6 +250,7 @@ def test_files_name_the_trees_that_cannot_be_played(tmp_path: Path) -> None:
     assert too_few[0].reason == "it needs 9 honest contributors"
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_replay_ends_as_the_file_says(tmp_path: Path) -> None:
     report = play(save(tmp_path, rich_tree()))
@@ -316,6 +317,7 @@ def test_command_plays_in_a_database_of_its_own_and_drops_it(tmp_path: Path) -> 
     assert databases() == before
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_command_into_the_current_database_leaves_the_trees(tmp_path: Path) -> None:
     path = save(tmp_path, small_tree(), tree(message(text="alone"), state="growing"))

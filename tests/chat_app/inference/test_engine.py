@@ -23,6 +23,8 @@ from chat_app.inference.requests import (
 from chat_app.inference.sampling import SamplingParameters
 from tests.chat_app.inference.asking import GREEDY, ask, collect, end_of, request, text_of
 
+pytestmark = pytest.mark.slow  # it waits for real decoding steps
+
 TIE = 1e-3
 # From one word to more than the batch reads in one step.
 MIXED = [

@@ -63,6 +63,7 @@ def end_in_scratch(seen: list[str], end: Callable[[], None]) -> None:
         end()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("end", "error"), [(fail, RuntimeError), (be_terminated, SystemExit)])
 def test_scratch_database_is_new_and_dropped_however_it_ends(

@@ -86,6 +86,7 @@ def admin_pages(rows: dict[str, object]) -> Iterator[str]:
     yield reverse("django_rq:home")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", EVERYBODY)
 def test_staff_and_nobody_else_opens_the_desk(
     browsers: dict[str, Client], rows: dict[str, object], kind: str
@@ -111,6 +112,7 @@ def test_only_admins_open_roles_settings_and_the_queue(
         assert status == wanted, url
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", EVERYBODY)
 def test_nothing_is_added_saved_or_deleted_by_the_admin_itself(
     browsers: dict[str, Client], rows: dict[str, object], kind: str

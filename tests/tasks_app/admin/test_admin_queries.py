@@ -62,6 +62,7 @@ def urls(grown: Grown) -> list[str]:
     return [*lists, *pages, act_on(grown[1], "delete"), act_on(report, "decide")]
 
 
+@pytest.mark.slow
 def test_every_page_needs_the_same_few_queries_for_more_rows(moderator: Client, root: User) -> None:
     first = add(0, root)
     one = {url: count(moderator, url) for url in urls(first)}

@@ -41,6 +41,7 @@ def texts(rows: list[Any]) -> list[str]:
     return sorted(row[4] for row in rows if len(row) == 6)
 
 
+@pytest.mark.slow
 def test_build_twice_with_one_seed_gives_the_same_rows() -> None:
     first = played(seed=5)
 
@@ -48,6 +49,7 @@ def test_build_twice_with_one_seed_gives_the_same_rows() -> None:
     assert played(seed=5) == first
 
 
+@pytest.mark.slow
 def test_build_with_another_seed_gives_other_ids_and_the_same_texts() -> None:
     first, second = played(seed=5), played(seed=6)
 
@@ -62,6 +64,7 @@ def test_build_of_a_stage_plays_no_other_story() -> None:
     assert set(MessageTree.objects.values_list("state", flat=True)) == {STAGE}
 
 
+@pytest.mark.slow
 def test_build_later_adds_only_what_is_missing() -> None:
     build(seed=1, now=NOW, stage=STAGE)
     halted = set(MessageTree.objects.values_list("id", flat=True))
@@ -99,6 +102,7 @@ def test_seed_demo_that_cannot_play_a_story_adds_nothing_and_says_why() -> None:
     assert not Message.objects.exists()
 
 
+@pytest.mark.slow
 def test_prompt_that_is_never_drawn_ends_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
     story = Story("stuck", "en", TreeState.GROWING, Line("Why?", author="alice", reviews=0))
     monkeypatch.setattr(staging, "stories", lambda: (story,))
