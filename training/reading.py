@@ -23,6 +23,7 @@ from training.rundir import read_lines
 RUNS_A_PAGE = 30
 MOST_COMPARED = 6
 ROWS_IN_TABLE = 12
+ANSWERS_SHOWN = 3
 # Steps from which the speed is told.
 SPEED_ROWS = 20
 
@@ -55,11 +56,28 @@ class Drawn:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What the model said at a step; the score is that of the reward model, if there is one."""
+
+    step: int
+    text: str
+    score: float | None
+
+
+@dataclass(frozen=True)
 class Sampled:
-    """Answers to one of the fixed prompts, step by step."""
+    """Answers to one of the fixed prompts, the newest first."""
 
     prompt: str
-    answers: list[tuple[int, str, float | None]]
+    answers: list[Answer]
+
+    @property
+    def newest(self) -> list[Answer]:
+        return self.answers[:ANSWERS_SHOWN]
+
+    @property
+    def earlier(self) -> list[Answer]:
+        return self.answers[ANSWERS_SHOWN:]
 
 
 def rows_of(run: TrainingRun) -> list[dict[str, Any]]:
@@ -110,7 +128,7 @@ def samples(run: TrainingRun) -> list[Sampled]:
         Sampled(
             prompt,
             [
-                (row["step"], completion["text"], completion.get("score"))
+                Answer(row["step"], completion["text"], completion.get("score"))
                 for row in answers
                 for completion in row["completions"]
             ],
