@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-import signal
+import random
 import subprocess
 import sys
 import time
@@ -209,35 +209,71 @@ def test_an_epoch_ends_early_once_the_policy_has_gone_too_far(tmp_path: Path) ->
     assert [row["step"] for row in rows] == [4, 8]
 
 
+def start(folder: Path, config: PpoConfig, run: RunDir) -> subprocess.Popen[bytes]:
+    file = folder / "ppo.yaml"
+    file.write_text(configs.to_yaml(config))
+    command = [sys.executable, "-m", "training", "ppo", str(file), "--run-dir", str(run.path)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def kill_once_it_has_written(child: subprocess.Popen[bytes], path: Path) -> None:
+    while not path.exists() and child.poll() is None:
+        time.sleep(0.005)
+    child.kill()
+    child.wait()
+
+
+def step_of(run: RunDir) -> int:
+    status = run.read_status()
+    return status.step if status else -1
+
+
+def same_to_the_last_bit(run: RunDir, other: RunDir) -> bool:
+    ours, theirs = (r.final / "adapter" / "adapter_model.safetensors" for r in (run, other))
+    return curve(run) == curve(other) and ours.read_bytes() == theirs.read_bytes()
+
+
 @slow
 def test_a_killed_run_goes_on_with_the_same_curve_to_the_last_bit(tmp_path: Path) -> None:
     config = ppo_given.ppo(tmp_path, optim={"max_steps": 40}, output={"eval_every": 8})
-    wanted = train(tmp_path, "whole", config)
-    file, run = tmp_path / "ppo.yaml", RunDir(tmp_path / "killed")
-    file.write_text(configs.to_yaml(config))
-    command = [sys.executable, "-m", "training", "ppo", str(file), "--run-dir", str(run.path)]
+    wanted, run = train(tmp_path, "whole", config), RunDir(tmp_path / "killed")
 
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while run.last_checkpoint() is None and child.poll() is None:
-        time.sleep(0.01)
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
+    child = start(tmp_path, config, run)
+    kill_once_it_has_written(child, run.checkpoints / "checkpoint-8")
     assert not run.final.exists()
     ppo.run(config, run)
 
-    assert curve(run) == curve(wanted)
-    ours, theirs = (r.final / "adapter" / "adapter_model.safetensors" for r in (run, wanted))
-    assert ours.read_bytes() == theirs.read_bytes()
+    assert same_to_the_last_bit(run, wanted)
+
+
+@slow
+@pytest.mark.full
+def test_a_run_that_is_killed_again_and_again_still_has_the_same_curve(tmp_path: Path) -> None:
+    config = ppo_given.ppo(tmp_path, optim={"max_steps": 200}, output={"eval_every": 8})
+    wanted, run = train(tmp_path, "whole", config), RunDir(tmp_path / "killed")
+
+    chance = random.Random(0)
+    for goal in range(20, 200, 20):
+        child = start(tmp_path, config, run)
+        while step_of(run) < goal and child.poll() is None:
+            time.sleep(0.005)
+        time.sleep(chance.random() / 10)  # anywhere: in a rollout, an update, a checkpoint
+        child.kill()
+        child.wait()
+        whole = run.last_checkpoint()
+        assert whole is not None
+        assert (whole / resuming.STATE).exists()
+    ppo.run(config, run)
+
+    assert same_to_the_last_bit(run, wanted)
 
 
 @slow
 def test_sigterm_saves_and_ends_with_its_own_code(tmp_path: Path) -> None:
     config = ppo_given.ppo(tmp_path, optim={"max_steps": 4000}, output={"eval_every": 4000})
-    file, run = tmp_path / "ppo.yaml", RunDir(tmp_path / "run")
-    file.write_text(configs.to_yaml(config))
-    command = [sys.executable, "-m", "training", "ppo", str(file), "--run-dir", str(run.path)]
+    run = RunDir(tmp_path / "run")
 
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    child = start(tmp_path, config, run)
     while run.last_checkpoint() is None and child.poll() is None:
         time.sleep(0.01)
     child.terminate()
