@@ -54,8 +54,9 @@ def explain(error: BaseException, run: RunDir) -> str:
     if _is_no_memory(error):
         return (
             "The memory did not suffice. Lower optim.batch_size and raise optim.grad_accum by as "
-            "much, set model.gradient_checkpointing, or take model.quantization 4bit or a smaller "
-            "data.max_length in a new run. The first two may be changed when it is resumed."
+            "much (PPO: lower loss.micro_batch and rollout.batch_size), set "
+            "model.gradient_checkpointing, or take model.quantization 4bit or a smaller "
+            "data.max_length in a new run. All but these two may be changed when it is resumed."
         )
     return str(error) if isinstance(error, LossNotFinite) else f"{type(error).__name__}: {error}"
 

@@ -26,6 +26,15 @@ from training.rundir import RunDir
 
 logger = logging.getLogger(__name__)
 BAD_BATCH = "bad-batch.json"
+# What may differ when a run is resumed: how it is computed and told, not what is learned.
+ALTERABLE = {
+    "output",
+    "threads",
+    "model.device",
+    "model.gradient_checkpointing",
+    "loss.micro_batch",
+    "rollout.batch_size",
+}
 
 
 def arguments(
@@ -242,7 +251,7 @@ def _changes(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list
     found = []
     for key in sorted(old.keys() | new.keys()):
         a, b, name = old.get(key), new.get(key), f"{prefix}{key}"
-        if name in ("output", "threads", "model.device", "model.gradient_checkpointing"):
+        if name in ALTERABLE:
             continue
         if name == "optim" and a and b:
             a, b = _effective(a), _effective(b)

@@ -311,3 +311,22 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     for mine, other in zip(ours, theirs, strict=True):
         for name in mine.keys() - {"phase", "val/explained_variance", "objective/scores_std"}:
             assert mine[name] == pytest.approx(other[name], rel=1e-3, abs=1e-4), name
+
+
+@slow
+def test_a_run_that_found_too_little_memory_goes_on_in_smaller_batches(tmp_path: Path) -> None:
+    hardly = {"lr": 1e-6}  # rounding differs, and must not decide which token is drawn
+    config = ppo_given.ppo(tmp_path, optim=hardly)
+    wanted, run = train(tmp_path, "whole", config), RunDir(tmp_path / "run").make()
+    run.cancel()
+    with pytest.raises(Cancelled):
+        ppo.run(config, run)
+
+    run.allow()
+    small = ppo_given.ppo(
+        tmp_path, optim=hardly, loss={"micro_batch": 1}, rollout={"batch_size": 2}
+    )
+    ppo.run(small, run)
+
+    for ours, theirs in zip(curve(run), curve(wanted), strict=True):
+        assert ours["objective/scores"] == pytest.approx(theirs["objective/scores"], rel=1e-3)
