@@ -76,7 +76,7 @@ def test_compose_file_follows_the_specification() -> None:
 
     assert set(parsed.service_names()) == {
         *("web", "worker", "cron", "migrate", "postgres", "redis", "mailpit"),
-        *("model", "inference"),
+        *("model", "inference", "training"),
     }
 
 
