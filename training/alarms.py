@@ -17,6 +17,7 @@ Row = dict[str, Any]
 EARLY = 3  # rows that say how it began
 LATE = 5  # rows that say how it is now
 ENOUGH = 15  # rows before slow troubles are believed
+LONG = 60  # rows after which a value function should explain something
 FIRST_ROWS, LAST_ROWS = 100, 1000  # of a long run: how it began and how it is now
 
 # A policy whose entropy falls below this share of its start says the same things again and again.
@@ -203,7 +204,9 @@ def _eos(train: list[Row], _held_out: list[Row], _limits: Limits) -> Iterator[Al
 
 def _value(train: list[Row], _held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
     explained = _series(train, "val/explained_variance", "val/explained_var")
-    if len(explained) >= ENOUGH and explained.late < 0:
+    is_harmful = len(explained) >= ENOUGH and explained.late < -0.2
+    is_idle = len(explained) >= LONG and explained.late < 0.02
+    if is_harmful or is_idle:
         yield Alarm("value_learns_nothing", explained.step, {"explained": explained.late})
 
 
