@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -80,12 +81,39 @@ def test_a_killed_run_has_the_curve_of_one_that_was_not(stage: str, tmp_path: Pa
     assert lineage(broken)["weights_sha256"] == lineage(whole)["weights_sha256"]
 
 
+@pytest.mark.parametrize(
+    ("stage", "model"),
+    [
+        ("dpo", {}),
+        ("sft", {"quantization": "4bit"}),
+        pytest.param("rm", {"quantization": "8bit"}, marks=pytest.mark.full),
+        pytest.param("sft", {"lora": None}, marks=pytest.mark.full),
+        pytest.param("dpo", {"lora": None}, marks=pytest.mark.full),
+        pytest.param("sft", {"compute": "auto"}, marks=pytest.mark.full),
+    ],
+)
+def test_any_kind_of_run_goes_on_from_an_earlier_checkpoint(
+    stage: str, model: dict[str, Any], tmp_path: Path
+) -> None:
+    config = small.config(
+        stage, tmp_path, model=model, optim={"max_steps": 6}, output={"save_every": 2, "keep": 9}
+    )
+    whole, broken = RunDir(tmp_path / "whole"), RunDir(tmp_path / "broken")
+    run_here(config, whole)
+    shutil.copytree(whole.path, broken.path)
+    for later in (broken.final, *(broken.checkpoints / f"checkpoint-{n}" for n in (4, 6))):
+        shutil.rmtree(later)
+
+    run_here(config, broken)
+
+    assert curve(broken) == curve(whole)
+    assert lineage(broken)["weights_sha256"] == lineage(whole)["weights_sha256"]
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("stage", ["sft", "rm"])
-def test_the_curve_is_the_same_wherever_it_is_killed(
-    stage: str, seed: int, tmp_path: Path
-) -> None:
+def test_the_curve_is_the_same_wherever_it_is_killed(stage: str, seed: int, tmp_path: Path) -> None:
     config = config_of(stage, tmp_path)
     whole, broken = RunDir(tmp_path / "whole"), RunDir(tmp_path / "broken")
     run_here(config, whole)
