@@ -31,6 +31,8 @@ from training.standings import standing
 
 pytestmark = pytest.mark.django_db
 
+# A stage takes longer than the database lets a transaction wait.
+LONG = pytest.mark.django_db(transaction=True)
 Execute = Callable[[TrainingRun], TrainingRun]
 
 
@@ -83,6 +85,7 @@ def states(found: Round) -> dict[str, str]:
 
 
 @pytest.mark.slow
+@LONG
 def test_a_round_goes_from_data_to_ranking(folders: Path, trees: Path) -> None:
     found = rounds.run(begin(config(trees)), execute=in_process)
 
@@ -117,6 +120,7 @@ def breaking_at(stage: str) -> Execute:
 
 
 @pytest.mark.slow
+@LONG
 def test_a_round_that_broke_off_goes_on_at_its_step(folders: Path, trees: Path) -> None:
     wanted = config(trees)
     with pytest.raises(PowerCut):
@@ -137,6 +141,7 @@ def test_a_round_that_broke_off_goes_on_at_its_step(folders: Path, trees: Path) 
 
 
 @pytest.mark.slow
+@LONG
 def test_a_failed_step_may_be_put_right(folders: Path, trees: Path) -> None:
     failed = rounds.run(begin(config(trees, "sft.data.min_examples=999")), execute=in_process)
     assert failed.state == RoundState.FAILED

@@ -5,8 +5,8 @@ The people like answers with many letters e. Nothing but their rankings tells so
 
 import json
 import random
-from datetime import datetime, timedelta
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from tasks_app.config import overridden
 from tasks_app.enums import TreeState
 from tasks_app.export_format import BadLine
 from tasks_app.importing import import_trees
-from tasks_app.models import MessageTree
+from tasks_app.models import Message, MessageTree
 from tasks_app.simulation import crowd, rankers
 from tests.training.working import in_process
 from training import round_config, rounds
@@ -26,7 +26,8 @@ from training.models import Round
 from training.standings import standing
 from training.win_rate import WinRate
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+# A stage takes longer than the database lets a transaction wait.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 TREES = 150
 LIKED, OTHER = "the he Later lernte said several", "cat mat on sat dog log and bytes ten"
@@ -47,17 +48,11 @@ def folders(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch)
     return tmp_path
 
 
-@pytest.fixture
-def people() -> crowd.Crowd:
-    return crowd.gather(PEOPLE, 0.0, langs=["en"], rng=random.Random(5), now=timezone.now())
-
-
 def collect(folder: Path, rng: random.Random) -> None:
     """Trees with three replies each, of more and less liked words, that wait to be ranked."""
     path = folder / "collected.jsonl"
     path.write_text("".join(json.dumps(tree(n, rng)) + "\n" for n in range(TREES)))
-    with overridden(num_required_rankings=1):
-        import_trees(path, now=timezone.now(), on_bad=refused, state=TreeState.RANKING)
+    import_trees(path, now=timezone.now(), on_bad=refused, state=TreeState.RANKING)
 
 
 def refused(line: BadLine) -> None:
@@ -82,37 +77,65 @@ def words(rng: random.Random) -> str:
     return " ".join(rng.choice(some.split()) for some in pick)
 
 
-def rank(people: crowd.Crowd, now: datetime, seed: int) -> datetime:
-    _, then = rankers.rank_everything(people, taste, now=now, rng=random.Random(seed))
-    return then
+class Play:
+    """People who rank whatever there is, between rounds, by a taste that only they know."""
+
+    def __init__(self, folder: Path, seed: int, liked: rankers.Taste) -> None:
+        self.seed, self.liked = seed, liked
+        self.now = timezone.now()
+        self.rng = random.Random(seed)
+        self.people = crowd.gather(PEOPLE, 0.0, langs=["en"], rng=self.rng, now=self.now)
+        with overridden(num_required_rankings=1):
+            collect(folder, self.rng)
+            self.rank()
+        assert not MessageTree.objects.exclude(state=TreeState.READY_FOR_EXPORT).exists()
+
+    def rank(self) -> None:
+        _, self.now = rankers.rank_everything(self.people, self.liked, now=self.now, rng=self.rng)
+
+    def round(self) -> Round:
+        config = round_config.load("tiny-taste-round", [f"seed={100 * self.seed}"])
+        found = rounds.run(rounds.begin(config, now=self.now), execute=in_process)
+        assert found.state == RoundState.DONE, found.message
+        self.rank()
+        return found
 
 
-def play_round(people: crowd.Crowd, now: datetime, number: int) -> tuple[Round, datetime]:
-    """One round, and the blind rankings of what its model says."""
-    config = round_config.load("tiny-taste-round")
-    found = rounds.run(rounds.begin(config, now=now), execute=in_process)
-    assert found.state == RoundState.DONE, found.message
-    return found, rank(people, now, number)
+def new_against_previous(found: Round) -> WinRate:
+    rates = {(rate.side, rate.other): rate for rate in standing(found).rates}
+    return rates["new", "previous"]
 
 
-def rate(found: Round, side: str, other: str) -> WinRate:
-    rates = {(r.side, r.other): r for r in standing(found).rates}
-    return rates[side, other]
+SEEDS = [3, *(pytest.param(seed, marks=pytest.mark.full) for seed in (4, 5))]
 
 
-def test_second_model_beats_the_first(folders: Path, people: crowd.Crowd) -> None:
-    collect(folders, random.Random(3))
-    now = timezone.now() + timedelta(seconds=1)
-    with overridden(num_required_rankings=1):
-        now = rank(people, now, 0)
-    assert not MessageTree.objects.exclude(state=TreeState.READY_FOR_EXPORT).exists()
+@pytest.mark.parametrize("seed", SEEDS)
+def test_second_model_beats_the_first(folders: Path, seed: int) -> None:
+    play = Play(folders, seed, taste)
 
-    first, now = play_round(people, now, 1)
-    second, now = play_round(people, now, 2)
+    first, second = play.round(), play.round()
 
-    assert second.name != first.name
+    assert rounds.before(second) == first
+    found = new_against_previous(second)
+    assert found.n >= 400
+    assert found.value >= 0.55, found
+    assert found.low > 0.5, found
 
-    new = rate(second, "new", "previous")
-    assert new.n >= 400
-    assert new.value >= 0.55
-    assert new.low > 0.5
+
+@pytest.mark.full
+def test_people_without_a_taste_teach_nothing(folders: Path) -> None:
+    """By their own taste the second model is no better, though as much was ranked and trained."""
+    chance = random.Random(9)
+    play = Play(folders, 3, lambda _: chance.random())
+    play.round()
+    second = play.round()
+
+    play.liked = taste
+    texts = Message.objects.filter(tree__origin=f"round {second.name}", synthetic=True)
+    liked = {
+        name: fmean(
+            taste(text) for text in texts.filter(model_name=name).values_list("text", flat=True)
+        )
+        for name in texts.values_list("model_name", flat=True).distinct()
+    }
+    assert max(liked.values()) - min(liked.values()) < 0.5, liked
