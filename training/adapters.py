@@ -20,7 +20,7 @@ from peft.utils.save_and_load import get_peft_model_state_dict, load_peft_weight
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
-from training import modeling
+from training import modeling, scoring
 from training.config import ConfigError, LoraConfig, ModelConfig, PpoConfig
 
 Role = Literal["policy", "ref", "value", "reward"]
@@ -36,8 +36,14 @@ class SharedBase:
     the forward again on the way back.
     """
 
-    def __init__(self, model: peft.PeftModel, heads: dict[str, nn.Linear]) -> None:
-        self.model = model
+    def __init__(
+        self,
+        model: peft.PeftModel,
+        heads: dict[str, nn.Linear],
+        *,
+        compute: torch.dtype | None = None,
+    ) -> None:
+        self.model, self.compute = model, compute
         self.causal: Any = model.get_base_model()
         self.heads = {role: head.to(self.device) for role, head in heads.items()}
         switched = (BaseTunerLayer, AuxiliaryTrainingWrapper)
@@ -80,12 +86,15 @@ class SharedBase:
 
         Behind a causal mask nothing sees padding on the right, so none is masked.
         """
-        hidden = self.causal.base_model(input_ids=ids, use_cache=False).last_hidden_state
+        with scoring.autocast(self.causal, self.compute):
+            hidden = self.causal.base_model(input_ids=ids, use_cache=False).last_hidden_state
         return hidden[rows, columns]
 
     def logits(self, states: Tensor) -> Tensor:
         """`(M, H)` to `(M, V)`, in float32."""
-        return self.causal.get_output_embeddings()(states).float()
+        with scoring.autocast(self.causal, self.compute):
+            logits = self.causal.get_output_embeddings()(states)
+        return logits.float()
 
     def head(self, role: Literal["value", "reward"], states: Tensor) -> Tensor:
         """`(M, H)` to `(M,)`, in float32."""
@@ -156,7 +165,10 @@ def load(config: PpoConfig, *, alone: bool = False) -> tuple[SharedBase, PreTrai
         heads["value"] = _add_value(model, heads.get("reward"))
     if config.model.gradient_checkpointing:
         causal.activation_checkpointing_enable({"use_reentrant": False})
-    return SharedBase(model, heads), tokenizer
+    # By itself a CPU takes float32 here: ratios of probabilities show what bfloat16 rounds away.
+    told = config.model.compute
+    compute = None if told == "auto" else modeling.compute_of(config.model)
+    return SharedBase(model, heads, compute=compute), tokenizer
 
 
 def with_lora(config: ModelConfig) -> ModelConfig:

@@ -81,8 +81,8 @@ class LoraConfig:
 class ModelConfig:
     """What is trained. `path` is a folder, a name below MODELS_DIR, or an id of the hub.
 
-    `dtype` is what the base is kept in, `compute` what SFT, RM and DPO multiply in: auto takes
-    bfloat16 where the processor has units for it, which is twice as fast.
+    `dtype` is what the base is kept in, `compute` what it multiplies in: auto takes bfloat16 where
+    the processor has units for it, which is twice as fast. On CPUs PPO does so only if told.
     """
 
     path: str

@@ -88,7 +88,7 @@ def draw(
     Raises Interrupted within one token of `stop()` becoming true, and NotFinite.
     """
     responses: list[Ids] = [[] for _ in prompts]
-    with base.still(), base.using("policy"):
+    with base.still(), base.using("policy"), scoring.autocast(base.causal):
         for some in scoring.by_length(prompts, config.batch_size):
             drawn = _draw_batch(
                 base, [prompts[i] for i in some], config, chance=chance[some], ends=ends, stop=stop

@@ -246,3 +246,19 @@ def test_an_sft_run_that_learned_new_tokens_shares_them_with_policy_and_referenc
                     base.causal(input_ids=ids).logits, wanted, atol=1e-4, rtol=1e-4
                 )
     assert tokenizer.convert_tokens_to_ids("<|prompter|>") in ids
+
+
+def test_multiplying_in_bfloat16_leaves_the_kl_at_zero_and_gradients_nearly_as_they_are(
+    config: PpoConfig,
+) -> None:
+    found = []
+    for compute in ("float32", "bfloat16"):
+        base, _ = adapters.load(ppo_given.with_model(config, compute=compute))
+        assert torch.equal(log_probs(base, "policy"), log_probs(base, "ref"))
+        base.model.train()
+        with base.using("policy"):
+            rollouts.log_probs(base, some_batch(), temperature=1.0).sum().backward()
+        found.append(torch.cat([p.grad.flatten() for p in base.learning("policy").values()]))
+
+    assert not torch.equal(*found)
+    assert torch.cosine_similarity(*found, dim=0) > 0.98
