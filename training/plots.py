@@ -8,9 +8,11 @@ from typing import Any
 
 WIDTH, HEIGHT, EDGE = 480, 300, 48
 STYLE = (
-    "<style>text{font:12px system-ui,sans-serif;fill:currentColor}"
+    "<style>svg{color:#1f2937}@media(prefers-color-scheme:dark){svg{color:#e5e7eb}}"
+    "text{font:12px system-ui,sans-serif;fill:currentColor}"
     ".axis{stroke:currentColor;stroke-opacity:.4}.mark{fill:#2563eb}.line{stroke:#2563eb;"
     "stroke-width:2;fill:none}.guide{stroke:currentColor;stroke-dasharray:4;stroke-opacity:.5}"
+    ".interval{stroke:currentColor;stroke-width:2}"
     "</style>"
 )
 Point = tuple[float, float]
@@ -67,9 +69,11 @@ def shares(title: str, bars: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
         body += f'<rect class="mark" x="{x}" y="{top}" width="{right - x}" height="{floor - top}"/>'
         middle = place + 0.5
         interval = [(middle, figure["low"]), (middle, figure["high"])]
-        body += _line(interval, (0, len(bars)), (0, 1), css="axis")
-        text = f"{escape(name)} ({figure['n']}) {figure['value']:.2f}"
-        body += f'<text x="{(x + right) / 2}" y="{floor + 16}" text-anchor="middle">{text}</text>'
+        body += _line(interval, (0, len(bars)), (0, 1), css="interval")
+        told = f"{figure['value']:.2f}, n {figure['n']}"
+        for line, text in enumerate((escape(name), told), start=1):
+            across = (x + right) / 2
+            body += f'<text x="{across}" y="{floor + 16 * line}" text-anchor="middle">{text}</text>'
     return _frame(title, body, None, (0, 1))
 
 
