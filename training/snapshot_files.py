@@ -174,7 +174,7 @@ class Change:
 def compare(old: Path, new: Path) -> tuple[Change, Change]:
     """Trees and messages that were added, removed or changed from `old` to `new`.
 
-    Memory holds a hash of each tree, and one changed tree at a time.
+    Memory holds a short hash of each tree, and of each message of the trees that differ.
     """
     before, after = _digests(old), _digests(new)
     trees, messages = Change(), Change()

@@ -14,6 +14,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from chat_app.models import ServedModel
 from oasst.accounts.models import User
 from tests.chat_app import given as chats
+from tests.hostile import TAG, check
 from tests.sessions import HTMX, SignIn
 from tests.training import given
 from tests.training.given import GOOD
@@ -132,6 +133,15 @@ def test_runs_are_compared_with_how_their_configs_differ(staff: Client) -> None:
     assert "one · training" in page
     assert "+seed: 7" in page
     assert staff.get("/training/compare/", {"run": "nonsense"}).status_code == 200
+
+
+def test_names_of_runs_are_words_and_no_markup(staff: Client) -> None:
+    run = _running(TAG)
+
+    for url in ("/training/", f"/training/runs/{run.pk}/", f"/training/compare/?run={run.pk}"):
+        check(staff.get(url))
+    told = staff.get(f"/training/runs/{run.pk}/curves/")
+    assert told["Content-Type"] == "application/json"
 
 
 # Acting
