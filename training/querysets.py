@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models.functions import Now
 
-from training.enums import FINAL_RUN_STATES, RunState
+from training.enums import RunState
 
 if TYPE_CHECKING:
     from training.models import Snapshot, TrainingRun  # noqa: F401
@@ -21,9 +21,6 @@ class RunQuerySet(models.QuerySet["TrainingRun"]):
     def abandoned(self) -> RunQuerySet:
         """Runs whose worker has not renewed its lease, by the database's clock."""
         return self.filter(state=RunState.RUNNING, lease_until__lt=Now())
-
-    def ended(self) -> RunQuerySet:
-        return self.filter(state__in=FINAL_RUN_STATES)
 
     def newest_first(self) -> RunQuerySet:
         return self.order_by("-queued_at", "-id")
