@@ -70,13 +70,14 @@ class Command(BaseCommand):
             except SnapshotBroken as error:
                 broken[snapshot.name] = error.message
         if options["json"]:
-            rows = [
-                {"name": s.name, "sha256": s.sha256, "broken": broken.get(s.name)} for s in chosen
-            ]
+            rows = [_state(snapshot, broken.get(snapshot.name)) for snapshot in chosen]
             self.stdout.write(json.dumps(rows, ensure_ascii=False))
         else:
             for snapshot in chosen:
-                self.stdout.write(broken.get(snapshot.name) or f"{snapshot.name}: unchanged")
+                old = (
+                    ", but superseded: something in it was erased" if snapshot.superseded_at else ""
+                )
+                self.stdout.write(broken.get(snapshot.name) or f"{snapshot.name}: unchanged{old}")
         if broken:
             raise CommandError(f"{len(broken)} of {len(chosen)} snapshots are not what they were.")
 
@@ -139,6 +140,15 @@ def _facts(snapshot: Snapshot) -> dict[str, Any]:
         "messages": snapshot.counts["messages"],
         "languages": snapshot.counts["languages"],
         "path": str(snapshot.folder),
+    }
+
+
+def _state(snapshot: Snapshot, broken: str | None) -> dict[str, Any]:
+    return {
+        "name": snapshot.name,
+        "sha256": snapshot.sha256,
+        "broken": broken,
+        "superseded": snapshot.superseded_at is not None,
     }
 
 
