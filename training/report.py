@@ -162,6 +162,12 @@ def _spread(scores: Sequence[float]) -> dict[str, Any] | None:
     return {"mean": fmean(scores), "min": min(scores), "max": max(scores), "n": len(scores)}
 
 
+def _chooses(results: Sequence[Result]) -> bool:
+    """True if some answers were kept and others not: else there is nothing to mark."""
+    kept = {output.is_kept for result in results for output in result.outputs}
+    return len(kept) == 2
+
+
 def to_html(
     reports: Sequence[ModelReport], *, name: str, now: datetime, summary: Sequence[dict[str, Any]]
 ) -> str:
@@ -173,7 +179,7 @@ def to_html(
         {
             "prompt": prompt,
             "columns": [
-                {"model": report.name, "result": result}
+                {"model": report.name, "result": result, "chooses": _chooses(report.results[place])}
                 for report in reports
                 for result in report.results[place]
             ],

@@ -121,3 +121,13 @@ def test_page_shows_words_of_models_as_words(reports: list[ModelReport]) -> None
     assert page.links == []
     assert text.count("&lt;script&gt;") == 3
     assert "cut off" in text
+
+
+def test_page_marks_the_best_only_where_there_is_a_choice(reports: list[ModelReport]) -> None:
+    for each in reports:
+        for results in each.results:
+            report.keep_best(results, 1)
+
+    text = report.to_html(reports, name="first", now=NOW, summary=report.summarise(reports))
+
+    assert text.count("<strong>Kept") == text.count('class="output kept"') == 2
