@@ -29,7 +29,7 @@ from training.win_rate import WinRate
 # A stage takes longer than the database lets a transaction wait.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
-TREES = 150
+TREES = 160
 LIKED, OTHER = "the he Later lernte said several", "cat mat on sat dog log and bytes ten"
 PEOPLE = 8
 
