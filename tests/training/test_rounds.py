@@ -26,7 +26,8 @@ from training.errors import RoundUnderWay
 from training.jobs import run_round
 from training.models import Checkpoint, Round, TrainingRun
 from training.round_config import RoundConfig, stage_config
-from training.round_steps import STEPS, Work, fresh_prompts
+from training.round_steps import STEPS, fresh_prompts
+from training.round_work import Work
 from training.standings import standing
 
 pytestmark = pytest.mark.django_db
@@ -239,6 +240,8 @@ def test_a_round_is_in_one_process_at_a_time(folders: Path, trees: Path) -> None
         with pytest.raises(RoundUnderWay):
             rounds.run(found, execute=breaking_at("sft"))
         assert rounds.wake_abandoned() == []
+        # A server process may take a moment to end, and holds its locks until then.
+        there.execute("SELECT pg_advisory_unlock_all()")
 
     with pytest.raises(PowerCut):
         rounds.run(found, execute=breaking_at("sft"))
