@@ -9,12 +9,10 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -24,73 +22,14 @@ from tasks_app.export_format import BadLine, MessageNode, MessageTree
 from tasks_app.importing import import_trees
 from tasks_app.models import Message
 from training import config as configs
-from training import data, examples, registry, runs, snapshots, sources, synthetic
+from training import data, examples, registry, snapshots, sources, synthetic
 from training.config import ConfigError, DataConfig, SourceConfig
-from training.enums import RunState, Stage
 from training.errors import GateClosed
-from training.models import Checkpoint, Round, RoundStep, Snapshot, TrainingRun
+from training.models import Checkpoint, RoundStep, Snapshot
 from training.prompt_files import Prompt
-from training.round_config import RoundConfig, stage_config
+from training.round_config import stage_config
+from training.round_work import Failed, Record, Skipped, Work, about, read_json, run_of
 from training.synthetic import Case, Reply
-
-Record = dict[str, Any]
-
-
-class Failed(Exception):
-    """The step could not be done; the text says why."""
-
-
-class Cancelled(Exception):
-    """Somebody cancelled the run of the step."""
-
-
-class Skipped(Exception):
-    """The step is not wanted, or not allowed; the round goes on."""
-
-    def __init__(self, reason: str, record: Record | None = None) -> None:
-        super().__init__(reason)
-        self.record = record or {}
-
-
-@dataclass(frozen=True)
-class Work:
-    """A round at work. `before` is the one whose model it has to beat, if there is one."""
-
-    round: Round
-    config: RoundConfig
-    before: Round | None
-    execute: Callable[[TrainingRun], TrainingRun]
-
-    @property
-    def number(self) -> int:
-        return int(self.round.name.rpartition("-")[2])
-
-    @property
-    def folder(self) -> Path:
-        """Where the round's own files lie."""
-        path = Path(settings.RUNS_DIR) / "rounds" / self.round.name
-        path.mkdir(parents=True, exist_ok=True)
-        return path
-
-    def record(self, kind: str) -> Record:
-        """What an earlier step wrote down."""
-        return dict(self.round.steps.get(kind=kind).record)
-
-    def data(self) -> dict[str, Any]:
-        """Where the examples come from and which trees are held out, the same for all stages."""
-        return {
-            "sources": [{"path": self.record("snapshot")["path"]}],
-            "languages": list(self.config.languages),
-            "eval_share": self.config.eval_share,
-            "split_seed": self.config.seed + self.number,
-        }
-
-    def previous(self) -> str:
-        """The model before: that of the last round, else the base."""
-        if self.before is None:
-            return self.config.base
-        return str(self.before.steps.get(kind="ppo").record["folder"])
-
 
 # Training
 
@@ -115,63 +54,18 @@ def _ppo(work: Work, step: RoundStep) -> Record:
 
 
 def _evaluate(work: Work, step: RoundStep) -> Record:
-    run = _run(work, step, model=work.record("ppo")["folder"], data=work.data())
-    return _about(run) | {"evaluation": _read_json(run.folder.evaluation)}
+    run = run_of(work, step, model=work.record("ppo")["folder"], data=work.data())
+    return about(run) | {"evaluation": read_json(run.folder.evaluation)}
 
 
 def _train(work: Work, step: RoundStep, **filled_in: Any) -> Record:
-    run = _run(work, step, **filled_in)
-    lineage = _read_json(run.folder.final / "training.json")
-    return _about(run) | {
+    run = run_of(work, step, **filled_in)
+    lineage = read_json(run.folder.final / "training.json")
+    return about(run) | {
         "folder": str(run.folder.final),
         "weights_sha256": lineage["weights_sha256"],
         "evaluation": lineage.get("evaluation"),
     }
-
-
-def _run(work: Work, step: RoundStep, **filled_in: Any) -> TrainingRun:
-    """The run of the step, at its end; one that broke off before is gone on with."""
-    config = stage_config(
-        work.config, step.kind, name=f"{work.round.name}-{step.kind}", **filled_in
-    )
-    run = _queued(work, step, config)
-    if run.state != RunState.DONE:
-        run = work.execute(run)
-    if run.state == RunState.CANCELLED:
-        raise Cancelled(run.message or _("The run was cancelled."))
-    if run.state != RunState.DONE:
-        raise Failed(run.message)
-    return run
-
-
-@transaction.atomic
-def _queued(work: Work, step: RoundStep, config: Any) -> TrainingRun:
-    """The run that the step has already, if its config is still the same; else a new one."""
-    known = step.run
-    if known is not None and known.config == configs.to_dict(config):
-        if known.state in (RunState.CANCELLED, RunState.FAILED):
-            runs.resume(known.pk, now=timezone.now(), wake=False)
-            known.refresh_from_db()
-        return known
-    if known is not None and not known.is_final:
-        runs.cancel(known.pk, now=timezone.now())
-    step.run = runs.queue(
-        Stage(step.kind),
-        config,
-        now=timezone.now(),
-        by=work.round.queued_by,
-        snapshot=Snapshot.objects.filter(pk=work.record("snapshot").get("snapshot", 0)).first(),
-        round=work.round,
-        round_step=step.kind,
-        wake=False,
-    )
-    step.save(update_fields=["run"])
-    return step.run
-
-
-def _about(run: TrainingRun) -> Record:
-    took = (run.ended_at - run.started_at).total_seconds() if run.ended_at and run.started_at else 0
-    return {"steps": run.max_steps, "seconds": round(took), "alarms": len(run.alarms)}
 
 
 # Sampling
@@ -192,11 +86,11 @@ def _sample(work: Work, step: RoundStep) -> Record:
     if work.config.ranking.previous:
         models.append(work.previous())
     reward = work.record("rm")["folder"]
-    run = _run(work, step, models=models, prompts=str(path), reward=reward)
-    return _about(run) | {
+    run = run_of(work, step, models=models, prompts=str(path), reward=reward)
+    return about(run) | {
         "prompts": len(chosen),
         "folder": str(run.folder.final),
-        "summary": _read_json(run.folder.final / "summary.json"),
+        "summary": read_json(run.folder.final / "summary.json"),
     }
 
 
@@ -283,7 +177,7 @@ def _answers_of(folder: Path, models: Sequence[str]) -> dict[str, list[Reply]]:
     """The answers to each prompt: of every model those that were kept."""
     found: dict[str, list[Reply]] = defaultdict(list)
     for model in models:
-        for row in _read_json(folder / f"{model}.json")["prompts"]:
+        for row in read_json(folder / f"{model}.json")["prompts"]:
             for result in row["results"]:
                 kept = result.get("kept", range(len(result["outputs"])))
                 found[row["id"]] += [Reply(result["outputs"][place], model) for place in kept]
@@ -330,10 +224,6 @@ def _import(work: Work, trees: Sequence[MessageTree]) -> Record:
         "trees": [tree.message_tree_id for tree in trees],
         "replies": sum(len(tree.prompt.replies) for tree in trees),
     }
-
-
-def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _read_rows(path: Path) -> list[dict[str, Any]]:

@@ -29,7 +29,8 @@ from training.enums import RoundState, StepState
 from training.errors import NotResumable, RoundUnderWay
 from training.models import Round, RoundStep, TrainingRun
 from training.round_config import RoundConfig, check
-from training.round_steps import STEPS, Cancelled, Failed, Skipped, Work
+from training.round_steps import STEPS
+from training.round_work import Cancelled, Failed, Skipped, Work
 from training.runs import KEEP_FAILED_JOB_S, QUEUE
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import NormalDist
 
@@ -109,14 +109,8 @@ def win_rate(
     points = found.wins + found.ties / 2
     low, high = _bootstrap(tallies, confidence, resamples, rng)
     wilson_low, wilson_high = wilson(points, found.n, confidence)
-    return WinRate(
-        side,
-        other,
-        found.n,
-        found.prompts,
-        found.rankings,
-        found.wins,
-        found.ties,
+    return replace(
+        found,
         value=points / found.n,
         low=low,
         high=high,
