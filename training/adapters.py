@@ -108,21 +108,6 @@ class SharedBase:
             found |= {f"head.{key}": p for key, p in self.heads["value"].named_parameters()}
         return found
 
-    def rescale_value(self, *, mean: float, deviation: float) -> None:
-        """Let the value's head speak in whitened scores, where it began as the reward's head."""
-        head = self.heads["value"]
-        with torch.no_grad():
-            head.weight /= deviation
-            head.bias.copy_((head.bias - mean) / deviation)
-
-    def only_policy(self) -> peft.PeftModel:
-        """Drop all adapters but the policy's. Nothing else works afterwards."""
-        self._activate("policy")
-        for role, name in NAMES.items():
-            if role != "policy" and name in self.model.peft_config:
-                self.model.delete_adapter(name)
-        return self.model
-
     def _activate(self, role: Role) -> None:
         # Not `set_adapter`: that freezes all others, and gradients of a forward through them are
         # dropped without a word.
@@ -150,7 +135,7 @@ def load(config: PpoConfig, *, alone: bool = False) -> tuple[SharedBase, PreTrai
 
     The policy starts as the SFT run's adapter, or, where all weights were trained, as a new one
     that changes nothing yet. The reward is among the adapters if it sits on the same base; then
-    the value starts as its copy, else as a copy of the policy. Raises ConfigError.
+    the value's adapter starts as its copy, else as a copy of the policy's. Raises ConfigError.
     """
     model_config = with_lora(config.model)
     causal, tokenizer = modeling.load_causal(model_config)
@@ -162,7 +147,7 @@ def load(config: PpoConfig, *, alone: bool = False) -> tuple[SharedBase, PreTrai
         heads["reward"] = _add_reward(model, reward)
     if not alone:
         _copy(model, NAMES["policy"], NAMES["ref"])
-        heads["value"] = _add_value(model, heads.get("reward"))
+        heads["value"] = _add_value(model, like="reward" if reward else "policy")
     if config.model.gradient_checkpointing:
         causal.activation_checkpointing_enable({"use_reentrant": False})
     # By itself a CPU takes float32 here: ratios of probabilities show what bfloat16 rounds away.
@@ -213,15 +198,16 @@ def _add_reward(model: peft.PeftModel, folder: Path) -> nn.Linear:
     return head
 
 
-def _add_value(model: peft.PeftModel, reward: nn.Linear | None) -> nn.Linear:
-    """Copy the reward's adapter and head, or the policy's adapter with a head that says 0."""
-    _copy(model, NAMES["reward" if reward else "policy"], NAMES["value"])
+def _add_value(model: peft.PeftModel, *, like: Role) -> nn.Linear:
+    """Copy an adapter, and begin with a head that says 0.
+
+    Not with the reward's head: that was trained at the last token, and what it says before varies
+    more than the returns do (explained variance -2 over the first rollouts with SmolLM2).
+    """
+    _copy(model, NAMES[like], NAMES["value"])
     head = nn.Linear(model.config.get_text_config().hidden_size, 1)
+    nn.init.zeros_(head.weight)
     nn.init.zeros_(head.bias)
-    if reward is None:
-        nn.init.zeros_(head.weight)
-    else:
-        head.weight.data.copy_(reward.weight.data)
     return head
 
 

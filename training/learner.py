@@ -72,7 +72,7 @@ class Learner:
         answers = self.policy.draw(ids, seed=seed, stop=stop)
         drawn = time.perf_counter()
         scores = self.policy.score(prompts, answers).to(self.base.device)
-        self._add_to_moments(scores)
+        self.moments.add(torch.tensor(self.team.everyone(scores.tolist())))
         measured = self.policy.measure(answers)
         rollout, figures = self._rewarded(answers, scores, measured)
         figures |= {
@@ -186,12 +186,6 @@ class Learner:
             self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return went_too_far
-
-    def _add_to_moments(self, scores: Tensor) -> None:
-        is_first = self.moments.count == 0
-        self.moments.add(torch.tensor(self.team.everyone(scores.tolist())))
-        if is_first and self.config.score.whiten and self.base.has_reward:
-            self.base.rescale_value(mean=self.moments.mean, deviation=self.moments.deviation)
 
     def _rewarded(
         self, answers: Answers, scores: Tensor, measured: Measured

@@ -131,9 +131,6 @@ class FourBases:
     def learning(self, role: Any) -> Any:
         return self._bases[role].learning(role)
 
-    def rescale_value(self, **how: float) -> None:
-        self._bases["value"].rescale_value(**how)
-
 
 def _run(arrangement: str, file: str) -> dict[str, float]:
     from accelerate import Accelerator

@@ -100,18 +100,19 @@ def test_the_reward_on_the_shared_base_scores_as_the_reward_model(
     assert found[0] != found[1]
 
 
-def test_the_value_begins_as_the_reward(config: PpoConfig) -> None:
+def test_the_value_begins_at_zero_over_the_adapter_of_the_reward(config: PpoConfig) -> None:
     base, _ = adapters.load(config)
     batch = some_batch()
 
     with torch.no_grad():
         with base.using("value"):
             values = rollouts.values(base, batch)
-        with base.using("reward"):
             states = base.states(batch.ids, batch.rows, batch.columns)
-            wanted = base.head("reward", states)
+        with base.using("reward"):
+            wanted = base.states(batch.ids, batch.rows, batch.columns)
 
-    torch.testing.assert_close(values, wanted)
+    assert torch.equal(values, torch.zeros_like(values))
+    assert torch.equal(states, wanted)
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
@@ -119,6 +120,7 @@ def test_a_step_moves_policy_and_value_and_nothing_else(
     config: PpoConfig, checkpointing: bool
 ) -> None:
     base, _ = adapters.load(ppo_given.with_model(config, gradient_checkpointing=checkpointing))
+    torch.nn.init.ones_(base.heads["value"].weight)  # a head of 0 gives its adapter no gradient
     parameters = dict(base.model.named_parameters()) | {
         f"{role}.{name}": p
         for role, head in base.heads.items()
@@ -147,6 +149,7 @@ def test_gradients_with_checkpointing_are_those_without(config: PpoConfig) -> No
         base.model.train()
         with base.using("policy"):
             rollouts.log_probs(base, some_batch(), temperature=1.0).sum().backward()
+        torch.nn.init.ones_(base.heads["value"].weight)
         with base.using("value"):
             rollouts.values(base, some_batch()).sum().backward()
         both = base.learning("policy") | base.learning("value")
