@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -169,8 +169,10 @@ def _on_sigterm() -> Iterator[threading.Event]:
 def _write_end(run: TrainingRun, code: int) -> None:
     now = timezone.now()
     if code == DONE:
-        if runs.finish(run.pk, run.attempt, RunState.DONE, now=now):
-            registry.register(run)
+        # Both or neither: a run that is done without its model would be so for ever.
+        with transaction.atomic():
+            if runs.finish(run.pk, run.attempt, RunState.DONE, now=now):
+                registry.register(run)
     elif code == CANCELLED:
         runs.finish(run.pk, run.attempt, RunState.CANCELLED, now=now, message=_saved(run))
     elif code < 0:

@@ -45,6 +45,23 @@ def test_a_run_that_ends_well_is_done_with_all_it_logged() -> None:
     assert execution.tail(run.folder.path / "output.txt").startswith("fake sft in")
 
 
+def test_a_run_whose_result_could_not_be_registered_is_not_done_but_gone_on_with() -> None:
+    run = given.queued(steps=2)
+    record = run.folder.make().final / "training.json"
+    record.parent.mkdir()
+    record.write_text("{half")
+
+    with pytest.raises(json.JSONDecodeError):
+        execution.attempt(run)
+    run.refresh_from_db()
+    assert run.state == RunState.RUNNING
+    record.write_text(json.dumps({"stage": "sft", "name": "x", "weights_sha256": "a" * 64}))
+    TrainingRun.objects.update(lease_until=run.queued_at)
+
+    assert _ended(run).state == RunState.DONE
+    assert run.checkpoint.weights_sha256 == "a" * 64
+
+
 def test_a_config_that_is_refused_fails_with_the_programs_words() -> None:
     run = _ended(given.queued("refuses"))
 

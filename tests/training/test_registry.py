@@ -14,7 +14,6 @@ from tests.factories import NOW
 from tests.training import given
 from tests.training.given import GOOD, figure
 from training import gate, registry, runs
-from training.enums import RunState
 from training.errors import GateClosed, NothingToRollBack, NotServable
 from training.models import Checkpoint, Promotion
 
@@ -183,10 +182,3 @@ def test_a_new_name_has_nothing_to_go_back_to() -> None:
 
     with pytest.raises(NothingToRollBack):
         registry.roll_back("best", now=timezone.now())
-
-
-def test_finishing_is_told_apart_from_registering() -> None:
-    run = runs.claim(given.queued().pk, now=NOW)
-
-    assert runs.finish(run.pk, run.attempt, RunState.DONE, now=NOW)
-    assert not Checkpoint.objects.exists()
