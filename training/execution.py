@@ -73,13 +73,13 @@ def run_now(run: TrainingRun, *, should_stop: Callable[[], bool] = lambda: False
 def attempt(run: TrainingRun, *, should_stop: Callable[[], bool] = lambda: False) -> bool:
     """Claim a run, run its program to its end and write down how it ended.
 
-    When `should_stop` or SIGTERM says so, the program saves and the run goes back to the queue;
-    then the answer is False. Raises RunUnderWay.
+    When `should_stop` or SIGTERM, to this process or to the program, says so, the program saves
+    and the run goes back to the queue; then the answer is False. Raises RunUnderWay.
     """
     run = runs.claim(run.pk, now=timezone.now())
     with _on_sigterm() as terminated:
         code = _follow(run, lambda: terminated.is_set() or should_stop())
-    if code is None:
+    if code is None or (code == CANCELLED and not _is_wanted_cancelled(run)):
         runs.hand_back(run.pk, run.attempt, now=timezone.now())
         return False
     _write_end(run, code)
@@ -174,7 +174,8 @@ def _write_end(run: TrainingRun, code: int) -> None:
             if runs.finish(run.pk, run.attempt, RunState.DONE, now=now):
                 registry.register(run)
     elif code == CANCELLED:
-        runs.finish(run.pk, run.attempt, RunState.CANCELLED, now=now, message=_saved(run))
+        saved = _("Cancelled at step %d. What it learned is saved.") % run.step
+        runs.finish(run.pk, run.attempt, RunState.CANCELLED, now=now, message=saved)
     elif code < 0:
         why = _("The program was killed (%s).") % signal.Signals(-code).name
         if -code == signal.SIGKILL:
@@ -185,10 +186,10 @@ def _write_end(run: TrainingRun, code: int) -> None:
         runs.finish(run.pk, run.attempt, RunState.FAILED, now=now, message=message)
 
 
-def _saved(run: TrainingRun) -> str:
-    if run.cancel_requested:
-        return _("Cancelled at step %d. What it learned is saved.") % run.step
-    return _("Ended from outside at step %d. What it learned is saved.") % run.step
+def _is_wanted_cancelled(run: TrainingRun) -> bool:
+    """Somebody's wish, and no SIGTERM that reached the program before its follower, as when a
+    whole group of processes is asked to end."""
+    return run.cancel_requested or run.folder.is_cancelled
 
 
 def _said(folder: RunDir) -> str:

@@ -148,6 +148,24 @@ def test_a_terminated_process_hands_its_run_back() -> None:
     assert run.state == RunState.QUEUED
 
 
+def test_a_program_that_alone_is_asked_to_end_leaves_the_run_waiting() -> None:
+    run = given.queued(steps=200)
+    thread = threading.Timer(0, _terminate_program, args=[run])
+    thread.start()
+
+    assert not execution.attempt(run)
+
+    thread.join()
+    run.refresh_from_db()
+    assert (run.state, run.losses) == (RunState.QUEUED, 0)
+    assert run.folder.last_checkpoint() is not None
+
+
+def _terminate_program(run: TrainingRun) -> None:
+    wait_until(lambda: run.folder.last_checkpoint() is not None)
+    os.kill(int((run.folder.path / "starts.txt").read_text()), signal.SIGTERM)
+
+
 def test_the_program_sees_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY", "hush")
     monkeypatch.setenv("DATABASE_URL", "postgres://hush")
