@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 import django_rq
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
@@ -64,21 +64,19 @@ def queue(
     Without `wake` no worker is called: whoever asks runs it with `execution.run_now`.
     Raises SnapshotSuperseded if it would learn from a text that somebody had erased.
     """
-    snapshot = snapshot or snapshot_of(config)
-    if snapshot is not None and snapshot.superseded_at is not None:
-        raise SnapshotSuperseded(
-            _("Something in the snapshot %s was erased since: make a new one.") % snapshot.name
-        )
+    plain = configs.to_dict(config)
+    sources = snapshots_of(plain, snapshot)
+    _check_current(sources)
     run_id = uuid4()
     name = slugify(config.name)[:80] or stage
     run = TrainingRun.objects.create(
         id=run_id,
         name=config.name[:100],
         stage=stage,
-        config=configs.to_dict(config),
+        config=plain,
         config_yaml=config_yaml or configs.to_yaml(config),
         run_dir=f"{name}-{run_id.hex[:8]}",
-        snapshot=snapshot,
+        snapshot=snapshot or next(iter(sources), None),
         round=round,
         round_step=round_step,
         queued_by=by,
@@ -90,25 +88,33 @@ def queue(
     return run
 
 
-def snapshot_of(config: Any) -> Snapshot | None:
-    """The newest snapshot that one of the config's sources is."""
-    data = getattr(config, "data", None)
-    folders = {Path(source.path).resolve() for source in data.sources} if data else set()
-    if not folders:
-        return None
-    known = Snapshot.objects.filter(path__in=[below_runs(folder) for folder in folders])
-    return known.order_by("-created_at").first()
+def snapshots_of(config: dict[str, Any], also: Snapshot | None = None) -> list[Snapshot]:
+    """The snapshots that a config's sources are or lie in, the newest first, and `also`."""
+    sources = (config.get("data") or {}).get("sources", ())
+    paths = [Path(source["path"]).expanduser().resolve() for source in sources]
+    folders = {below_runs(folder) for path in paths for folder in (path, path.parent)}
+    wanted = Q(path__in=folders) | Q(pk=also.pk if also else None)
+    return list(Snapshot.objects.filter(wanted).order_by("-created_at", "-pk"))
+
+
+def _check_current(snapshots: list[Snapshot]) -> None:
+    old = [snapshot.name for snapshot in snapshots if snapshot.superseded_at is not None]
+    if old:
+        raise SnapshotSuperseded(
+            _("Something in the snapshot %s was erased since: make a new one.") % ", ".join(old)
+        )
 
 
 @transaction.atomic
 def resume(run_id: UUID, *, now: datetime, by: User | None = None, wake: bool = True) -> None:
     """Go on with a run that was cancelled or failed, from its last checkpoint.
 
-    Raises NotResumable.
+    Raises NotResumable, and SnapshotSuperseded as `queue` does.
     """
     run = _locked(run_id)
     if run is None or run.state not in (RunState.CANCELLED, RunState.FAILED):
         raise NotResumable
+    _check_current(snapshots_of(run.config, run.snapshot))
     run.folder.allow()
     TrainingRun.objects.filter(pk=run_id).update(
         state=RunState.QUEUED,
@@ -167,10 +173,24 @@ def call_worker(run_id: UUID, attempt: int) -> None:
 # Working
 
 
-@transaction.atomic
 def claim(run_id: UUID, *, now: datetime) -> TrainingRun:
-    """Take a waiting run. Raises RunUnderWay if it does not wait (any more)."""
-    taken = TrainingRun.objects.filter(pk=run_id, state=RunState.QUEUED).update(
+    """Take a waiting run; one that would learn from what was erased since fails instead.
+
+    Raises RunUnderWay if it does not wait (any more).
+    """
+    run = _take(run_id, now)
+    if run is None:
+        raise RunUnderWay
+    logger.info("run %s: attempt %d on %s", run.pk, run.attempt, run.host)
+    return run
+
+
+@transaction.atomic
+def _take(run_id: UUID, now: datetime) -> TrainingRun | None:
+    run = _locked(run_id)
+    if run is None or run.state != RunState.QUEUED or _is_refused(run, now):
+        return None
+    TrainingRun.objects.filter(pk=run_id).update(
         state=RunState.RUNNING,
         attempt=F("attempt") + 1,
         started_at=now,
@@ -179,11 +199,27 @@ def claim(run_id: UUID, *, now: datetime) -> TrainingRun:
         pid=None,
         message="",
     )
-    if not taken:
-        raise RunUnderWay
-    run = TrainingRun.objects.get(pk=run_id)
-    logger.info("run %s: attempt %d on %s", run.pk, run.attempt, run.host)
-    return run
+    return TrainingRun.objects.get(pk=run_id)
+
+
+def _is_refused(run: TrainingRun, now: datetime) -> bool:
+    """End a waiting run whose data was superseded while it waited."""
+    try:
+        _check_current(snapshots_of(run.config, run.snapshot))
+    except SnapshotSuperseded as error:
+        _end(run, RunState.FAILED, error.message, now)
+        return True
+    return False
+
+
+@transaction.atomic
+def refuse_superseded(*, now: datetime) -> int:
+    """End the waiting runs that would learn from what was erased; returns how many.
+
+    One that learns already goes on: the registry knows what it learned from.
+    """
+    waiting = TrainingRun.objects.waiting().select_for_update(of=("self",))
+    return sum(_is_refused(run, now) for run in waiting)
 
 
 def _lease() -> Any:

@@ -17,10 +17,12 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from chat_app import exporting as chats
 from chat_app.offering import LICENCE
+from oasst.accounts.people import DELETED_DOMAIN
 from oasst.lib import database
 from tasks_app import export_format, exporting
 from tasks_app.agreement import Level, krippendorff_alpha
@@ -28,7 +30,7 @@ from tasks_app.enums import LabelKind
 from tasks_app.export_format import Anonymizer, MessageTree
 from tasks_app.models import TextLabels
 from tasks_app.ranking import kendall_tau
-from training import dataset_card, rundir
+from training import dataset_card, rundir, runs
 from training import snapshot_files as files
 from training.errors import SnapshotBroken, SnapshotExists
 from training.models import Snapshot, below_runs
@@ -107,25 +109,28 @@ def create(
         rundir.publish(half, folder)
     finally:
         shutil.rmtree(half, ignore_errors=True)
-    snapshot = Snapshot.objects.create(
-        name=name,
-        sha256=facts["sha256"],
-        path=below_runs(folder),
-        filter=facts["filter"],
-        counts=facts["counts"],
-        created_by=by,
-        created_at=now,
-    )
-    _remember(snapshot, people)
+    with transaction.atomic():
+        snapshot = Snapshot.objects.create(
+            name=name,
+            sha256=facts["sha256"],
+            path=below_runs(folder),
+            filter=facts["filter"],
+            counts=facts["counts"],
+            created_by=by,
+            created_at=now,
+        )
+        _remember(snapshot, people)
+    _supersede_if_erased(snapshot, now)
     logger.info("snapshot %s: %d trees", name, facts["counts"]["trees"])
     return snapshot
 
 
 def _write(
     folder: Path, name: str, wanted: Filter, now: datetime, watch: export_format.Watch
-) -> tuple[dict[str, Any], set[str]]:
+) -> tuple[dict[str, Any], list[UUID]]:
     with database.one_moment():
-        sha256, people = _write_trees(folder, wanted, watch)
+        sha256, keys = _write_trees(folder, wanted, watch)
+        people = _known_people(keys)
         counts = _count(folder)
         agreement = _agreement(folder)
     files.write_table(folder)
@@ -166,18 +171,28 @@ def _count(folder: Path) -> dict[str, Any]:
     return counts.to_dict()
 
 
-def _remember(snapshot: Snapshot, people: set[str]) -> None:
-    """Note whose data is in a snapshot; authors of imported files are no people of this site."""
+def _remember(snapshot: Snapshot, people: list[UUID]) -> None:
+    """Note whose data is in a snapshot."""
     members = Snapshot.people.through
-    known = _known_people(people)
     members.objects.bulk_create(
-        [members(snapshot_id=snapshot.pk, user_id=user_id) for user_id in known], batch_size=1000
+        [members(snapshot_id=snapshot.pk, user_id=user_id) for user_id in people], batch_size=1000
     )
 
 
+def _supersede_if_erased(snapshot: Snapshot, now: datetime) -> None:
+    """Mark what somebody's deletion, which begins by closing the account, could not find while
+    the files were being written."""
+    for user in snapshot.people.filter(deleted_at__isnull=False)[:1]:
+        supersede(user, now=now)
+        snapshot.refresh_from_db()
+
+
 def _known_people(keys: set[str]) -> list[UUID]:
+    """Those whose data can be erased: authors of imported files are no people of this site, and
+    of deleted accounts nothing personal is left."""
     ids = [found for key in sorted(keys) if (found := _uuid(key))]
-    return list(get_user_model().objects.filter(pk__in=ids).values_list("pk", flat=True))
+    known = get_user_model().objects.filter(pk__in=ids).exclude(email__endswith=DELETED_DOMAIN)
+    return list(known.values_list("pk", flat=True))
 
 
 def _uuid(key: str) -> UUID | None:
@@ -261,10 +276,12 @@ def facts(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def supersede(user: User, *, now: datetime) -> list[Snapshot]:
-    """Mark every snapshot that holds something of a person whose data is erased; may run twice."""
+    """Mark every snapshot that holds something of a person whose data is erased, and end the runs
+    that wait for one of them; may run twice."""
     held = Snapshot.objects.filter(people=user)
     marked = list(held.current())
     held.current().update(superseded_at=now)
     for snapshot in marked:
         logger.warning("snapshot %s is superseded: somebody's data was erased", snapshot.name)
+    runs.refuse_superseded(now=now)
     return marked

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import django_rq
 import pytest
@@ -10,7 +11,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from oasst.accounts.models import User
 from tests.training import given
-from training import runs
+from training import runs, snapshots
 from training.enums import RunState
 from training.errors import NotCancellable, NotResumable, RunUnderWay, SnapshotSuperseded
 from training.models import Metric, Snapshot, TrainingRun
@@ -175,10 +176,62 @@ def test_a_run_knows_the_snapshot_that_its_config_reads(runs_dir: Path) -> None:
     assert given.queued().snapshot is None
 
 
-def test_nothing_is_trained_on_what_was_erased(runs_dir: Path) -> None:
-    given.snapshot("first", superseded_at=timezone.now())
-    data = {"sources": [{"path": str(runs_dir / "snapshots" / "first")}]}
+def _reading(*sources: Path) -> dict[str, Any]:
+    return {"sources": [{"path": str(source)} for source in sources]}
 
-    with pytest.raises(SnapshotSuperseded, match="make a new one"):
+
+@pytest.mark.parametrize(
+    "sources", [["old"], ["old/trees.jsonl.gz"], ["old", "new"], ["new", "old/trees.jsonl.gz"]]
+)
+def test_nothing_is_trained_on_what_was_erased(runs_dir: Path, sources: list[str]) -> None:
+    given.snapshot("old", superseded_at=timezone.now())
+    given.snapshot("new")
+    data = _reading(*(runs_dir / "snapshots" / source for source in sources))
+
+    with pytest.raises(SnapshotSuperseded, match=r"snapshot old .* make a new one"):
         runs.queue("sft", given.config(data=data), now=timezone.now(), wake=False)
     assert not TrainingRun.objects.exists()
+
+
+def _supersede() -> None:
+    Snapshot.objects.update(superseded_at=timezone.now())
+
+
+def _reading_first(runs_dir: Path) -> TrainingRun:
+    given.snapshot("first")
+    data = _reading(runs_dir / "snapshots" / "first")
+    return runs.queue("sft", given.config(data=data), now=timezone.now(), wake=False)
+
+
+def test_a_waiting_run_whose_data_was_erased_is_not_taken(runs_dir: Path) -> None:
+    run = _reading_first(runs_dir)
+    _supersede()
+
+    with pytest.raises(RunUnderWay):
+        runs.claim(run.pk, now=timezone.now())
+
+    run.refresh_from_db()
+    assert (run.state, run.attempt) == (RunState.FAILED, 0)
+    assert "make a new one" in run.message
+
+
+def test_a_run_whose_data_was_erased_is_not_gone_on_with(runs_dir: Path) -> None:
+    run = _reading_first(runs_dir)
+    runs.cancel(run.pk, now=timezone.now())
+    _supersede()
+
+    with pytest.raises(SnapshotSuperseded):
+        runs.resume(run.pk, now=timezone.now())
+    run.refresh_from_db()
+    assert run.state == RunState.CANCELLED
+
+
+def test_an_erasure_ends_the_runs_that_wait_for_the_data(runs_dir: Path, alice: User) -> None:
+    run, other = _reading_first(runs_dir), given.queued()
+    assert run.snapshot is not None
+    run.snapshot.people.add(alice)
+
+    snapshots.supersede(alice, now=timezone.now())
+
+    states = [TrainingRun.objects.get(pk=found.pk).state for found in (run, other)]
+    assert states == [RunState.FAILED, RunState.QUEUED]

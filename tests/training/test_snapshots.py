@@ -4,12 +4,16 @@ import gzip
 import hashlib
 import io
 import json
+import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
 from pyarrow import parquet
 
 from oasst.accounts.models import User
@@ -204,6 +208,37 @@ def test_erasing_a_person_supersedes_the_snapshots_with_their_data(alice: User, 
     without.refresh_from_db()
     assert with_alice.superseded_at == NOW
     assert without.superseded_at is None
+
+
+def _erase_meanwhile(user: User) -> None:
+    """As another process would: on a connection of its own."""
+
+    def erase() -> None:
+        erase_person(user, now=timezone.now())
+        connection.close()
+
+    thread = threading.Thread(target=erase)
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_an_erasure_while_a_snapshot_is_made_supersedes_it(alice: User) -> None:
+    grow("P(A)", state=READY, author=alice)
+
+    def watch(trees: Iterable[Any]) -> Iterator[Any]:
+        for tree in trees:
+            _erase_meanwhile(alice)
+            yield tree
+
+    wanted = snapshots.Filter(exporting.Selection())
+    during = snapshots.create("during", wanted, now=NOW, watch=watch)
+    after = snapshots.create("after", wanted, now=NOW)
+
+    assert during.superseded_at is not None
+    assert list(during.people.all()) == [alice]
+    assert after.superseded_at is None
 
 
 def test_the_command_creates_verifies_and_compares() -> None:
