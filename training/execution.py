@@ -44,6 +44,8 @@ LOG_TAIL_BYTES = 8_000
 OUTPUT = "output.txt"
 # How long a program that lost its worker may take to save before it is killed.
 ORPHAN_GRACE_S = 15 * 60
+# Tells the program, and whoever finds it, which process follows it.
+FOLLOWER = "TRAINING_FOLLOWER"
 
 
 class Stopped(Exception):
@@ -146,7 +148,8 @@ def _start(run: TrainingRun) -> subprocess.Popen[bytes]:
 def environment() -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not any(word in k.upper() for word in SECRETS)}
     folders = {"RUNS_DIR": settings.RUNS_DIR, "MODELS_DIR": settings.MODELS_DIR}
-    return kept | {name: str(Path(path).resolve()) for name, path in folders.items()}
+    found = {name: str(Path(path).resolve()) for name, path in folders.items()}
+    return kept | found | {FOLLOWER: str(os.getpid())}
 
 
 @contextmanager
@@ -217,14 +220,30 @@ def tail(path: Path, *, size_bytes: int = LOG_TAIL_BYTES) -> str:
 
 
 def is_alive(run: TrainingRun) -> bool:
-    """Whether the program of a run lives on this machine; one that does not end is killed."""
+    """Whether the program of a run lives on this machine. One that outlived its follower and does
+    not end is killed, with all that it has started."""
     process = _program(run)
     if process is None:
         return False
     overdue_s = (timezone.now() - run.lease_until).total_seconds() if run.lease_until else 0.0
-    if overdue_s > ORPHAN_GRACE_S:
-        process.kill()
+    if overdue_s > ORPHAN_GRACE_S and not _is_followed(process):
+        _kill(process)
     return True
+
+
+def _is_followed(process: psutil.Process) -> bool:
+    """Whether who started it lives: then the database was away, or the machine slept."""
+    try:
+        return process.environ().get(FOLLOWER) == str(process.ppid())
+    except psutil.Error:  # it is gone, or somebody else's: there is nothing to kill
+        return True
+
+
+def _kill(process: psutil.Process) -> None:
+    with suppress(psutil.NoSuchProcess):
+        for each in [process, *process.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
 
 
 def _program(run: TrainingRun) -> psutil.Process | None:

@@ -4,12 +4,20 @@ import io
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.utils import timezone
 from pytest_django import Settings
 
 from tests.training import given
@@ -206,6 +214,58 @@ def test_train_names_a_wrong_key_and_queues_nothing(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"Did you mean optim\.lr"):
         call_command("train", "sft", str(file), "optim.lrr=1", stdout=io.StringIO())
     assert not TrainingRun.objects.exists()
+
+
+# Starts a program that does not end when asked, nor by itself, with a child of its own.
+STARTER = """
+import os, subprocess, sys
+os.environ["TRAINING_FOLLOWER"] = str(os.getpid())
+idle = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.pause()"
+busy = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[2]])"
+child = subprocess.Popen([sys.executable, "-c", busy, sys.argv[1], idle])
+print(child.pid, flush=True)
+child.wait()
+"""
+
+
+@pytest.fixture
+def overdue() -> Iterator[tuple[TrainingRun, subprocess.Popen[str], psutil.Process]]:
+    """A run whose lease ended long ago, who started its program, and the program."""
+    run = runs.claim(given.queued().pk, now=timezone.now())
+    run.lease_until = timezone.now() - timedelta(seconds=execution.ORPHAN_GRACE_S + 1)
+    words = [sys.executable, "-c", STARTER, str(run.folder.path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        run.pid = int(starter.stdout.readline())
+        program = psutil.Process(run.pid)
+        wait_until(program.children)
+        family = [program, *program.children()]
+        yield run, starter, program
+        starter.kill()
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+def test_a_program_that_is_followed_lives_however_long_the_database_was_away(overdue: Any) -> None:
+    run, _starter, program = overdue
+
+    assert execution.is_alive(run)
+    assert program.is_running()
+    assert program.status() != psutil.STATUS_ZOMBIE
+
+
+def test_an_orphan_that_does_not_end_is_killed_with_its_children(overdue: Any) -> None:
+    run, starter, program = overdue
+    [child] = program.children()
+    starter.kill()
+    starter.wait()
+
+    assert execution.is_alive(run)
+
+    psutil.wait_procs([program, child], timeout=10)
+    assert not execution.is_alive(run)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
 def test_an_orphan_is_known_by_its_folder(settings: Settings) -> None:
