@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+import os
+from typing import Any, BinaryIO
 
 from training import alarms, runs
 from training.models import TrainingRun
@@ -37,29 +38,39 @@ class Follower:
         return changed
 
     def _copy_metrics(self) -> bool:
-        path = self.run.folder.metrics
-        if not path.exists():
+        try:
+            file = self.run.folder.metrics.open("rb")
+        except FileNotFoundError:
             return False
-        stat = path.stat()
+        with file:
+            return self._copy(file)
+
+    def _copy(self, file: BinaryIO) -> bool:
+        """Asks the file that is open, not its name: this may stand for another one by now."""
+        stat = os.fstat(file.fileno())
         is_anew = stat.st_ino != self._inode or stat.st_size < self._read_bytes
         if not is_anew and stat.st_size == self._read_bytes:
             return False
         if is_anew:
             self._inode, self._read_bytes, self._rows = stat.st_ino, 0, []
-        new = self._read_on()
+        try:
+            new = self._read_on(file)
+        except ValueError:  # of an older file's number: begin anew
+            self._inode = -1
+            return False
         last_step = max((row["step"] for row in new), default=0)
         runs.log(self.run, new, forget_after=last_step if is_anew else None)
         self._rows += new
         self.run.metrics = _newest(self._rows)
         return True
 
-    def _read_on(self) -> list[dict[str, Any]]:
-        """The lines that were written to their end since."""
-        with self.run.folder.metrics.open("rb") as file:
-            file.seek(self._read_bytes)
-            whole, newline, _half = file.read().rpartition(b"\n")
+    def _read_on(self, file: BinaryIO) -> list[dict[str, Any]]:
+        """The lines that were written to their end since. Raises ValueError in half a line."""
+        file.seek(self._read_bytes)
+        whole, newline, _half = file.read().rpartition(b"\n")
+        rows = [_finite(json.loads(line)) for line in whole.splitlines()]
         self._read_bytes += len(whole) + len(newline)
-        return [_finite(json.loads(line)) for line in whole.splitlines()]
+        return rows
 
 
 def _finite(row: dict[str, Any]) -> dict[str, Any]:
