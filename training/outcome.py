@@ -9,6 +9,8 @@ import os
 import shutil
 from typing import Any
 
+from fasteners import InterProcessLock
+
 from training.config import ConfigError
 from training.rundir import RunDir
 
@@ -20,7 +22,23 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def guarded(config: Any, run: RunDir) -> int:
-    """Run the stage of a config and give the exit code. The status says in words what happened."""
+    """Run the stage of a config and give the exit code. The status says in words what happened.
+
+    Waits for another program that works in the folder, as one whose worker was cut off.
+    """
+    if os.environ.get("RANK", "0") != "0":  # the first process holds the folder for all
+        return _guarded(config, run)
+    lock = InterProcessLock(run.lock)
+    if not lock.acquire(blocking=False):
+        logger.warning("another program works in %s: waiting for its end", run.path)
+        lock.acquire()
+    try:
+        return _guarded(config, run)
+    finally:
+        lock.release()
+
+
+def _guarded(config: Any, run: RunDir) -> int:
     from training.callbacks import Cancelled, stop_on_signals
 
     before = run.read_status()

@@ -2,8 +2,10 @@
 
     config.yaml   data.json   log.txt   status.json   metrics.jsonl   samples.jsonl
     evaluation.json   evaluations/<step>.json   checkpoints/checkpoint-<step>/   final/   cancel
+    lock
 
-A pipeline writes, everybody else reads; only `cancel` is written from outside.
+A pipeline writes, everybody else reads; only `cancel` is written from outside. Whoever writes
+holds `lock`.
 """
 
 from __future__ import annotations
@@ -81,6 +83,10 @@ class RunDir:
     def make(self) -> RunDir:
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         return self
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "lock"
 
     # Status and cancelling
 

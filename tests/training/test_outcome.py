@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fasteners import InterProcessLock
 
 from tests.training import small
 from training import config as configs
@@ -90,6 +91,16 @@ def test_a_cancelled_run_ends_before_it_begins_and_can_be_allowed(
     assert outcome.guarded(config, run) == outcome.DONE
     assert run.read_status().state == "done"
     assert (run.final / "training.json").is_file()
+
+
+def test_two_programs_do_not_work_in_one_folder(tmp_path: Path, run: RunDir) -> None:
+    with InterProcessLock(run.lock):
+        child = start(small.config("sft", tmp_path), run)
+        assert b"another program works in" in child.stderr.readline()
+        assert run.read_status() is None
+
+    assert child.wait(PATIENCE_S) == outcome.DONE
+    assert run.read_status().state == "done"
 
 
 def test_a_finished_run_is_not_run_again(tmp_path: Path, run: RunDir) -> None:
