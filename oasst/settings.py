@@ -64,8 +64,8 @@ INSTALLED_APPS = [
     "oasst.lib",
     "oasst.accounts",
     "tasks_app",
+    "training",  # before the chat: its promote_model puts the gate before the chat's
     "chat_app",
-    "training",
 ]
 
 MIDDLEWARE = [

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
@@ -45,6 +46,9 @@ OBJECTIONS = {
         "People prefer the other model: it won %(win_rate).0f %% of %(n)d blind comparisons."
     ),
 }
+LINEAGE = "training.json"
+# What an entry cannot be made without.
+NEEDED = ("stage", "name", "weights_sha256")
 # What a promotion replaces, and a roll-back brings back.
 KEPT = ("source", "title", "description", "licence", "parameter_count", "max_context",
         "max_new_tokens", "system_prompt", "lineage", "enabled")  # fmt: skip
@@ -61,16 +65,36 @@ def register(run: TrainingRun) -> Checkpoint | None:
     folder = run.folder
     if run.stage == "evaluate":
         return _add_evaluation(Path(run.config["model"]), folder)
-    lineage = _read(folder.final / "training.json")
+    lineage = _read(folder.final / LINEAGE)
     return _enter(folder.final, lineage, run) if lineage else None
 
 
+def is_trained_by_us(folder: Path) -> bool:
+    """Whether its lineage is of our writing; other programs may call a file like that, too."""
+    try:
+        return "schema" in _read(folder / LINEAGE)
+    except ValueError:
+        return False
+
+
 def register_folder(folder: Path) -> Checkpoint:
-    """Enter a checkpoint folder that was trained elsewhere. Raises NotServable without lineage."""
-    lineage = _read(folder / "training.json")
-    if not lineage:
-        raise NotServable(_("%s: expected a training.json in the folder") % folder)
+    """Enter a checkpoint folder that was trained elsewhere, or without the site.
+
+    Raises NotServable without lineage, and for other weights where a model was entered already.
+    """
+    lineage = _read(folder / LINEAGE)
+    missing = [name for name in NEEDED if not lineage.get(name)]
+    if missing:
+        raise NotServable(
+            _("%(folder)s: expected a training.json with %(names)s in the folder")
+            % {"folder": folder, "names": ", ".join(missing)}
+        )
     known = Checkpoint.objects.filter(path=below_runs(folder)).first()
+    if known is not None and known.weights_sha256 != lineage["weights_sha256"]:
+        raise NotServable(
+            _("%(folder)s was entered as %(name)s with other weights: give it a folder of its own")
+            % {"folder": folder, "name": known.name}
+        )
     return known or _enter(folder, lineage, None)
 
 
@@ -156,11 +180,11 @@ def trained_on(snapshots: Iterable[Snapshot]) -> list[Checkpoint]:
 
 
 def checkpoint_of(served: ServedModel) -> Checkpoint | None:
-    """What the chat serves under a name, also if it was promoted from the command line."""
-    known = Checkpoint.objects.filter(served=served).first()
-    if known is not None or "://" in served.source:
-        return known
-    return Checkpoint.objects.filter(path=below_runs(Path(served.source))).first()
+    """What the chat serves under a name; None for what was not trained here."""
+    if "://" in served.source:
+        return None
+    path = below_runs(Path(settings.MODELS_DIR) / served.source)
+    return Checkpoint.objects.filter(path=path).first()
 
 
 # Going live
@@ -184,10 +208,10 @@ def promote(
     by: User | None = None,
     force: bool = False,
     reason: str = "",
-    title: str = "",
-    make_default: bool = False,
+    **texts_and_default: Any,
 ) -> ServedModel:
     """Serve a model under `name` in the chat; whatever was served there can be brought back.
+    Title, description, licence and `make_default` as in chat_app.catalogue.promote.
 
     Raises GateClosed with what speaks against it, unless `force`d with a reason, and NotServable
     for a folder that cannot be served at all.
@@ -196,12 +220,10 @@ def promote(
     if against and not (force and reason):
         raise GateClosed(against)
     before = ServedModel.objects.filter(name=name).select_for_update().first()
-    replaced = Checkpoint.objects.filter(served__name=name).first()
+    replaced = checkpoint_of(before) if before else None
     kept = _kept(before) if before else {}
     try:
-        served = catalogue.promote(
-            checkpoint.folder, name=name, now=now, title=title, make_default=make_default
-        )
+        served = catalogue.promote(checkpoint.folder, name=name, now=now, **texts_and_default)
     except BadCheckpoint as error:
         raise NotServable(str(error)) from error
     Promotion.objects.create(
@@ -237,6 +259,11 @@ def promotions(name: str) -> Any:
     return Promotion.objects.filter(served_name=name, rolled_back_at=None).order_by(
         "-promoted_at", "-pk"
     )
+
+
+def note_other(served: ServedModel) -> None:
+    """A name stands for something that was not trained here: no checkpoint is served as it."""
+    _serve(None, served)
 
 
 def _kept(model: ServedModel) -> dict[str, Any]:

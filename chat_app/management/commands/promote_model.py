@@ -45,7 +45,7 @@ class Command(BaseCommand):
         fields = {"name": name, "make_default": default, "now": timezone.now(), **texts}
         try:
             validate_slug(name)
-            model = _promote(checkpoint, fields)
+            model = self.promote(checkpoint, fields, options)
         except ValidationError:
             raise CommandError("--name: expected letters, digits, - and _") from None
         except BadCheckpoint as error:
@@ -55,11 +55,18 @@ class Command(BaseCommand):
             f" Run: manage.py inference_worker --model {model.name}"
         )
 
+    def promote(
+        self, checkpoint: str, fields: dict[str, Any], options: dict[str, Any]
+    ) -> ServedModel:
+        """Training puts its gate before this, for what was trained."""
+        if engines.split_address(checkpoint)[0]:
+            return catalogue.promote_remote(checkpoint, **fields)
+        folder = folder_of(checkpoint)
+        source = checkpoint if folder == settings.MODELS_DIR / checkpoint else ""
+        return catalogue.promote(folder, source=source, **fields)
 
-def _promote(checkpoint: str, fields: dict[str, Any]) -> ServedModel:
-    if engines.split_address(checkpoint)[0]:
-        return catalogue.promote_remote(checkpoint, **fields)
+
+def folder_of(checkpoint: str) -> Path:
+    """The folder itself, or the one of that name below MODELS_DIR."""
     below = settings.MODELS_DIR / checkpoint
-    if below.is_dir():
-        return catalogue.promote(below, source=checkpoint, **fields)
-    return catalogue.promote(Path(checkpoint), **fields)
+    return below if below.is_dir() else Path(checkpoint)
