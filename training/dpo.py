@@ -35,7 +35,7 @@ def run(config: DpoConfig, run: RunDir) -> Path:
 
     Raises ConfigError, NotEnoughData, Cancelled, LossNotFinite.
     """
-    if run.final.is_dir():
+    if trainers.is_done(run, config):
         return run.final
     modeling.environment(config)
     checkpoint = trainers.begin(run, config)

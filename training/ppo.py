@@ -44,7 +44,7 @@ def run(config: PpoConfig, run: RunDir) -> Path:
 
     Raises ConfigError, NotEnoughData, Cancelled, LossNotFinite.
     """
-    if run.final.is_dir():
+    if trainers.is_done(run, config):
         return run.final
     ppo_plan.check(config)
     if config.algorithm != "ppo":

@@ -16,9 +16,9 @@ import torch
 from accelerate import PartialState
 from transformers import PrinterCallback, Trainer
 
-from training import checkpoints, data, rundir
+from training import checkpoints, claims, data, rundir
 from training.callbacks import Cancelled, LossNotFinite, Watcher
-from training.config import ConfigError, StageConfig, from_yaml, to_dict, to_yaml
+from training.config import StageConfig
 from training.evaluate import HeldOut
 from training.figures import Bootstrap
 from training.modeling import compute_of, device_of
@@ -26,15 +26,6 @@ from training.rundir import RunDir
 
 logger = logging.getLogger(__name__)
 BAD_BATCH = "bad-batch.json"
-# What may differ when a run is resumed: how it is computed and told, not what is learned.
-ALTERABLE = {
-    "output",
-    "threads",
-    "model.device",
-    "model.gradient_checkpointing",
-    "loss.micro_batch",
-    "rollout.batch_size",
-}
 
 
 def arguments(
@@ -173,6 +164,14 @@ def learned(model: Any) -> Iterator[torch.nn.Parameter]:
     return (weight for weight in model.parameters() if weight.requires_grad)
 
 
+def is_done(run: RunDir, config: StageConfig) -> bool:
+    """Whether the folder holds the result already.
+
+    Raises ConfigError if it is that of another config, or of other data.
+    """
+    return run.final.is_dir() and claims.is_done(run, config, data.sources_record(config.data))
+
+
 def begin(run: RunDir, config: StageConfig) -> Path | None:
     """The checkpoint to go on from. Forgets what was logged after it.
 
@@ -181,27 +180,13 @@ def begin(run: RunDir, config: StageConfig) -> Path | None:
     state = PartialState(cpu=device_of(config.model) == "cpu")
     if state.is_main_process:
         run.make()
-        _claim(run, config)
+        record = data.sources_record(config.data)
+        claims.claim(run, config, record, has_begun=run.last_checkpoint() is not None)
         for being_written in run.path.rglob("*.half"):  # what a crash left behind
             shutil.rmtree(being_written, ignore_errors=True)
         _forget(run, run.last_checkpoint())
     state.wait_for_everyone()
     return run.last_checkpoint()
-
-
-def _claim(run: RunDir, config: StageConfig) -> None:
-    record = data.sources_record(config.data)
-    if run.last_checkpoint():  # else nothing is lost by beginning in another way
-        known = json.loads(run.data.read_text(encoding="utf-8"))
-        changed = _changes(to_dict(from_yaml(run.config.read_text("utf-8"))), to_dict(config))
-        changed += ["the data itself"] if record != known and not changed else []
-        if changed:
-            raise ConfigError(
-                f"{run.path} holds a run with another config ({', '.join(changed)}). Give this "
-                "one a folder of its own (--run-dir), or another name."
-            )
-    rundir.write_whole(run.data, json.dumps(record, ensure_ascii=False, indent=2))
-    rundir.write_whole(run.config, to_yaml(config))
 
 
 def _forget(run: RunDir, checkpoint: Path | None) -> None:
@@ -244,28 +229,6 @@ def last_metrics(run: RunDir) -> dict[str, float]:
 
 def _is_sharded(trainer: Robust) -> bool:
     return trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
-
-
-def _changes(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
-    """Which keys differ, of those that change what is learned."""
-    found = []
-    for key in sorted(old.keys() | new.keys()):
-        a, b, name = old.get(key), new.get(key), f"{prefix}{key}"
-        if name in ALTERABLE:
-            continue
-        if name == "optim" and a and b:
-            a, b = _effective(a), _effective(b)
-        if isinstance(a, dict) and isinstance(b, dict):
-            found += _changes(a, b, f"{name}.")
-        elif a != b:
-            found.append(name)
-    return found
-
-
-def _effective(optim: dict[str, Any]) -> dict[str, Any]:
-    """Two ways to read the same number of examples per step are one."""
-    size = optim["batch_size"] * optim["grad_accum"]
-    return {**optim, "batch_size": size, "grad_accum": 1}
 
 
 def _is_last(checkpoint: Path) -> bool:
