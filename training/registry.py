@@ -187,6 +187,19 @@ def checkpoint_of(served: ServedModel) -> Checkpoint | None:
     return Checkpoint.objects.filter(path=path).first()
 
 
+def checkpoint_at(served: ServedModel, moment: datetime) -> Checkpoint | None:
+    """What the chat served under a name at a moment: what wrote the messages of then."""
+    if moment >= served.promoted_at:
+        return checkpoint_of(served)
+    known = Promotion.objects.filter(served_name=served.name)
+    known = known.select_related("checkpoint", "replaced")
+    stood = known.filter(promoted_at__lte=moment).exclude(rolled_back_at__lte=moment)
+    if last := stood.order_by("-promoted_at", "-pk").first():
+        return last.checkpoint
+    following = known.filter(promoted_at__gt=moment).order_by("promoted_at", "pk").first()
+    return following.replaced if following else checkpoint_of(served)
+
+
 # Going live
 
 

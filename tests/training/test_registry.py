@@ -1,6 +1,7 @@
 """Trained models: what they came from, whether they may go live, and the way back."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +183,17 @@ def test_a_new_name_has_nothing_to_go_back_to() -> None:
 
     with pytest.raises(NothingToRollBack):
         registry.roll_back("best", now=timezone.now())
+
+
+def test_what_a_name_stood_for_is_known_of_every_moment() -> None:
+    a, b = (given.checkpoint(name, evaluation=GOOD) for name in "ab")
+    chats.served("best", source="smollm2-135m")
+    hour = timedelta(hours=1)
+    times = [NOW + number * hour for number in range(4)]
+    registry.promote(a, name="best", now=times[0])
+    registry.promote(b, name="best", now=times[1])
+    served = registry.roll_back("best", now=times[2])
+
+    stood = [registry.checkpoint_at(served, moment - hour / 2) for moment in times]
+
+    assert stood == [None, a, b, a]

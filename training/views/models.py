@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from django.contrib import messages as toasts
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -20,11 +22,18 @@ from training.views.edges import FORM_INVALID, admin
 
 @require_safe
 def model(request: HttpRequest, name: str) -> HttpResponse:
-    """A model of the chat: which checkpoint it is, all it came from, what it was before."""
+    """A model of the chat: which checkpoint it is, all it came from, what it was before.
+
+    With `at`, seconds since the epoch, what it was then: a message of then was written by that.
+    """
     served = get_object_or_404(ServedModel, name=name)
-    checkpoint = registry.checkpoint_of(served)
+    now = registry.checkpoint_of(served)
+    moment = _moment(request.GET.get("at", ""))
+    checkpoint = registry.checkpoint_at(served, moment) if moment else now
     history = Promotion.objects.filter(served_name=name).select_related("checkpoint")
     context = {"served": served, "history": history, **_lineage(checkpoint)}
+    if moment and checkpoint != now:
+        context["moment"] = moment
     return render(request, "training/model.html", context)
 
 
@@ -94,6 +103,14 @@ def _lineage(checkpoint: Checkpoint | None) -> dict[str, object]:
         "ancestry": ancestry,
         "snapshots": registry.snapshots_of(ancestry),
     }
+
+
+def _moment(text: str) -> datetime | None:
+    """Seconds since the epoch; None if it is no such number."""
+    try:
+        return datetime.fromtimestamp(int(text), tz=UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _usual_name(checkpoint: Checkpoint) -> str:

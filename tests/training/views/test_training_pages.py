@@ -1,6 +1,8 @@
 """Pages of training: what staff sees, what admins may do, what anybody may read."""
 
 import json
+import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +13,14 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from chat_app.models import ServedModel
+from chat_app.models import ChatMessage, ServedModel
 from oasst.accounts.models import User
 from tests.chat_app import given as chats
 from tests.hostile import TAG, check
 from tests.sessions import HTMX, SignIn
 from tests.training import given
 from tests.training.given import GOOD
-from training import readiness, runs
+from training import readiness, registry, runs
 from training.enums import RunState
 from training.models import Checkpoint, Metric, Snapshot, TrainingRun
 
@@ -66,7 +68,7 @@ def test_a_running_run_shows_progress_samples_log_and_curves(staff: Client) -> N
     page = staff.get(f"/training/runs/{run.pk}/").content.decode()
 
     assert "Step 3 of 6" in page
-    assert "about 0:00:30 left" in page
+    assert "about 30 s left" in page
     assert "Because &lt;b&gt;light&lt;/b&gt;." in page
     assert "step 3 of 6" in page
     assert 'data-chart="loss"' in page
@@ -250,15 +252,25 @@ def test_from_a_served_model_to_its_data_in_two_clicks(client: Client) -> None:
     assert "Serve it" not in client.get("/models/checkpoints/ppo/").content.decode()
 
 
-def test_a_message_of_the_chat_leads_to_its_model(sign_in: SignIn, alice: User) -> None:
-    model = given.checkpoint(evaluation=GOOD)
-    served = ServedModel.objects.create(name="best", source=str(model.folder))
+def test_a_message_of_the_chat_leads_to_what_wrote_it(sign_in: SignIn, alice: User) -> None:
+    first, second = (given.checkpoint(name, evaluation=GOOD) for name in "ab")
+    now = timezone.now()
+    served = registry.promote(first, name="best", now=now - timedelta(days=2))
     chat, _said = chats.thread(alice, "Why?", "Because.", model=served)
+    client = sign_in(alice)
+    ChatMessage.objects.filter(chat=chat).update(created_at=now - timedelta(days=1))
 
-    page = sign_in(alice).get(f"/chat/{chat.pk}/").content.decode()
+    page = client.get(f"/chat/{chat.pk}/").content.decode()
+    href = re.search(r'href="(/models/best/[^"]*)"', page)
+    assert href is not None
+    for _turn in range(2):
+        page = client.get(href[1]).content.decode()
+        assert first.weights_sha256 in page
+        assert second.weights_sha256 not in page
+        registry.promote(second, name="best", now=now)
 
-    assert 'href="/models/best/"' in page
-    assert model.weights_sha256 in sign_in(alice).get("/models/best/").content.decode()
+    assert "Since then the name stands for another model" in page
+    assert second.weights_sha256 in client.get("/models/best/?at=nonsense").content.decode()
 
 
 def test_an_admin_puts_a_model_live_and_rolls_it_back(admin: Client) -> None:
