@@ -161,8 +161,11 @@ def live(run: TrainingRun) -> Live:
 
 
 def config_names() -> list[str]:
-    """The configs that come with the project and can be started from a page."""
-    found = sorted(configs.CONFIGS.glob("*.yaml"))
+    """The configs that come with the project and can be started from a page; first those that
+    need no GPU and teach something."""
+    found = sorted(
+        configs.CONFIGS.glob("*.yaml"), key=lambda p: (not p.stem.startswith("smollm2"), p.stem)
+    )
     return [path.stem for path in found if _stage_of(path) in configs.STAGES]
 
 

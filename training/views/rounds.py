@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from training import round_reading, rounds, win_rate
+from training.enums import RoundState
 from training.models import Round
 from training.standings import standing
 from training.views.edges import admin, staff
@@ -41,7 +42,7 @@ def round_page(request: HttpRequest, name: str) -> HttpResponse:
         "standing": standing(found),
         "least": {"n": win_rate.MIN_COMPARISONS, "prompts": win_rate.MIN_PROMPTS},
         "has_samples": round_reading.samples_page(found) is not None,
-        "may_go_on": found.state in rounds.UNFINISHED,
+        "may_go_on": found.state in rounds.UNFINISHED and found.state != RoundState.RUNNING,
     }
     return render(request, "training/round.html", context)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
@@ -61,11 +61,15 @@ def drawing(name: str, label: str = "") -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def nav_href(context: Context, url_name: str) -> SafeString:
-    """`href`, and `aria-current` on this page and those below it, for the main navigation."""
+def nav_href(context: Context, url_name: str, but: str = "") -> SafeString:
+    """`href`, and `aria-current` on this page and those below it, for navigation.
+
+    `but` names other pages, between spaces: what lies below them is not below this one.
+    """
     url = reverse(url_name)
+    others = tuple(reverse(name) for name in but.split())
     request: HttpRequest | None = context.get("request")
-    if request is None or not request.path.startswith(url):
+    if request is None or not request.path.startswith(url) or request.path.startswith(others):
         return format_html('href="{}"', url)
     current = "page" if request.path == url else "true"
     return format_html('href="{}" aria-current="{}"', url, current)
@@ -106,6 +110,18 @@ def relative_time(moment: datetime, *, now: datetime) -> str:
 def language_name(lang: str) -> str:
     """A language in its own words: "de" → "Deutsch". An unknown code stays as it is."""
     return languages.name(lang)
+
+
+@register.filter
+def duration(span: timedelta) -> str:
+    """How long something takes, in the two largest units: `45 s`, `7 min`, `2 h 5 min`."""
+    minutes, seconds = divmod(round(span.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return gettext("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": minutes}
+    if minutes:
+        return gettext("%(minutes)d min") % {"minutes": minutes + round(seconds / 60)}
+    return gettext("%(seconds)d s") % {"seconds": seconds}
 
 
 @register.filter

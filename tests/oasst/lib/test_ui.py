@@ -8,7 +8,7 @@ from django.template import Context, Template, TemplateSyntaxError
 from django.test import RequestFactory
 
 from oasst.lib import icons
-from oasst.lib.templatetags.ui import grouped, language_name, relative_time
+from oasst.lib.templatetags.ui import duration, grouped, language_name, relative_time
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -140,3 +140,20 @@ def test_navigation_marks_where_one_is(path: str, expected: str) -> None:
     request = RequestFactory().get(path)
 
     assert rendered('{% nav_href "tasks:list" %}', request=request) == expected
+
+
+def test_a_tab_is_not_current_below_another_tab() -> None:
+    tab = '{% nav_href "training:runs" but="training:rounds" %}'
+    runs = RequestFactory().get("/training/runs/")
+    rounds = RequestFactory().get("/training/rounds/first/")
+
+    assert "aria-current" in rendered(tab, request=runs)
+    assert "aria-current" not in rendered(tab, request=rounds)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (45, "45 s"), (61, "1 min"), (424, "7 min"), (7500, "2 h 5 min")],
+)
+def test_a_duration_is_said_in_its_largest_units(seconds: int, words: str) -> None:
+    assert duration(timedelta(seconds=seconds)) == words
