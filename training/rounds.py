@@ -45,14 +45,13 @@ UNFINISHED = (RoundState.QUEUED, RoundState.RUNNING, RoundState.FAILED, RoundSta
 # Beginning
 
 
-@transaction.atomic
 def begin(
     config: RoundConfig, *, now: datetime, by: User | None = None, config_yaml: str = ""
 ) -> Round:
     """The round to go on with: the last one of this name if it has not come to its end, else a
     new one. One that broke off takes the config that is given now.
 
-    Raises ConfigError.
+    Raises ConfigError, and RoundUnderWay if a process is at work on it.
     """
     check(config)
     last = _last(config.name)
@@ -61,13 +60,18 @@ def begin(
         "config_yaml": config_yaml or configs.to_yaml(config),
         "state": RoundState.QUEUED,
     }
-    if last is not None and last.state in UNFINISHED:
-        Round.objects.filter(pk=last.pk).update(**written, ended_at=None, message="")
-        last.refresh_from_db()
-        return last
-    number = number_of(last) + 1 if last else 1
-    name = f"{_slug(config.name)}-{number}"
-    made = Round.objects.create(name=name, queued_by=by, created_at=now, **written)
+    if last is None or last.state not in UNFINISHED:
+        number = number_of(last) + 1 if last else 1
+        name = f"{_slug(config.name)}-{number}"
+        return _made(name, queued_by=by, created_at=now, **written)
+    with _alone(last):
+        _write(last, **written, ended_at=None, message="")
+    return last
+
+
+@transaction.atomic
+def _made(name: str, **columns: Any) -> Round:
+    made = Round.objects.create(name=name, **columns)
     RoundStep.objects.bulk_create(
         RoundStep(round=made, kind=kind, position=place) for place, kind in enumerate(STEPS)
     )

@@ -2,7 +2,8 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -230,21 +231,41 @@ def filled_in(work: Work) -> dict[str, Any]:
     return {"model": {"path": "tiny"}, "data": work.data()}
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_round_is_in_one_process_at_a_time(folders: Path, trees: Path) -> None:
-    found = begin(config(trees))
-    key = f"training.round.{found.pk}"
+@contextmanager
+def held_elsewhere(found: Round) -> Iterator[None]:
+    """Another process is at work on the round."""
     where = {k: connection.get_connection_params()[k] for k in ("dbname", "host", "user")}
     with psycopg.connect(**where) as there:
-        there.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [key])
-        with pytest.raises(RoundUnderWay):
-            rounds.run(found, execute=breaking_at("sft"))
-        assert rounds.wake_abandoned() == []
+        there.execute(
+            "SELECT pg_advisory_lock(hashtextextended(%s, 0))", [f"training.round.{found.pk}"]
+        )
+        yield
         # A server process may take a moment to end, and holds its locks until then.
         there.execute("SELECT pg_advisory_unlock_all()")
 
+
+@pytest.mark.django_db(transaction=True)
+def test_a_round_is_in_one_process_at_a_time(folders: Path, trees: Path) -> None:
+    found = begin(config(trees))
+    with held_elsewhere(found):
+        with pytest.raises(RoundUnderWay):
+            rounds.run(found, execute=breaking_at("sft"))
+        assert rounds.wake_abandoned() == []
+
     with pytest.raises(PowerCut):
         rounds.run(found, execute=breaking_at("sft"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_config_of_a_round_at_work_stays(folders: Path, trees: Path) -> None:
+    found = begin(config(trees))
+    Round.objects.update(state=RoundState.RUNNING)
+    with held_elsewhere(found), pytest.raises(RoundUnderWay):
+        begin(config(trees, "seed=7"))
+    found.refresh_from_db()
+    assert (found.state, found.config["seed"]) == (RoundState.RUNNING, 0)
+
+    assert begin(config(trees, "seed=7")).config["seed"] == 7
 
 
 def jobs() -> list[int]:
