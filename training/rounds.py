@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import django_rq
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
-from rq.job import Job
 
 from oasst.lib.errors import DomainError
 from oasst.lib.queue import redis_client
@@ -114,30 +114,36 @@ def resume(round: Round) -> None:
 
 def wake_abandoned() -> list[Round]:
     """Call a worker for rounds that are in no process: theirs died, or Redis forgot the job."""
-    redis = redis_client()
     lost = [
         found
         for found in Round.objects.filter(state__in=[RoundState.QUEUED, RoundState.RUNNING])
-        if not Job.exists(_job_id(found), connection=redis) and _is_in_no_process(found)
+        if _is_in_no_process(found) and call_worker(found)
     ]
     for found in lost:
         logger.warning("round %s: in no process, a worker is called", found.name)
-        call_worker(found)
     return lost
 
 
-def call_worker(round: Round) -> None:
-    """Put the job of a round on the queue; it may be there twice."""
+def call_worker(round: Round) -> bool:
+    """Put a job of a round on the queue; False if one waits there already.
+
+    Each has a name of its own: RQ keeps those that failed, and those whose worker was killed, and
+    would take a later one of the same name for them.
+    """
     jobs = django_rq.get_queue(QUEUE, commit_mode="auto", connection=redis_client())
+    prefix = f"round-{round.pk}-"
+    if any(waiting.startswith(prefix) for waiting in jobs.job_ids):
+        return False
     jobs.enqueue(
         "training.jobs.run_round",
         round.pk,
-        job_id=_job_id(round),
+        job_id=f"{prefix}{uuid4().hex[:8]}",
         description=f"round {round.name}",
         job_timeout=-1,
         result_ttl=0,
         failure_ttl=KEEP_FAILED_JOB_S,
     )
+    return True
 
 
 # Running
@@ -217,10 +223,6 @@ def _write(row: Round | RoundStep, **values: Any) -> None:
     for name, value in values.items():
         setattr(row, name, value)
     row.save(update_fields=list(values))
-
-
-def _job_id(round: Round) -> str:
-    return f"round-{round.pk}"
 
 
 @contextmanager

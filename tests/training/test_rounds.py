@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
+from rq.registry import FailedJobRegistry
 
 from chat_app.models import ServedModel
 from tasks_app.enums import TreeState
@@ -293,6 +294,20 @@ def test_a_round_that_is_in_no_process_is_given_to_a_worker(trees: Path) -> None
     assert rounds.wake_abandoned() == [lost]
     assert rounds.wake_abandoned() == []  # its job waits already
     assert jobs() == [lost.pk]
+
+
+def test_a_round_whose_worker_was_killed_is_given_to_another(trees: Path) -> None:
+    """RQ moves the job to those that failed, and keeps it for days."""
+    found = begin(config(trees))
+    rounds.call_worker(found)
+    Round.objects.update(state=RoundState.RUNNING)
+    queue = django_rq.get_queue("training")
+    (job,) = queue.jobs
+    queue.remove(job)
+    FailedJobRegistry(queue=queue).add(job, exc_string="Work-horse terminated unexpectedly")
+
+    assert rounds.wake_abandoned() == [found]
+    assert jobs() == [found.pk]
 
 
 def test_a_job_of_a_failed_round_does_nothing(trees: Path) -> None:
