@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
+from redis.exceptions import RedisError
 
 from oasst.lib.errors import DomainError
 from oasst.lib.queue import redis_client
@@ -125,24 +126,29 @@ def wake_abandoned() -> list[Round]:
 
 
 def call_worker(round: Round) -> bool:
-    """Put a job of a round on the queue; False if one waits there already.
+    """Put a job of a round on the queue; False if one waits there already, or Redis is away: cron
+    calls again.
 
     Each has a name of its own: RQ keeps those that failed, and those whose worker was killed, and
     would take a later one of the same name for them.
     """
-    jobs = django_rq.get_queue(QUEUE, commit_mode="auto", connection=redis_client())
     prefix = f"round-{round.pk}-"
-    if any(waiting.startswith(prefix) for waiting in jobs.job_ids):
+    try:
+        jobs = django_rq.get_queue(QUEUE, commit_mode="auto", connection=redis_client())
+        if any(waiting.startswith(prefix) for waiting in jobs.job_ids):
+            return False
+        jobs.enqueue(
+            "training.jobs.run_round",
+            round.pk,
+            job_id=f"{prefix}{uuid4().hex[:8]}",
+            description=f"round {round.name}",
+            job_timeout=-1,
+            result_ttl=0,
+            failure_ttl=KEEP_FAILED_JOB_S,
+        )
+    except RedisError as error:
+        logger.warning("round %s waits for cron: %s", round.name, type(error).__name__)
         return False
-    jobs.enqueue(
-        "training.jobs.run_round",
-        round.pk,
-        job_id=f"{prefix}{uuid4().hex[:8]}",
-        description=f"round {round.name}",
-        job_timeout=-1,
-        result_ttl=0,
-        failure_ttl=KEEP_FAILED_JOB_S,
-    )
     return True
 
 

@@ -17,6 +17,7 @@ from pytest_django import Settings
 from rq.registry import FailedJobRegistry
 
 from chat_app.models import ServedModel
+from oasst.lib.queue import redis_client
 from tasks_app.enums import TreeState
 from tasks_app.models import Message, MessageTree
 from tests.training import given, given_rounds
@@ -308,6 +309,18 @@ def test_a_round_whose_worker_was_killed_is_given_to_another(trees: Path) -> Non
 
     assert rounds.wake_abandoned() == [found]
     assert jobs() == [found.pk]
+
+
+def test_a_round_waits_for_cron_while_redis_is_away(trees: Path, settings: Settings) -> None:
+    there, settings.REDIS_URL = settings.REDIS_URL, "unix:///nowhere/valkey.sock"
+    redis_client.cache_clear()
+    found = begin(config(trees))
+    rounds.resume(found)
+    settings.REDIS_URL = there
+    redis_client.cache_clear()
+
+    assert jobs() == []
+    assert rounds.wake_abandoned() == [found]
 
 
 def test_a_job_of_a_failed_round_does_nothing(trees: Path) -> None:
