@@ -37,6 +37,10 @@ OBJECTIONS = {
     ),
     "does_not_talk": gettext_noop("It is a result of the stage %(stage)s, which answers nobody."),
     "no_evaluation": gettext_noop("It was never evaluated: run the stage evaluate on it first."),
+    "too_few": gettext_noop(
+        "It was judged on %(n)d held-out examples only: at least %(fewest)d are needed."
+    ),
+    "no_number": gettext_noop("Its %(name)s is no number: look at the run's curves."),
     "loss_rose": gettext_noop(
         "Its loss on held-out trees rose by %(change).3f nats a token while it learned."
     ),

@@ -1,6 +1,7 @@
 """Trained models: what they came from, whether they may go live, and the way back."""
 
 import json
+import math
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,10 @@ def test_models_of_a_snapshot_are_found_through_generations() -> None:
 # The gate
 
 
+# As of a figure that had too little for an interval, or for a value.
+NOTHING = {"value": None, "low": None, "high": None, "n": 100}
+
+
 @pytest.mark.parametrize(
     ("stage", "evaluation", "codes"),
     [
@@ -89,6 +94,13 @@ def test_models_of_a_snapshot_are_found_through_generations() -> None:
         ("ppo", GOOD | {"win_rate": figure(0.3, high=0.4)}, ["loses"]),
         ("ppo", GOOD | {"win_rate": figure(0.45, high=0.55)}, []),
         ("ppo", GOOD | {"win_rate": figure(0.0, high=0.3, n=3)}, []),
+        ("ppo", {"win_rate": figure(0.7)}, ["no_evaluation"]),
+        ("sft", {"loss": figure(1.2, n=1)}, ["too_few"]),
+        ("sft", {"loss": {"value": 1.2}}, ["too_few"]),
+        ("ppo", GOOD | {"gain": NOTHING}, ["no_number"]),
+        ("ppo", GOOD | {"kl": figure(math.nan)}, ["no_number"]),
+        ("sft", {"loss_change": NOTHING | {"value": 0.3}}, ["loss_rose"]),
+        ("ppo", GOOD | {"gain": NOTHING | {"value": -0.3}}, ["reward_fell"]),
     ],
 )
 def test_the_gate_judges_by_evaluation(stage: str, evaluation: Any, codes: list[str]) -> None:
