@@ -16,6 +16,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from chat_app.models import ServedModel
 from tasks_app import export_format, exporting
 from tasks_app.enums import TreeState
 from tasks_app.export_format import BadLine, MessageNode, MessageTree
@@ -27,7 +28,7 @@ from training.config import ConfigError, DataConfig, SourceConfig
 from training.errors import GateClosed
 from training.models import Checkpoint, RoundStep, Snapshot
 from training.prompt_files import Prompt
-from training.round_config import stage_config
+from training.round_config import PromoteConfig, stage_config
 from training.round_work import Failed, Record, Skipped, Work, about, read_json, run_of
 from training.synthetic import Case, Reply
 
@@ -128,6 +129,8 @@ def _promote(work: Work, step: RoundStep) -> Record:
     checkpoint = Checkpoint.objects.filter(run=run).first()
     if checkpoint is None:
         raise Failed(_("The result of PPO is not in the registry."))
+    if _is_live(checkpoint.served, wish):
+        return {"served": wish.name, "checkpoint": checkpoint.name}
     try:
         served = registry.promote(
             checkpoint,
@@ -140,6 +143,13 @@ def _promote(work: Work, step: RoundStep) -> Record:
     except GateClosed as closed:
         raise Skipped(str(closed), {"objections": closed.objections}) from closed
     return {"served": served.name, "checkpoint": checkpoint.name}
+
+
+def _is_live(served: ServedModel | None, wish: PromoteConfig) -> bool:
+    """Whether all is as wished already: promoting once more would bury the way back."""
+    if served is None or served.name != wish.name:
+        return False
+    return wish.title in ("", served.title) and (served.is_default or not wish.default)
 
 
 # Ranking

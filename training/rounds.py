@@ -40,6 +40,16 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Execute = Callable[[TrainingRun], TrainingRun]
+# With which step that a key of the config matters to its work begins; a stage's own is its step's.
+FIRST_USED = {
+    "data": "snapshot",
+    "languages": "snapshot",
+    "base": "sft",
+    "start": "sft",
+    "eval_share": "sft",
+    "seed": "sft",
+    "ranking": "sample",
+}
 UNFINISHED = (RoundState.QUEUED, RoundState.RUNNING, RoundState.FAILED, RoundState.CANCELLED)
 
 
@@ -50,14 +60,16 @@ def begin(
     config: RoundConfig, *, now: datetime, by: User | None = None, config_yaml: str = ""
 ) -> Round:
     """The round to go on with: the last one of this name if it has not come to its end, else a
-    new one. One that broke off takes the config that is given now.
+    new one. One that broke off takes the config that is given now, and does anew what a changed
+    key of it matters to.
 
     Raises ConfigError, and RoundUnderWay if a process is at work on it.
     """
     check(config)
     last = _last(config.name)
-    written = {
-        "config": configs.to_dict(config),
+    plain = configs.to_dict(config)
+    written: dict[str, Any] = {
+        "config": plain,
         "config_yaml": config_yaml or configs.to_yaml(config),
         "state": RoundState.QUEUED,
     }
@@ -65,7 +77,8 @@ def begin(
         number = number_of(last) + 1 if last else 1
         name = f"{_slug(config.name)}-{number}"
         return _made(name, queued_by=by, created_at=now, **written)
-    with _alone(last):
+    with _alone(last), transaction.atomic():
+        _reset_steps(last, plain)
         _write(last, **written, ended_at=None, message="")
     return last
 
@@ -78,6 +91,16 @@ def _made(name: str, **columns: Any) -> Round:
     )
     logger.info("round %s begins", name)
     return made
+
+
+def _reset_steps(round: Round, config: dict[str, Any]) -> None:
+    """Have the steps done that work otherwise under `config`, and those after them. A run that
+    comes out the same is not run again."""
+    changed = {key for key, value in config.items() if round.config.get(key) != value}
+    first = [list(STEPS).index(FIRST_USED.get(key, key)) for key in changed - {"name", "stage"}]
+    if first:
+        later = round.steps.filter(position__gte=min(first))
+        later.update(state=StepState.WAITING, message="", record={}, started_at=None, ended_at=None)
 
 
 def before(round: Round) -> Round | None:

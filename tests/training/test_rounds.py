@@ -27,7 +27,7 @@ from training.config import ConfigError
 from training.enums import RoundState, StepState
 from training.errors import RoundUnderWay
 from training.jobs import run_round
-from training.models import Checkpoint, Round, TrainingRun
+from training.models import Checkpoint, Promotion, Round, TrainingRun
 from training.round_config import RoundConfig, stage_config
 from training.round_steps import STEPS, fresh_prompts
 from training.round_work import Work
@@ -158,6 +158,46 @@ def test_a_failed_step_may_be_put_right(folders: Path, trees: Path) -> None:
     assert Round.objects.count() == 1
     first, second = TrainingRun.objects.order_by("queued_at")
     assert (first.config["data"]["min_examples"], second.config["data"]["min_examples"]) == (999, 8)
+
+
+@pytest.mark.parametrize(
+    ("override", "first"),
+    [
+        ("ranking.human=1", None),
+        ("languages=[de]", "snapshot"),
+        ("seed=7", "sft"),
+        ("rm.optim.lr=1e-4", "rm"),
+        ("sample.count=3", "sample"),
+        ("promote.name=tiny-chat", "promote"),
+    ],
+)
+def test_steps_are_taken_again_from_where_a_changed_config_matters(
+    trees: Path, override: str, first: str | None
+) -> None:
+    broken = begin(config(trees))
+    broken.steps.exclude(kind="rank").update(state=StepState.DONE, record={"of": "before"})
+    Round.objects.update(state=RoundState.FAILED)
+
+    found = begin(config(trees, override))
+
+    kept = [*STEPS][: [*STEPS].index(first or "rank")]
+    assert [kind for kind, state in states(found).items() if state == StepState.DONE] == kept
+    assert [step.kind for step in found.steps.all() if step.record] == kept
+
+
+def test_a_round_of_other_data_learns_from_them(folders: Path, trees: Path) -> None:
+    def fail(run: TrainingRun) -> TrainingRun:
+        asked.append(run.config["data"]["sources"][0]["path"])
+        run.state, run.message = "failed", "It broke."
+        return run
+
+    asked: list[str] = []
+    other = trees.rename(trees.with_name("other.jsonl"))
+    trees.write_text(other.read_text())
+    for path in (trees, other):
+        rounds.run(begin(config(path)), execute=fail)
+
+    assert Round.objects.get().steps.get(kind="snapshot").record["path"] == asked[1] == str(other)
 
 
 def test_a_cancelled_run_ends_the_round_until_it_is_gone_on_with(
@@ -388,3 +428,13 @@ def test_a_model_that_may_goes_live(trained: Round) -> None:
 
     assert found.steps.get(kind="promote").record["served"] == "tiny-chat"
     assert ServedModel.objects.get().name == "tiny-chat"
+
+    _set_back(found, "promote")
+    rounds.run(found)
+    assert Promotion.objects.count() == 1  # what is live already stays, and the way back with it
+
+
+def _set_back(found: Round, kind: str) -> None:
+    """As if the process had died before it wrote that the step is done."""
+    found.steps.filter(kind=kind).update(state=StepState.RUNNING)
+    Round.objects.filter(pk=found.pk).update(state=RoundState.RUNNING)
