@@ -48,8 +48,8 @@ def objections(
     figures = _figures(evaluation)
     judged = [figure.get("n") or 0 for name, figure in figures.items() if name != "win_rate"]
     if not judged:
-        return [*found, Objection("no_evaluation", {})]
-    if max(judged) < FEWEST_EXAMPLES:
+        found += [Objection("no_evaluation", {})]
+    elif max(judged) < FEWEST_EXAMPLES:
         found += [Objection("too_few", {"n": max(judged), "fewest": FEWEST_EXAMPLES})]
     return [*found, *_of_loss(figures), *_of_ppo(config, figures), *_of_win_rate(figures)]
 

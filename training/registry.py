@@ -21,9 +21,9 @@ from django.utils.translation import gettext_noop
 from chat_app import catalogue
 from chat_app.checkpoints import BadCheckpoint
 from chat_app.models import ServedModel
-from training import gate
+from training import gate, standings
 from training.errors import GateClosed, NothingToRollBack, NotServable
-from training.models import Checkpoint, Promotion, Snapshot, TrainingRun, below_runs
+from training.models import Checkpoint, Promotion, Round, Snapshot, TrainingRun, below_runs
 from training.rundir import RunDir
 
 if TYPE_CHECKING:
@@ -208,12 +208,23 @@ def checkpoint_at(served: ServedModel, moment: datetime) -> Checkpoint | None:
 
 
 def objections(checkpoint: Checkpoint) -> list[str]:
-    """What speaks against putting a model live, in sentences; nothing if it may."""
+    """What speaks against putting a model live, in sentences; nothing if it may.
+
+    Writes down first what blind rankings say of it by now.
+    """
+    _learn_win_rate(checkpoint)
     lineage = ancestry(checkpoint)
     old = tuple(s.name for s in snapshots_of(lineage) if s.superseded_at is not None)
     config = checkpoint.lineage.get("config", {})
     found = gate.objections(checkpoint.stage, config, checkpoint.evaluation, superseded=old)
     return [_(OBJECTIONS[objection.code]) % objection.values for objection in found]
+
+
+def _learn_win_rate(checkpoint: Checkpoint) -> None:
+    judged = Round.objects.filter(steps__kind="ppo", steps__run__checkpoint=checkpoint)
+    for round in judged:
+        standings.record(round)
+    checkpoint.refresh_from_db(fields=["evaluation"])
 
 
 @transaction.atomic

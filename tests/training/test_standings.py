@@ -87,11 +87,13 @@ def test_model_carries_its_win_rate(tmp_path: Path) -> None:
         name="m", stage="ppo", run=run, path="m", weights_sha256="0" * 64, evaluation={"kl": 1}
     )
     assert record(found) is None
+    assert "win_rate" not in model.evaluation
     given_rounds.ranked_by(lambda text: -len(text))
 
-    rate = record(found)
+    # The gate looks for itself: nobody else has to have looked since people ranked.
+    assert any("People prefer the other model" in line for line in registry.objections(model))
 
+    rate = record(found)
     model.refresh_from_db()
     assert model.evaluation["kl"] == 1
     assert model.evaluation["win_rate"]["n"] == rate.n == 36
-    assert any("People prefer the other model" in line for line in registry.objections(model))

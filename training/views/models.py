@@ -89,7 +89,12 @@ def roll_back(request: HttpRequest, name: str) -> HttpResponse:
 def _checkpoint(
     request: HttpRequest, found: Checkpoint, form: PromoteForm, status: int = 200
 ) -> HttpResponse:
-    context = {"form": form, "objections": registry.objections(found), **_lineage(found)}
+    # Only who may promote it is shown them, and they cost a look at all rankings.
+    is_admin = getattr(request.user, "is_admin", False)
+    objections = registry.objections(found) if is_admin else []
+    has_win_rate = "win_rate" in (found.evaluation or {})
+    context = {"form": form, "objections": objections, "has_win_rate": has_win_rate}
+    context |= _lineage(found)
     return render(request, "training/checkpoint.html", context, status=status)
 
 

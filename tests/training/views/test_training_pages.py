@@ -293,6 +293,7 @@ def test_a_closed_gate_asks_for_a_reason(admin: Client) -> None:
     refused = admin.post(url, {"name": "best"})
 
     assert refused.status_code == 422
+    assert b"there is no win-rate" in refused.content
     assert b"The gate objects. Say why" in refused.content
     assert not ServedModel.objects.exists()
     assert admin.post(url, {"name": "best", "reason": "A test."}).status_code == 302
