@@ -42,6 +42,13 @@ class SnapshotSuperseded(DomainError):
     status = 409
 
 
+class SnapshotCurrent(DomainError):
+    """Nothing in it was erased: its files stay."""
+
+    code = "snapshot_current"
+    status = 409
+
+
 class SnapshotBroken(DomainError):
     """A snapshot's files are not what they were."""
 

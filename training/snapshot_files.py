@@ -25,6 +25,7 @@ from tasks_app.export_format import BadLine, MessageNode, MessageTree
 TREES, LINES, TABLE, FACTS, CARD = (
     "trees.jsonl.gz", "lines.txt", "messages.parquet", "snapshot.json", "README.md",
 )  # fmt: skip
+TEXTS = (TREES, TABLE)  # what people wrote; the rest only tells of it
 SCHEMA = 1
 SHORT = 16  # hex digits of a line's hash
 EXAMPLES = 10  # ids that a comparison names

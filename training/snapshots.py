@@ -32,7 +32,7 @@ from tasks_app.models import TextLabels
 from tasks_app.ranking import kendall_tau
 from training import dataset_card, rundir, runs
 from training import snapshot_files as files
-from training.errors import SnapshotBroken, SnapshotExists
+from training.errors import SnapshotBroken, SnapshotCurrent, SnapshotExists
 from training.models import Snapshot, below_runs
 
 if TYPE_CHECKING:
@@ -285,3 +285,21 @@ def supersede(user: User, *, now: datetime) -> list[Snapshot]:
         logger.warning("snapshot %s is superseded: somebody's data was erased", snapshot.name)
     runs.refuse_superseded(now=now)
     return marked
+
+
+def remove_texts(snapshot: Snapshot) -> None:
+    """Delete what people wrote from a superseded snapshot; may run twice. Hash, counts and card
+    stay: they tell what models learned from. Raises SnapshotCurrent."""
+    if snapshot.superseded_at is None:
+        raise SnapshotCurrent(
+            _("Nothing in the snapshot %s was erased: its files stay.") % snapshot.name
+        )
+    for name in files.TEXTS:
+        (snapshot.folder / name).unlink(missing_ok=True)
+    logger.warning("snapshot %s: its texts are removed", snapshot.name)
+
+
+def is_removed(snapshot: Snapshot) -> bool:
+    """Whether its texts were removed after an erasure."""
+    texts = snapshot.folder / files.TREES
+    return snapshot.superseded_at is not None and not texts.exists()

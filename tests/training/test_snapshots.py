@@ -255,6 +255,22 @@ def test_the_command_creates_verifies_and_compares() -> None:
     assert [t.message_tree_id for t in read_trees(Path(told["path"]) / "trees.jsonl.gz")]
 
 
+def test_texts_of_superseded_snapshots_are_removed_and_the_record_kept() -> None:
+    grow("P(A)", state=READY)
+    old, current = _create("old"), _create("current")
+    Snapshot.objects.filter(name="old").update(superseded_at=NOW)
+
+    call_command("snapshot", "remove", stdout=io.StringIO())
+
+    kept = sorted(path.name for path in old.folder.iterdir())
+    assert kept == ["README.md", "lines.txt", "snapshot.json"]
+    assert (current.folder / "trees.jsonl.gz").exists()
+    told = {row["name"]: (row["broken"], row["removed"]) for row in _command("verify")}
+    assert told == {"old": (None, True), "current": (None, False)}
+    with pytest.raises(CommandError, match="its files stay"):
+        call_command("snapshot", "remove", "current", stdout=io.StringIO())
+
+
 @pytest.mark.parametrize("words", [["create", "a b"], ["verify", "nothing"], ["diff", "x", "y"]])
 def test_the_command_says_what_is_wrong(words: list[str]) -> None:
     with pytest.raises(CommandError):

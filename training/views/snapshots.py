@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from oasst.lib import queue
 from training import registry, snapshot_files, snapshots
-from training.errors import SnapshotExists
+from training.errors import SnapshotExists, SnapshotSuperseded
 from training.forms import DiffForm, SnapshotForm
 from training.models import Snapshot
 from training.views.edges import FORM_INVALID, admin, staff
@@ -69,7 +69,7 @@ def snapshot(request: HttpRequest, name: str) -> HttpResponse:
         "models": registry.trained_on([found]),
         "runs": found.runs.order_by("-queued_at")[:20],
         "form": form,
-        "files": [file for file in FILES if (found.folder / file).is_file()],
+        "files": [file for file in _offered(found) if (found.folder / file).is_file()],
     }
     if form.is_valid():
         old = form.cleaned_data["old"]
@@ -89,9 +89,19 @@ def verify(request: HttpRequest, name: str) -> HttpResponse:
 @require_safe
 @admin
 def download(request: HttpRequest, name: str, file: str) -> HttpResponseBase:
-    """One of its files, as it is."""
+    """One of its files, as it is; no texts once something in them was erased."""
     found = get_object_or_404(Snapshot, name=name)
     path = found.folder / file
     if file not in FILES or not path.is_file():
         raise Http404
+    if file not in _offered(found):
+        raise SnapshotSuperseded(
+            _("Something in the snapshot %s was erased since: its texts are given to nobody.")
+            % name
+        )
     return FileResponse(path.open("rb"), as_attachment=True, filename=f"{name}-{file}")
+
+
+def _offered(snapshot: Snapshot) -> list[str]:
+    is_closed = snapshot.superseded_at is not None
+    return [file for file in FILES if not (is_closed and file in snapshot_files.TEXTS)]

@@ -232,6 +232,22 @@ def test_an_admin_freezes_the_data_and_sees_what_changed(
     assert admin.post("/training/snapshots/", {"name": "first"}).status_code == 409
 
 
+def test_texts_of_a_superseded_snapshot_are_given_to_nobody(admin: Client) -> None:
+    found = given.snapshot("old", superseded_at=timezone.now())
+    found.folder.mkdir(parents=True)
+    for name in ("trees.jsonl.gz", "messages.parquet", "snapshot.json"):
+        (found.folder / name).write_text("{}")
+
+    url = "/training/snapshots/old/"
+
+    page = admin.get(url).content.decode()
+    assert f"{url}files/snapshot.json" in page
+    assert "trees.jsonl.gz" not in page
+    codes = [admin.get(f"{url}files/{name}").status_code
+             for name in ("trees.jsonl.gz", "messages.parquet", "snapshot.json")]  # fmt: skip
+    assert codes == [409, 409, 200]
+
+
 # Models
 
 

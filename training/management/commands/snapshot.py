@@ -1,4 +1,4 @@
-"""`manage.py snapshot create|verify|diff`: frozen copies of the data with a content hash."""
+"""`manage.py snapshot create|verify|diff|remove`: frozen copies of the data with a content hash."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ from tqdm import tqdm
 from tasks_app import exporting
 from tasks_app.enums import TreeState
 from training import snapshot_files, snapshots
-from training.errors import SnapshotBroken, SnapshotExists
+from training.errors import SnapshotBroken, SnapshotCurrent, SnapshotExists
 from training.models import Snapshot
 
 ALL_STATES = "all"
@@ -35,9 +35,17 @@ class Command(BaseCommand):
         diff.add_argument("old")
         diff.add_argument("new")
         diff.add_argument("--json", action="store_true")
+        remove = kinds.add_parser("remove", help="delete the texts of superseded snapshots")
+        remove.add_argument("names", nargs="*", metavar="NAME", help="default: all superseded")
 
     def handle(self, *, action: str, **options: Any) -> None:
-        {"create": self._create, "verify": self._verify, "diff": self._diff}[action](options)
+        actions = {
+            "create": self._create,
+            "verify": self._verify,
+            "diff": self._diff,
+            "remove": self._remove,
+        }
+        actions[action](options)
 
     def _create(self, options: dict[str, Any]) -> None:
         wanted = _filter(options)
@@ -65,6 +73,8 @@ class Command(BaseCommand):
         chosen = [_named(name) for name in options["names"]] or list(Snapshot.objects.all())
         broken = {}
         for snapshot in chosen:
+            if snapshots.is_removed(snapshot):
+                continue
             try:
                 snapshots.verify(snapshot)
             except SnapshotBroken as error:
@@ -74,12 +84,18 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(rows, ensure_ascii=False))
         else:
             for snapshot in chosen:
-                old = (
-                    ", but superseded: something in it was erased" if snapshot.superseded_at else ""
-                )
-                self.stdout.write(broken.get(snapshot.name) or f"{snapshot.name}: unchanged{old}")
+                self.stdout.write(broken.get(snapshot.name) or _said(snapshot))
         if broken:
             raise CommandError(f"{len(broken)} of {len(chosen)} snapshots are not what they were.")
+
+    def _remove(self, options: dict[str, Any]) -> None:
+        superseded = Snapshot.objects.filter(superseded_at__isnull=False)
+        for snapshot in [_named(name) for name in options["names"]] or superseded:
+            try:
+                snapshots.remove_texts(snapshot)
+            except SnapshotCurrent as error:
+                raise CommandError(error.message) from error
+            self.stdout.write(_said(snapshot))
 
     def _diff(self, options: dict[str, Any]) -> None:
         old, new = _named(options["old"]), _named(options["new"])
@@ -143,12 +159,21 @@ def _facts(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
+def _said(snapshot: Snapshot) -> str:
+    """Of one whose files are in order."""
+    if snapshots.is_removed(snapshot):
+        return f"{snapshot.name}: its texts are removed, hash and counts are kept"
+    old = ", but superseded: something in it was erased" if snapshot.superseded_at else ""
+    return f"{snapshot.name}: unchanged{old}"
+
+
 def _state(snapshot: Snapshot, broken: str | None) -> dict[str, Any]:
     return {
         "name": snapshot.name,
         "sha256": snapshot.sha256,
         "broken": broken,
         "superseded": snapshot.superseded_at is not None,
+        "removed": snapshots.is_removed(snapshot),
     }
 
 
