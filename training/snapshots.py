@@ -265,6 +265,19 @@ def verify(snapshot: Snapshot) -> None:
     raise SnapshotBroken(f"{snapshot.name}: {where}{difference.reason}")
 
 
+def compare(old: Snapshot, new: Snapshot) -> tuple[files.Change, files.Change]:
+    """What changed in trees and in messages. Raises SnapshotBroken if files are gone or damaged."""
+    try:
+        return files.compare(old.folder, new.folder)
+    except FileNotFoundError as error:
+        raise SnapshotBroken(_("%s is missing.") % error.filename) from error
+    except (EOFError, OSError, ValueError, KeyError) as error:
+        raise SnapshotBroken(
+            _("%(old)s or %(new)s is damaged: %(error)s")
+            % {"old": old.name, "new": new.name, "error": error}
+        ) from error
+
+
 def facts(snapshot: Snapshot) -> dict[str, Any]:
     """snapshot.json; empty if the files are elsewhere."""
     try:

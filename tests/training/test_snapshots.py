@@ -196,6 +196,19 @@ def test_a_comparison_names_what_came_went_and_changed() -> None:
     assert (messages.added, messages.removed, messages.changed) == (1, 4, 1)
 
 
+def test_what_is_gone_or_damaged_cannot_be_compared() -> None:
+    grow("P(A)", state=READY)
+    old, new = _create("old"), _create("new")
+    file = old.folder / "trees.jsonl.gz"
+
+    file.write_bytes(file.read_bytes()[:-20])
+    with pytest.raises(SnapshotBroken, match="damaged"):
+        snapshots.compare(old, new)
+    file.unlink()
+    with pytest.raises(CommandError, match="is missing"):
+        _command("diff", "old", "new")
+
+
 def test_erasing_a_person_supersedes_the_snapshots_with_their_data(alice: User, bob: User) -> None:
     grow("P(A)", state=READY, author=alice)
     with_alice = _create("with-alice")

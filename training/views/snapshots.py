@@ -74,7 +74,7 @@ def snapshot(request: HttpRequest, name: str) -> HttpResponse:
     if form.is_valid():
         old = form.cleaned_data["old"]
         context["old"] = old
-        context["changes"] = snapshot_files.compare(old.folder, found.folder)
+        context["changes"] = snapshots.compare(old, found)
     return render(request, "training/snapshot.html", context)
 
 

@@ -246,6 +246,8 @@ def test_texts_of_a_superseded_snapshot_are_given_to_nobody(admin: Client) -> No
     codes = [admin.get(f"{url}files/{name}").status_code
              for name in ("trees.jsonl.gz", "messages.parquet", "snapshot.json")]  # fmt: skip
     assert codes == [409, 409, 200]
+    given.snapshot("without-files")
+    assert admin.get(url, {"old": "without-files"}).status_code == 409
 
 
 # Models

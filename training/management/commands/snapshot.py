@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from tasks_app import exporting
 from tasks_app.enums import TreeState
-from training import snapshot_files, snapshots
+from training import snapshots
 from training.errors import SnapshotBroken, SnapshotCurrent, SnapshotExists
 from training.models import Snapshot
 
@@ -99,7 +99,10 @@ class Command(BaseCommand):
 
     def _diff(self, options: dict[str, Any]) -> None:
         old, new = _named(options["old"]), _named(options["new"])
-        trees, messages = snapshot_files.compare(old.folder, new.folder)
+        try:
+            trees, messages = snapshots.compare(old, new)
+        except SnapshotBroken as error:
+            raise CommandError(error.message) from error
         if options["json"]:
             told = {"trees": trees.to_dict(), "messages": messages.to_dict()}
             self.stdout.write(json.dumps(told))
