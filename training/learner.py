@@ -38,13 +38,14 @@ class Learner:
     """Base, optimizer, schedule, running statistics and KL controller.
 
     `step` counts optimizer steps as planned: those that an early stop leaves out count too.
+    `saved` is the step of the newest checkpoint.
     """
 
     def __init__(self, policy: Policy, *, steps: int) -> None:
         self.policy = policy
         self.config, self.base, self.team = policy.config, policy.base, policy.team
         config = self.config
-        self.step = 0
+        self.step = self.saved = 0
         self.optimizer = optimizer(config, self.base)
         optim = config.optim
         self.schedule = get_scheduler(optim.schedule, self.optimizer, optim.warmup_steps, steps)

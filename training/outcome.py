@@ -11,6 +11,7 @@ from typing import Any
 
 from fasteners import InterProcessLock
 
+from training import rundir
 from training.config import ConfigError
 from training.rundir import RunDir
 
@@ -91,15 +92,9 @@ def _end(run: RunDir, state: Any, code: int, message: str) -> int:
     if message:
         logger.log(logging.ERROR if state == "failed" else logging.INFO, "%s", message)
     if state == "failed":
-        _make_room(run)
+        rundir.tidy(run.path)  # the status needs the room
     run.write_status(state, step=step, max_steps=max_steps, message=message)
     return code
-
-
-def _make_room(run: RunDir) -> None:
-    """Take away what was being written: it is of no use, and the status needs the room."""
-    for being_written in run.path.rglob("*.half"):
-        shutil.rmtree(being_written, ignore_errors=True)
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:

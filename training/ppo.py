@@ -67,7 +67,8 @@ def run(config: PpoConfig, run: RunDir) -> Path:
     try:
         loop(learner, train, judge, planned, run)
     except Interrupted:
-        resuming.save(run, learner)
+        if learner.step != learner.saved:
+            resuming.save(run, learner)
         raise Cancelled(f"Stopped at step {learner.step}; it can be resumed.") from None
     except NotFinite as error:
         raise LossNotFinite(
@@ -85,7 +86,7 @@ def loop(
 
     Raises Interrupted, with the learner as it was after the last rollout, and NotFinite.
     """
-    output, team, saved = learner.config.output, learner.team, learner.step
+    output, team = learner.config.output, learner.team
     stop = while_drawing(learner, run)
     while True:
         step, is_last = learner.step, learner.step == plan.steps
@@ -93,7 +94,7 @@ def loop(
             run.write_status("running", step=step, max_steps=plan.steps)
         if (is_last or step % output.eval_every == 0) and not judge.has_looked(step):
             judge.look(step, stop)
-        if (is_last or step % output.save_every == 0) and step != saved:
+        if (is_last or step % output.save_every == 0) and step != learner.saved:
             resuming.save(run, learner)
         if is_last:
             return

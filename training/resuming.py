@@ -45,6 +45,7 @@ def save(run: RunDir, learner: Learner) -> Path:
         rundir.publish(folder, path)
         _rotate(run, learner.config.output.keep)
     learner.team.wait()
+    learner.saved = learner.step
     return path
 
 
@@ -59,7 +60,7 @@ def load(checkpoint: Path, learner: Learner) -> None:
     learner.optimizer.load_state_dict(saved["optimizer"])
     learner.schedule.load_state_dict(saved["schedule"])
     state = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
-    learner.step = state["step"]
+    learner.step = learner.saved = state["step"]
     learner.moments = ppo_math.RunningMoments(**state["moments"])
     learner.controller = ppo_math.KlController(**state["kl_controller"])
     if learner.team.rank < len(state["chances"]):

@@ -22,6 +22,7 @@ from typing import Any, Literal
 State = Literal["running", "done", "cancelled", "failed"]
 PREFIX = "checkpoint-"
 _HALF = ".half"  # the end of a name that is being written
+_OLD = ".old"  # before that end: what is being replaced
 
 
 @dataclass(frozen=True)
@@ -161,12 +162,24 @@ def publish(being_written: Path, path: Path) -> None:
     for file in sorted(being_written.rglob("*")):
         _flush(file)
     _flush(being_written)
+    old = half(path.with_name(path.name + _OLD))
     if path.exists():
-        old = half(path.with_name(path.name + ".old"))
         path.rename(old)
-        shutil.rmtree(old, ignore_errors=True)
     being_written.rename(path)
     _flush(path.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def tidy(folder: Path) -> None:
+    """Take away what a crash left half written, and give back what it was about to replace."""
+    for being_written in sorted(folder.rglob(f"*{_HALF}")):
+        path = being_written.with_name(being_written.name.removesuffix(_OLD + _HALF))
+        if being_written.name.endswith(_OLD + _HALF) and not path.exists():
+            being_written.rename(path)
+        elif being_written.is_dir():
+            shutil.rmtree(being_written, ignore_errors=True)
+        else:
+            being_written.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -179,11 +179,9 @@ def begin(run: RunDir, config: StageConfig) -> Path | None:
     """
     state = PartialState(cpu=device_of(config.model) == "cpu")
     if state.is_main_process:
-        run.make()
+        rundir.tidy(run.make().path)
         record = data.sources_record(config.data)
         claims.claim(run, config, record, has_begun=run.last_checkpoint() is not None)
-        for being_written in run.path.rglob("*.half"):  # what a crash left behind
-            shutil.rmtree(being_written, ignore_errors=True)
         _forget(run, run.last_checkpoint())
     state.wait_for_everyone()
     return run.last_checkpoint()

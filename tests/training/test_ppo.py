@@ -169,16 +169,18 @@ def test_a_cancel_while_answers_are_drawn_keeps_the_last_rollout(
     config = ppo_given.ppo(tmp_path, optim={"max_steps": 12}, output={"eval_every": 12})
     wanted = train(tmp_path, "whole", config)
     run = RunDir(tmp_path / "cancelled")
-    tokens = rollouts.pick
+    tokens, saved = rollouts.pick, set()
 
     def pick(*args: Any) -> torch.Tensor:
         if run.read_status().step == 8:  # in the third rollout
+            saved.add(run.last_checkpoint().stat().st_ino)
             run.cancel()
         return tokens(*args)
 
     monkeypatch.setattr(rollouts, "pick", pick)
     with pytest.raises(Cancelled, match="Stopped at step 8"):
         ppo.run(config, run)
+    assert saved == {run.last_checkpoint().stat().st_ino}  # it is not written again
     monkeypatch.undo()
     run.allow()
     ppo.run(config, run)

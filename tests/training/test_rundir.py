@@ -1,7 +1,12 @@
 """The folder of a run: whole files only, whatever happens while they are written."""
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from training import rundir
 from training.rundir import RunDir
@@ -40,6 +45,52 @@ def test_publishing_replaces_what_stood_there(tmp_path: Path) -> None:
 
     assert [path.name for path in tmp_path.iterdir()] == ["final"]
     assert [path.name for path in (tmp_path / "final").iterdir()] == ["new"]
+
+
+def test_a_kill_while_a_checkpoint_is_replaced_loses_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it comes: before each of the two renamings and before the old one is removed."""
+    run = RunDir(tmp_path).make()
+    for at, left in enumerate(["old", "old", "new"]):
+        path = write(run.checkpoints / "checkpoint-5", "old")
+        rundir.publish(path, run.checkpoints / "checkpoint-5")
+        die_at(at, monkeypatch)
+        with pytest.raises(Killed):
+            rundir.publish(write(run.checkpoints / "checkpoint-5", "new"), path.with_suffix(""))
+        monkeypatch.undo()
+
+        rundir.tidy(run.path)
+
+        assert [path.name for path in run.checkpoints.iterdir()] == ["checkpoint-5"]
+        assert (run.last_checkpoint() / "text").read_text() == left
+
+
+class Killed(BaseException):
+    pass
+
+
+def write(path: Path, text: str) -> Path:
+    being_written = rundir.half(path)
+    being_written.mkdir()
+    (being_written / "text").write_text(text)
+    return being_written
+
+
+def die_at(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Die where a folder would be renamed or removed for the `number`th time."""
+    left = iter(range(number, -1, -1))
+
+    def counted(real: Callable[..., Any]) -> Callable[..., Any]:
+        def act(path: Path, *args: Any, **options: Any) -> Any:
+            if path.exists() and next(left) == 0:
+                raise Killed
+            return real(path, *args, **options)
+
+        return act
+
+    monkeypatch.setattr(Path, "rename", counted(Path.rename))
+    monkeypatch.setattr(rundir.shutil, "rmtree", counted(shutil.rmtree))
 
 
 def test_a_line_that_is_being_written_is_not_read(tmp_path: Path) -> None:
