@@ -26,7 +26,6 @@ def build(path: Path, *, seed: int = 0) -> Path:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     tokenizer = _tokenizer()
-    torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=64,
@@ -41,7 +40,10 @@ def build(path: Path, *, seed: int = 0) -> Path:
         pad_token_id=0,
         tie_word_embeddings=False,
     )
-    LlamaForCausalLM(config).save_pretrained(path)
+    with torch.random.fork_rng(devices=[]):  # the run that builds it draws as any other
+        torch.manual_seed(seed)
+        model = LlamaForCausalLM(config)
+    model.save_pretrained(path)
     tokenizer.save_pretrained(path)
     return path
 
