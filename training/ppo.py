@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 
 from training import (
     adapters,
@@ -51,6 +51,7 @@ def run(config: PpoConfig, run: RunDir) -> Path:
         return online.run(config, run)
     modeling.environment(config)
     checkpoint = trainers.begin(run, config)
+    ppo_plan.check_share(config, PartialState().num_processes)
     split = data.prompts(config.data, seed=config.seed)
     base, tokenizer = adapters.load(config)
     train, held_out = (

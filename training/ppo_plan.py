@@ -65,6 +65,24 @@ def check(config: PpoConfig) -> None:
             )
 
 
+def check_share(config: PpoConfig, processes: int) -> None:
+    """Refuse what cannot be shared out evenly: processes would wait for each other for ever.
+
+    Raises ConfigError.
+    """
+    answers = config.rollout.prompts * config.rollout.per_prompt
+    sizes = {
+        "rollout.prompts × rollout.per_prompt": answers,
+        "loss.minibatch": config.loss.minibatch,
+    }
+    for name, size in sizes.items():
+        if size % processes:
+            raise ConfigError(
+                f"{name}: expected a multiple of the {processes} processes, so that each has as "
+                f"much to do; it is {size}"
+            )
+
+
 def steps_per_rollout(config: PpoConfig) -> int:
     answers = config.rollout.prompts * config.rollout.per_prompt
     return config.loss.epochs * ceil(answers / config.loss.minibatch)

@@ -66,6 +66,44 @@ def test_what_cannot_be_run_is_refused(tmp_path: Path, values: dict[str, Any], s
         ppo_plan.check(ppo_given.ppo(tmp_path, **values))
 
 
+@pytest.mark.parametrize(
+    ("prompts", "minibatch", "processes", "said"),
+    [
+        (33, 16, 2, "rollout.prompts × rollout.per_prompt: expected a multiple of the 2"),
+        (9, 3, 2, "rollout.prompts × rollout.per_prompt: .* it is 9"),
+        (8, 4, 3, "rollout.prompts × rollout.per_prompt: expected a multiple of the 3"),
+        (12, 1, 2, "loss.minibatch: expected a multiple of the 2 processes, .* it is 1"),
+        (12, 3, 2, "loss.minibatch: .* it is 3"),
+    ],
+)
+def test_what_cannot_be_shared_out_evenly_is_refused(
+    tmp_path: Path, prompts: int, minibatch: int, processes: int, said: str
+) -> None:
+    loss = {"minibatch": minibatch, "micro_batch": 1}
+    config = ppo_given.ppo(tmp_path, rollout={"prompts": prompts}, loss=loss)
+
+    with pytest.raises(ConfigError, match=said):
+        ppo_plan.check_share(config, processes)
+    ppo_plan.check_share(config, 1)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "minibatch", "processes"), [(8, 8, 2), (10, 4, 2), (12, 9, 3), (16, 8, 4)]
+)
+def test_processes_that_share_evenly_take_the_planned_steps(
+    tmp_path: Path, prompts: int, minibatch: int, processes: int
+) -> None:
+    loss = {"minibatch": minibatch, "micro_batch": 1, "epochs": 1}
+    config = ppo_given.ppo(tmp_path, rollout={"prompts": prompts}, loss=loss)
+
+    ppo_plan.check_share(config, processes)
+
+    for rank in range(processes):
+        share = len(range(prompts)[rank::processes])
+        steps = len(range(0, share, minibatch // processes))
+        assert steps == ppo_plan.steps_per_rollout(config)
+
+
 def test_the_defaults_fit_each_other() -> None:
     ppo_plan.check(configs.build({"name": "x", "model": {"path": "x"}, "reward": "x"}, stage="ppo"))
 
