@@ -36,7 +36,9 @@ from training.errors import SnapshotBroken, SnapshotCurrent, SnapshotExists
 from training.models import Snapshot, below_runs
 
 if TYPE_CHECKING:
+    from chat_app.models import Chat
     from oasst.accounts.models import User
+    from training.querysets import SnapshotQuerySet
 
 logger = logging.getLogger(__name__)
 
@@ -291,11 +293,23 @@ def facts(snapshot: Snapshot) -> dict[str, Any]:
 def supersede(user: User, *, now: datetime) -> list[Snapshot]:
     """Mark every snapshot that holds something of a person whose data is erased, and end the runs
     that wait for one of them; may run twice."""
-    held = Snapshot.objects.filter(people=user)
+    return _supersede(Snapshot.objects.filter(people=user), now)
+
+
+def supersede_chat(chat: Chat, *, now: datetime) -> list[Snapshot]:
+    """The same for a chat whose owner forbids its use or deletes it. Snapshots do not tell chats
+    apart: marked are those made since it began, with chats, that hold something of its owner."""
+    held = Snapshot.objects.filter(people=chat.user_id, filter__chats=True)
+    return _supersede(held.filter(created_at__gte=chat.created_at), now)
+
+
+def _supersede(held: SnapshotQuerySet, now: datetime) -> list[Snapshot]:
     marked = list(held.current())
-    held.current().update(superseded_at=now)
+    if not marked:
+        return []
+    Snapshot.objects.filter(pk__in=[snapshot.pk for snapshot in marked]).update(superseded_at=now)
     for snapshot in marked:
-        logger.warning("snapshot %s is superseded: somebody's data was erased", snapshot.name)
+        logger.warning("snapshot %s is superseded: something in it was withdrawn", snapshot.name)
     runs.refuse_superseded(now=now)
     return marked
 

@@ -6,6 +6,7 @@ import io
 import json
 import threading
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from django.db import connection
 from django.utils import timezone
 from pyarrow import parquet
 
+from chat_app import conversations
+from chat_app.models import Chat
 from oasst.accounts.models import User
 from oasst.privacy import erase_person
 from tasks_app import exporting
@@ -221,6 +224,39 @@ def test_erasing_a_person_supersedes_the_snapshots_with_their_data(alice: User, 
     without.refresh_from_db()
     assert with_alice.superseded_at == NOW
     assert without.superseded_at is None
+
+
+@pytest.mark.parametrize("how", ["forbid", "delete"])
+def test_withdrawing_a_chat_supersedes_the_snapshots_it_may_be_in(alice: User, how: str) -> None:
+    before = _create("before", chats=True)
+    chat, _said = chats.thread(alice, "Why?", "Because.")
+    Chat.objects.filter(pk=chat.pk).update(created_at=NOW - timedelta(days=1))
+    chat.refresh_from_db()
+    grow("P(A)", state=READY, author=alice)
+    holding, without = _create("with", chats=True), _create("without")
+
+    if how == "delete":
+        conversations.delete(chat)
+    else:
+        conversations.set_data_use(chat, False)
+
+    for snapshot in (before, holding, without):
+        snapshot.refresh_from_db()
+    assert holding.superseded_at is not None
+    assert (before.superseded_at, without.superseded_at) == (None, None)
+
+
+def test_a_chat_that_was_never_allowed_supersedes_nothing(alice: User) -> None:
+    chat, _said = chats.thread(alice, "Why?", "Because.")
+    Chat.objects.filter(pk=chat.pk).update(created_at=NOW - timedelta(days=1), allow_data_use=False)
+    chat.refresh_from_db()
+    grow("P(A)", state=READY, author=alice)
+    snapshot = _create(chats=True)
+
+    conversations.delete(chat)
+
+    snapshot.refresh_from_db()
+    assert snapshot.superseded_at is None
 
 
 def _erase_meanwhile(user: User) -> None:
