@@ -50,7 +50,8 @@ class SystemTagsConfig:
 class DataConfig:
     """Which examples are read, and which of them are held out.
 
-    Trees are split whole: `eval_share` of them is never trained on. Lengths are in tokens.
+    Trees are split whole: `eval_share` of them is never trained on. `release_ranked` trains on
+    those whose prompts models have answered and people ranked. Lengths are in tokens.
     """
 
     sources: tuple[SourceConfig, ...] = ()
@@ -61,6 +62,7 @@ class DataConfig:
     max_length: int = 512
     eval_share: float = 0.1
     split_seed: int = 0
+    release_ranked: bool = False
     max_train: int | None = None
     max_eval: int | None = 200
     min_examples: int = 8  # fewer than that are not trained on

@@ -105,11 +105,13 @@ def _make(
 ) -> Split:
     _check(config)
     tally = Tally()
+    read, released = _read(config, make, tally, seed)
     found = [
         [example for example in part if fits is None or _is_kept(example, fits, tally)]
-        for part in _read(config, make, tally, seed)
+        for part in read
     ]
-    held_out = _held_out({example.tree for part in found for example in part}, config)
+    trees = {example.tree for part in found for example in part}
+    held_out = _held_out(trees, config, released=released)
     train: list[Unit] = []
     held: list[Unit] = []
     for source, part in zip(config.sources, found, strict=True):
@@ -137,13 +139,19 @@ def _check(config: DataConfig) -> None:
             raise ConfigError(f"data.sources: {source.path}: weight {source.weight:g} is below 0")
 
 
-def _read(config: DataConfig, make: Maker, tally: Tally, seed: int) -> list[list[Example]]:
-    """The examples of each source; what an earlier one holds already is left out."""
+def _read(
+    config: DataConfig, make: Maker, tally: Tally, seed: int
+) -> tuple[list[list[Example]], set[str]]:
+    """The examples of each source; what an earlier one holds already is left out. And the trees
+    that are not to be held out."""
     seen: set[str] = set()
+    released: set[str] = set()
     found: list[list[Example]] = []
     for source in config.sources:
         part = []
         for item in sources.read(source):
+            if config.release_ranked and examples.is_ranked_of_models(item):
+                released.add(examples.origin(item.prompt.text))
             for example in make(item, config, tally, seed):
                 text = {key: example.row[key] for key in TEXTS if key in example.row}
                 name = examples.key_of(text)
@@ -153,7 +161,7 @@ def _read(config: DataConfig, make: Maker, tally: Tally, seed: int) -> list[list
                 seen.add(name)
                 part.append(example)
         found.append(part)
-    return found
+    return found, released
 
 
 def _is_kept(example: Example, fits: Fits, tally: Tally) -> bool:
@@ -166,19 +174,29 @@ def _is_kept(example: Example, fits: Fits, tally: Tally) -> bool:
 # Splitting and mixing
 
 
-def _held_out(trees: set[str], config: DataConfig) -> set[str]:
+def is_reserved(prompt: str, config: DataConfig) -> bool:
+    """Whether trees of this prompt are held out by their hash, however many others there are.
+
+    Not those that are held out because a split needs one.
+    """
+    return _chance(config.split_seed, examples.origin(prompt)) < config.eval_share
+
+
+def _held_out(trees: set[str], config: DataConfig, *, released: set[str]) -> set[str]:
     """Each tree by its own hash, so that other trees that come or go change nothing.
 
     As few as two trees are split too.
     """
     if config.eval_share in (0, 1):
         return trees if config.eval_share else set()
-    if len(trees) < 2:
+    mine = trees - released
+    if len(trees) < 2 or not mine:
         return set()
     places = {tree: _chance(config.split_seed, tree) for tree in trees}
-    held_out = {tree for tree, place in places.items() if place < config.eval_share}
-    held_out.add(min(trees, key=places.__getitem__))
-    held_out.discard(max(trees, key=places.__getitem__))
+    held_out = {tree for tree in mine if places[tree] < config.eval_share}
+    held_out.add(min(mine, key=places.__getitem__))
+    if held_out == trees:
+        held_out.discard(max(trees, key=places.__getitem__))
     return held_out
 
 
@@ -256,14 +274,15 @@ def _sources(config: DataConfig, found: list[list[Example]]) -> dict[str, int]:
 
 def _demand(report: DataReport, config: DataConfig, name: str) -> None:
     needed = max(1, config.min_examples)
+    ranked = ", or with prompts that models answered" if config.release_ranked else ""
     texts = [f"{report.found} {name} found, at least {needed} needed (data.min_examples)."]
     if report.found >= needed:
         if config.eval_share < 1 and not report.train:
             texts = [f"{report.found} {name} found, but none to train on."]
         elif config.eval_share and config.max_eval != 0 and not report.eval:
             texts = [
-                f"All {report.found} {name} begin with one prompt, so none can be held out. "
-                "Add another tree, or set data.eval_share to 0."
+                f"All {report.found} {name} begin with one prompt{ranked}, so none can be held "
+                "out. Add another tree, or set data.eval_share to 0."
             ]
         else:
             return

@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from tasks_app import export_format
 from tasks_app.export_format import BadLine, MessageNode, MessageTree
@@ -119,6 +119,18 @@ def prompts(item: Item, config: DataConfig, tally: Tally, seed: int) -> Iterator
     elif _is_in_language(item.lang, config, tally):
         turns = _asked(item)
         yield _example({"prompt": turns}, turns, item.lang)
+
+
+def is_ranked_of_models(item: Item) -> TypeGuard[MessageTree]:
+    """Whether it is a finished tree with replies of models: people have ranked them."""
+    if not isinstance(item, MessageTree) or item.tree_state not in FINISHED:
+        return False
+    return any(node.synthetic for node in export_format.visit_messages(item.prompt))
+
+
+def origin(prompt: str) -> str:
+    """What stays together in a split: a prompt, under whatever ids it occurs."""
+    return key_of(" ".join(prompt.split()).casefold())
 
 
 def key_of(value: Any) -> str:
@@ -267,7 +279,7 @@ def _stripped(turns: Sequence[Turn]) -> list[Turn]:
 
 def _of_tree(row: dict[str, Any], tree: MessageTree, *, group: str) -> Example:
     about = {"tree": tree.message_tree_id, "lang": tree.prompt.lang or ""}
-    return Example(row | about, _origin(tree.prompt.text), group)
+    return Example(row | about, origin(tree.prompt.text), group)
 
 
 # Rows
@@ -276,13 +288,8 @@ def _of_tree(row: dict[str, Any], tree: MessageTree, *, group: str) -> Example:
 def _example(row: dict[str, Any], turns: Sequence[Turn], lang: str) -> Example:
     """Of a row that is in no tree: those that begin with the same words belong together."""
     first = next(turn["content"] for turn in turns if turn["role"] == "user")
-    tree = _origin(first)
+    tree = origin(first)
     return Example(row | {"tree": tree, "lang": lang}, tree, key_of(turns))
-
-
-def _origin(prompt: str) -> str:
-    """What stays together in a split: a prompt, under whatever ids it occurs."""
-    return key_of(" ".join(prompt.split()).casefold())
 
 
 def _asked(row: Row) -> list[Turn]:

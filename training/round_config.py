@@ -39,9 +39,9 @@ class RoundConfig:
     """`base` is what the first SFT begins with. `start` says with what that of a later round does.
 
     `data` is a file or folder; without one a snapshot of the site is taken, with the replies of
-    models that people ranked. `eval_share` of the trees teaches nothing in this round: on them
-    its models are judged, and of them are the prompts that are answered for ranking. Each round
-    holds out others.
+    models that people ranked. `eval_share` of the trees teaches nothing: on them the models are
+    judged, and of them are the prompts that are answered for ranking. Once ranked, they teach.
+    Later rounds of the same name can lower the share, not raise it.
     """
 
     stage: Literal["round"] = "round"

@@ -5,7 +5,6 @@ Every step gives a record of plain values, which the page of the round shows and
 
 from __future__ import annotations
 
-import json
 import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -22,13 +21,13 @@ from tasks_app.enums import TreeState
 from tasks_app.export_format import BadLine, MessageNode, MessageTree
 from tasks_app.importing import import_trees
 from tasks_app.models import Message
-from training import config as configs
 from training import data, examples, registry, snapshots, sources, synthetic
-from training.config import ConfigError, DataConfig, SourceConfig
+from training.config import DataConfig, SourceConfig
 from training.errors import GateClosed
 from training.models import Checkpoint, RoundStep, Snapshot
 from training.prompt_files import Prompt
 from training.round_config import PromoteConfig, stage_config
+from training.round_prompts import PROMPTS, fresh_prompts, read_rows
 from training.round_work import Failed, Record, Skipped, Work, about, read_json, run_of
 from training.synthetic import Case, Reply
 
@@ -74,7 +73,7 @@ def _train(work: Work, step: RoundStep, **filled_in: Any) -> Record:
 
 def _sample(work: Work, step: RoundStep) -> Record:
     """The new model's answers to prompts that taught nothing, beside those of the one before."""
-    path = work.folder / "prompts.jsonl"
+    path = work.folder / PROMPTS
     count = stage_config(work.config, "sample", name="x", models=["x"], prompts="x").count
     chosen = fresh_prompts(work, count)
     rows = [
@@ -93,29 +92,6 @@ def _sample(work: Work, step: RoundStep) -> Record:
         "folder": str(run.folder.final),
         "summary": read_json(run.folder.final / "summary.json"),
     }
-
-
-def fresh_prompts(work: Work, count: int) -> list[Prompt]:
-    """Prompts of one turn that none of this round's models learned from, drawn at random.
-
-    Raises ConfigError if there is none.
-    """
-    config = configs.build(
-        work.data() | {"min_examples": 0, "max_eval": None, "max_length": 10**6}, of=DataConfig
-    )
-    held_out = data.prompts(config, seed=work.config.seed).eval
-    found = {examples.key_of(row["prompt"]): row for row in held_out if len(row["prompt"]) == 1}
-    if not found:
-        raise ConfigError(
-            "eval_share: no prompt is held out that could be answered; raise it, or take more data"
-        )
-    keys = random.Random(work.config.seed + work.number).sample(
-        sorted(found), min(count, len(found))
-    )
-    return [
-        Prompt(key, tuple(found[key]["prompt"]), found[key]["lang"], found[key]["tree"])
-        for key in keys
-    ]
 
 
 # Going live
@@ -158,9 +134,11 @@ def _is_live(served: ServedModel | None, wish: PromoteConfig) -> bool:
 def _rank(work: Work, step: RoundStep) -> Record:
     """Put the answers into trees, beside people's replies, where contributors rank them blind."""
     sample = work.record("sample")
+    if "summary" not in sample:
+        raise Skipped(_("There are no answers to be ranked."))
     models = list(dict.fromkeys(row["model"] for row in sample["summary"]))
     answers = _answers_of(Path(sample["folder"]), models)
-    prompts = _read_rows(work.folder / "prompts.jsonl")
+    prompts = read_rows(work.folder / PROMPTS)
     people = _replies_of_people(work, {row["tree"] for row in prompts})
     rng = random.Random(work.config.seed + work.number)
     cases = []
@@ -234,10 +212,6 @@ def _import(work: Work, trees: Sequence[MessageTree]) -> Record:
         "trees": [tree.message_tree_id for tree in trees],
         "replies": sum(len(tree.prompt.replies) for tree in trees),
     }
-
-
-def _read_rows(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 # The snapshot

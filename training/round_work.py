@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,12 +40,17 @@ class Skipped(Exception):
 
 @dataclass(frozen=True)
 class Work:
-    """A round at work. `before` is the one whose model it has to beat, if there is one."""
+    """A round at work. `earlier` are those of its name that came to their end, in order."""
 
     round: Round
     config: RoundConfig
-    before: Round | None
+    earlier: Sequence[Round]
     execute: Callable[[TrainingRun], TrainingRun]
+
+    @property
+    def before(self) -> Round | None:
+        """The round whose model this one's has to beat, if there is one."""
+        return self.earlier[-1] if self.earlier else None
 
     @property
     def number(self) -> int:
@@ -54,21 +59,30 @@ class Work:
     @property
     def folder(self) -> Path:
         """Where the round's own files lie."""
-        path = Path(settings.RUNS_DIR) / "rounds" / self.round.name
+        path = self.folder_of(self.round)
         path.mkdir(parents=True, exist_ok=True)
         return path
+
+    def folder_of(self, round: Round) -> Path:
+        return Path(settings.RUNS_DIR) / "rounds" / round.name
 
     def record(self, kind: str) -> Record:
         """What an earlier step wrote down."""
         return dict(self.round.steps.get(kind=kind).record)
 
     def data(self) -> dict[str, Any]:
-        """Where the examples come from and which trees are held out, the same for all stages."""
+        """Where the examples come from and which trees are held out, the same for all stages.
+
+        What a round holds out those before it held out too, whatever their configs say: a model
+        may descend from theirs, and is compared with the last of them.
+        """
+        told = [*(round.config for round in self.earlier), configs.to_dict(self.config)]
         return {
             "sources": [{"path": self.record("snapshot")["path"]}],
             "languages": list(self.config.languages),
-            "eval_share": self.config.eval_share,
-            "split_seed": self.config.seed + self.number,
+            "eval_share": min(config["eval_share"] for config in told),
+            "split_seed": told[0]["seed"],
+            "release_ranked": True,
         }
 
     def previous(self) -> str:

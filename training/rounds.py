@@ -103,11 +103,11 @@ def _reset_steps(round: Round, config: dict[str, Any]) -> None:
         later.update(state=StepState.WAITING, message="", record={}, started_at=None, ended_at=None)
 
 
-def before(round: Round) -> Round | None:
-    """The last round of the same name that came to its end."""
+def before(round: Round) -> list[Round]:
+    """The rounds of the same name that came to their end, in order."""
     stem, number = round.name.rpartition("-")[0], number_of(round)
     done = [found for found in _family(stem) if found.state == RoundState.DONE]
-    return max((r for r in done if number_of(r) < number), key=number_of, default=None)
+    return sorted((r for r in done if number_of(r) < number), key=number_of)
 
 
 def number_of(round: Round) -> int:

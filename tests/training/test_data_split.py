@@ -149,3 +149,29 @@ def test_everything_can_be_held_out_to_judge_on(tmp_path: Path) -> None:
     split = read(save(tmp_path, [pair(n, n) for n in range(9)]), eval_share=1.0)
 
     assert (len(split.train), len(split.eval)) == (0, 9)
+
+
+def test_a_prompt_whose_answers_of_models_were_ranked_is_released_if_asked(tmp_path: Path) -> None:
+    path = save(tmp_path, [pair(n, n) for n in range(20)], "a.jsonl")
+    held = trees(read(path).eval)
+    one, other, *_ = sorted(row["prompt"][0]["content"] for row in read(path).eval)
+    ranked = save(tmp_path, [of_models(one), of_models(other, state="ranking")], "b.jsonl")
+
+    split = read(path, ranked, release_ranked=True)
+
+    told = {row["prompt"][0]["content"] for row in split.train}
+    assert (one in told, other in told) == (True, False)
+    assert trees(split.eval) < held
+    assert trees(read(path, ranked).eval) >= held
+
+
+def of_models(prompt: str, *, state: str = "ready_for_export") -> dict[str, Any]:
+    """A tree of a prompt with two answers that models wrote."""
+    key = f"copy of {prompt}"
+    replies = [
+        {"message_id": f"{key} {rank}", "parent_id": key, "text": f"Answer {rank}", "rank": rank,
+         "role": "assistant", "synthetic": True}
+        for rank in range(2)
+    ]  # fmt: skip
+    root = {"message_id": key, "text": prompt, "role": "prompter", "replies": replies}
+    return {"message_tree_id": key, "tree_state": state, "prompt": root}

@@ -29,7 +29,8 @@ from training.errors import RoundUnderWay
 from training.jobs import run_round
 from training.models import Checkpoint, Promotion, Round, TrainingRun
 from training.round_config import RoundConfig, stage_config
-from training.round_steps import STEPS, fresh_prompts
+from training.round_prompts import fresh_prompts
+from training.round_steps import STEPS
 from training.round_work import Work
 from training.standings import standing
 
@@ -224,8 +225,7 @@ def test_after_the_end_of_a_round_the_next_begins(trees: Path) -> None:
 
     assert first == again
     assert [first.name, second.name] == ["tiny-round-1", "tiny-round-2"]
-    assert rounds.before(second) == first
-    assert rounds.before(first) is None
+    assert (rounds.before(first), rounds.before(second)) == ([], [first])
 
 
 def test_rounds_of_other_names_are_left_alone(trees: Path) -> None:
@@ -251,26 +251,77 @@ def test_a_wrong_config_is_told_before_anything_runs(override: str, said: str) -
     assert said in str(error.value)
 
 
-def test_each_round_holds_out_other_trees(folders: Path, trees: Path) -> None:
-    """What was answered in one round is learned from in the next, never in the same."""
-    wanted = config(trees)
-    asked = []
-    for _ in range(2):
-        found = begin(wanted)
-        work = Work(found, wanted, None, in_process)
-        given_rounds.write(found, "snapshot", STEPS["snapshot"](work, found.steps.first()))
-        fresh = {prompt.text for prompt in fresh_prompts(work, 100)}
-        learned = data.sft(stage_config(wanted, "sft", name="x", **filled_in(work)).data).train
-        assert fresh
-        assert not fresh & {row["messages"][0]["content"] for row in learned}
-        asked.append(fresh)
-        Round.objects.filter(pk=found.pk).update(state=RoundState.DONE)
+def test_fresh_prompts_are_new_to_models_before_too(folders: Path, trees: Path) -> None:
+    """What was asked and ranked in one round is learned from in the next; other configs of later
+    rounds do not change what is held out."""
+    first, learned = taken(config(trees))
+    ranked = sorted(first)[: len(first) // 2]
+    with trees.open("a") as file:
+        file.writelines(json.dumps(ranked_copy(prompt)) + "\n" for prompt in ranked)
 
-    assert asked[0] != asked[1]
+    second, learned_then = taken(config(trees, "seed=5", "eval_share=0.9"))
+
+    assert first
+    assert second == first - set(ranked)
+    assert not first & learned
+    assert not second & learned_then
+    assert {*ranked} <= learned_then
 
 
-def filled_in(work: Work) -> dict[str, Any]:
-    return {"model": {"path": "tiny"}, "data": work.data()}
+def taken(wanted: RoundConfig) -> tuple[set[str], set[str]]:
+    """A round that comes to its end: its fresh prompts, and those that it learned from."""
+    found = begin(wanted)
+    work = Work(found, wanted, rounds.before(found), in_process)
+    given_rounds.write(found, "snapshot", STEPS["snapshot"](work, found.steps.first()))
+    fresh = {prompt.text for prompt in fresh_prompts(work, 100)}
+    settings = stage_config(wanted, "rm", name="x", model={"path": "tiny"}, data=work.data())
+    learned = {row["prompt"][0]["content"] for row in data.preferences(settings.data).train}
+    Round.objects.filter(pk=found.pk).update(state=RoundState.DONE)
+    return fresh, learned
+
+
+def ranked_copy(prompt: str) -> dict[str, Any]:
+    """The tree of a prompt that models answered, after people ranked the answers."""
+    made = tree(1000, random.Random(prompt))
+    made["message_tree_id"] = made["prompt"]["message_id"] = f"copy of {prompt}"
+    made["prompt"]["text"] = prompt
+    for reply in made["prompt"]["replies"]:
+        reply |= {"synthetic": True, "model_name": "x", "parent_id": f"copy of {prompt}",
+                  "message_id": f"{reply['message_id']} {prompt}"}  # fmt: skip
+    return made
+
+
+def test_prompts_of_the_site_are_asked_once(folders: Path, trees: Path) -> None:
+    """Those of a file, which no ranking adds to, may be asked in every round."""
+    first = begin(config(trees))
+    work = Work(first, config(trees), [], in_process)
+    given_rounds.write(first, "snapshot", {"path": str(trees)})
+    asked = fresh_prompts(work, 2)
+    rows = [{"prompt": list(prompt.messages)} for prompt in asked]
+    (work.folder / "prompts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    for_site = Work(first, config(None), [first], in_process)
+    for_file = Work(first, config(trees), [first], in_process)
+
+    keys = {prompt.id for prompt in asked}
+    assert keys.isdisjoint(prompt.id for prompt in fresh_prompts(for_site, 100))
+    assert keys < {prompt.id for prompt in fresh_prompts(for_file, 100)}
+
+
+def test_without_fresh_prompts_a_round_comes_to_its_end(folders: Path, trees: Path) -> None:
+    """All but the one tree that a split needs taught the model before: it may not be asked of."""
+    wanted = config(trees, "eval_share=0.0001")
+    begin(wanted).steps.filter(kind="ppo").update(record={"folder": "tiny"})
+    Round.objects.update(state=RoundState.DONE)
+    found = begin(wanted)
+    found.steps.exclude(kind__in=["snapshot", "sample", "rank"]).update(state=StepState.DONE)
+
+    rounds.run(found)
+
+    assert found.state == RoundState.DONE
+    said = dict(found.steps.filter(state=StepState.SKIPPED).values_list("kind", "message"))
+    assert said["sample"].startswith("No prompt is left from which none of the models learned")
+    assert said["rank"] == "There are no answers to be ranked."
 
 
 @contextmanager
