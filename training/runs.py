@@ -285,7 +285,7 @@ def reap(*, now: datetime, is_alive: Callable[[TrainingRun], bool]) -> int:
             if mine := again.select_for_update(of=("self",), skip_locked=True).first():
                 _bury_or_requeue(mine, _("Its worker was killed each time."), now)
     forgotten = TrainingRun.objects.waiting().filter(queued_at__lt=now - FORGOTTEN_AFTER)
-    # Those of a round are run by the round.
+    # Those of a round are run by the round, which cron wakes too.
     for run_id, attempt in forgotten.filter(round=None).values_list("pk", "attempt"):
         call_worker(run_id, attempt + 1)
     return len(lost)
@@ -307,7 +307,8 @@ def _begin_again(run: TrainingRun, losses: int) -> None:
         state=RunState.QUEUED, lease_until=None, pid=None, losses=losses
     )
     logger.warning("run %s: attempt %d broke off, queued again", run.pk, run.attempt)
-    transaction.on_commit(partial(call_worker, run.pk, run.attempt + 1))
+    if run.round_id is None:  # a run of a round waits for the round
+        transaction.on_commit(partial(call_worker, run.pk, run.attempt + 1))
 
 
 def _end(run: TrainingRun, state: RunState, message: str, now: datetime) -> None:

@@ -14,7 +14,7 @@ from tests.training import given
 from training import runs, snapshots
 from training.enums import RunState
 from training.errors import NotCancellable, NotResumable, RunUnderWay, SnapshotSuperseded
-from training.models import Metric, Snapshot, TrainingRun
+from training.models import Metric, Round, Snapshot, TrainingRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("runs_dir")]
 
@@ -98,6 +98,20 @@ def test_a_run_handed_back_has_lost_nothing() -> None:
     assert runs.hand_back(run.pk, run.attempt, now=timezone.now())
     run.refresh_from_db()
     assert (run.state, run.losses, run.lease_until) == (RunState.QUEUED, 0, None)
+
+
+def test_a_run_that_broke_off_calls_a_worker_unless_its_round_runs_it(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    alone = runs.claim(given.queued().pk, now=timezone.now())
+    found = Round.objects.create(name="round-1")
+    inside = runs.claim(given.queued(round=found).pk, now=timezone.now())
+
+    with django_capture_on_commit_callbacks(execute=True):
+        runs.hand_back(alone.pk, 1, now=timezone.now())
+        runs.hand_back(inside.pk, 1, now=timezone.now())
+
+    assert _waiting_jobs() == [f"run-{alone.pk}-2"]
 
 
 def test_a_waiting_run_is_cancelled_at_once() -> None:
