@@ -37,8 +37,18 @@ logger = logging.getLogger(__name__)
 TICK_S = 1.0
 # Exit codes of `python -m training`.
 DONE, FAILED, WRONG_CONFIG, CANCELLED = 0, 1, 2, 3
-# What the program must not know: it reads files that strangers wrote.
-SECRETS = ("SECRET", "PASSWORD", "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "SENTRY_DSN")
+# All that the program knows of its surroundings: it reads files that strangers wrote, and a secret
+# may have any name. Names, or beginnings of names that end in an underscore.
+KNOWN = (
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "LC_", "TZ", "TMPDIR", "TEMP", "TMP",
+    "XDG_", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONHASHSEED", "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH", "SYSTEMROOT", "CC", "CXX", "OASST_VAR_DIR", "TRAINING_",
+    "CUDA_", "NVIDIA_", "HIP_", "ROCR_", "NCCL_", "GLOO_", "TORCH_", "PYTORCH_", "TRITON_",
+    "OMP_", "MKL_", "OPENBLAS_", "KMP_", "ACCELERATE_", "HF_", "TRANSFORMERS_", "TOKENIZERS_",
+    "BITSANDBYTES_", "BNB_",
+)  # fmt: skip
+# Among those.
+SECRET = ("TOKEN", "SECRET", "PASSWORD", "KEY")
 LOG_TAIL_BYTES = 8_000
 # What the newest attempt printed, beside the log that it keeps itself.
 OUTPUT = "output.txt"
@@ -146,10 +156,15 @@ def _start(run: TrainingRun) -> subprocess.Popen[bytes]:
 
 
 def environment() -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not any(word in k.upper() for word in SECRETS)}
+    kept = {name: value for name, value in os.environ.items() if _may_know(name)}
     folders = {"RUNS_DIR": settings.RUNS_DIR, "MODELS_DIR": settings.MODELS_DIR}
     found = {name: str(Path(path).resolve()) for name, path in folders.items()}
     return kept | found | {FOLLOWER: str(os.getpid())}
+
+
+def _may_know(name: str) -> bool:
+    is_known = any(name.startswith(k) if k.endswith("_") else name == k for k in KNOWN)
+    return is_known and not any(word in name.split("_") for word in SECRET)
 
 
 @contextmanager

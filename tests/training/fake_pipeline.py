@@ -16,7 +16,7 @@ from training import config as configs
 from training import rundir
 from training.rundir import RunDir
 
-STEP_S = float(os.environ.get("FAKE_STEP_S", "0.05"))
+STEP_S = float(os.environ.get("TRAINING_FAKE_STEP_S", "0.05"))
 CANCELLED, WRONG = 3, 2
 terminated = False
 

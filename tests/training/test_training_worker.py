@@ -39,7 +39,7 @@ Work = subprocess.Popen[bytes]
 def workers(runs_dir: Path, tmp_path: Path) -> Iterator[list[Work]]:
     """Two workers that beat; both end with the test."""
     environment = stack.environment() | given.environment()
-    environment |= {"TRAINING_LEASE_S": str(LEASE_S), "FAKE_STEP_S": "0.1"}
+    environment |= {"TRAINING_LEASE_S": str(LEASE_S), "TRAINING_FAKE_STEP_S": "0.1"}
     with ExitStack() as started:
         yield [
             started.enter_context(
