@@ -28,6 +28,7 @@ from training import (
     ppo_math,
     ppo_plan,
     rewards,
+    rundir,
     trainers,
 )
 from training.callbacks import Cancelled, Watcher, should_stop
@@ -55,10 +56,21 @@ class Online(trainers.Robust):
     rewarder: Rewarder
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Look, unless it is done. Raises Interrupted, once what was learned is saved."""
         step = self.state.global_step
-        if not self.judge.has_looked(step):
-            self.judge.look(step, functools.partial(should_stop, self.run))
+        try:
+            self._look(step)
+        except Interrupted:
+            if step:
+                self._save_checkpoint(self.model, None)
+            raise
         return {}
+
+    def _look(self, step: int) -> None:
+        """Several processes must stop at the same place, so they do not stop here."""
+        alone = self.judge.policy.team.size == 1
+        if not self.judge.has_looked(step):
+            self.judge.look(step, functools.partial(should_stop, self.run) if alone else _never)
 
     def _get_train_sampler(self, dataset: Any = None) -> Sampler[int]:
         """All rollouts in one epoch: a resumed run then finds its place by counting."""
@@ -72,6 +84,9 @@ class Online(trainers.Robust):
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         kept = json.loads((Path(resume_from_checkpoint) / MOMENTS).read_text(encoding="utf-8"))
         self.rewarder.moments = ppo_math.RunningMoments(**kept)
+        step = rundir.step_of(Path(resume_from_checkpoint))
+        if step % self.args.eval_steps == 0 or step == self.args.max_steps:
+            self._look(step)  # where it was interrupted
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         figures = self._metrics["train"]  # type: ignore[attr-defined]
@@ -92,6 +107,10 @@ class Rloo(Online, RLOOTrainer):
 
 class Grpo(Online, GRPOTrainer):
     """Shao et al. 2024: whitened within the answers to a prompt, the KL is part of the loss."""
+
+
+def _never() -> bool:
+    return False
 
 
 class InOrder(Sampler[int]):

@@ -67,15 +67,16 @@ def test_a_cancelled_run_goes_on_with_the_same_curve(tmp_path: Path, algorithm: 
     wanted, run = RunDir(tmp_path / "whole"), RunDir(tmp_path / "cancelled")
     ppo.run(config, wanted)
 
-    first = compared(tmp_path, algorithm, optim={"max_steps": 12}, output={"eval_every": 8})
-    _cancel_at(run, 8, first)
+    first = compared(
+        tmp_path, algorithm, optim={"max_steps": 12}, output={"eval_every": 8, "save_every": 12}
+    )
+    _cancel_at(run, 8, first)  # as it looks at held-out prompts
+    assert run.last_checkpoint().name == "checkpoint-8"
+    assert [row["phase"] for row in curve(run) if row["step"] == 8] == ["train"]
     run.allow()
     ppo.run(config, run)
 
-    ours, theirs = (
-        [row for row in curve(r) if row["step"] in (8, 12) and row["phase"] == "train"]
-        for r in (run, wanted)
-    )
+    ours, theirs = ([row for row in curve(r) if row["step"] in (8, 12)] for r in (run, wanted))
     assert ours == theirs
     for name, value in load_file(run.final / "adapter" / "adapter_model.safetensors").items():
         other = load_file(wanted.final / "adapter" / "adapter_model.safetensors")[name]
