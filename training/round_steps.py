@@ -23,7 +23,7 @@ from tasks_app.importing import import_trees
 from tasks_app.models import Message
 from training import data, examples, registry, snapshots, sources, synthetic
 from training.config import DataConfig, SourceConfig
-from training.errors import GateClosed
+from training.errors import GateClosed, NotServable
 from training.models import Checkpoint, RoundStep, Snapshot
 from training.prompt_files import Prompt
 from training.round_config import PromoteConfig, stage_config
@@ -118,6 +118,8 @@ def _promote(work: Work, step: RoundStep) -> Record:
         )
     except GateClosed as closed:
         raise Skipped(str(closed), {"objections": closed.objections}) from closed
+    except NotServable as error:  # what was learned can be looked at and ranked all the same
+        raise Skipped(str(error)) from error
     return {"served": served.name, "checkpoint": checkpoint.name}
 
 

@@ -445,6 +445,8 @@ def test_command_says_what_is_wrong(db: None) -> None:
 
 # Going live
 
+GAIN = {"value": 1.0, "low": 0.5, "high": 1.5, "n": 20}
+
 
 @pytest.fixture
 def trained(folders: Path, settings: Settings) -> Round:
@@ -471,9 +473,25 @@ def test_a_model_without_evaluation_is_kept_back(trained: Round) -> None:
 
 
 @pytest.mark.slow
+def test_a_model_that_cannot_be_served_does_not_keep_its_answers_from_being_ranked(
+    trained: Round,
+) -> None:
+    Checkpoint.objects.update(evaluation={"gain": GAIN})
+    for weights in Checkpoint.objects.get().folder.glob("*.safetensors"):
+        weights.unlink()
+    trained.steps.filter(kind="rank").update(state=StepState.WAITING)
+
+    found = rounds.run(trained)
+
+    skipped = dict(found.steps.filter(state=StepState.SKIPPED).values_list("kind", "message"))
+    assert found.state == RoundState.DONE
+    assert "safetensors" in skipped["promote"]
+    assert "rank" in skipped  # nothing was answered here, but its turn came
+
+
+@pytest.mark.slow
 def test_a_model_that_may_goes_live(trained: Round) -> None:
-    gain = {"value": 1.0, "low": 0.5, "high": 1.5, "n": 20}
-    Checkpoint.objects.update(evaluation={"gain": gain})
+    Checkpoint.objects.update(evaluation={"gain": GAIN})
 
     found = rounds.run(trained)
 
