@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,7 @@ def save(run: RunDir, learner: Learner) -> Path:
         }
         (folder / STATE).write_text(json.dumps(state), encoding="utf-8")
         rundir.publish(folder, path)
-        _rotate(run, learner.config.output.keep)
+        run.drop_older(learner.config.output.keep)
     learner.team.wait()
     learner.saved = learner.step
     return path
@@ -100,9 +99,3 @@ def _set_chance(state: dict[str, Any]) -> None:
     torch.set_rng_state(torch.tensor(state["torch"], dtype=torch.uint8))
     if "cuda" in state and torch.cuda.is_available():
         torch.cuda.set_rng_state(torch.tensor(state["cuda"], dtype=torch.uint8))
-
-
-def _rotate(run: RunDir, keep: int) -> None:
-    whole = [p for p in run.checkpoints.glob(f"{rundir.PREFIX}*") if rundir.step_of(p) >= 0]
-    for path in sorted(whole, key=rundir.step_of)[: -max(keep, 1)]:
-        shutil.rmtree(path, ignore_errors=True)

@@ -140,9 +140,19 @@ class RunDir:
 
     def last_checkpoint(self) -> Path | None:
         """The newest that was written to its end."""
-        found = sorted(self.checkpoints.glob(f"{PREFIX}[0-9]*"), key=step_of)
-        whole = [path for path in found if path.suffix != _HALF]
+        whole = self._whole_checkpoints()
         return whole[-1] if whole else None
+
+    def drop_older(self, keep: int) -> None:
+        """Remove all checkpoints but the newest `keep`, at least one; a kill leaves no part of one
+        under its name."""
+        for path in self._whole_checkpoints()[: -max(keep, 1)]:
+            shutil.rmtree(path.rename(half(path)), ignore_errors=True)
+
+    def _whole_checkpoints(self) -> list[Path]:
+        """The oldest first."""
+        found = sorted(self.checkpoints.glob(f"{PREFIX}[0-9]*"), key=step_of)
+        return [path for path in found if path.suffix != _HALF]
 
 
 def step_of(checkpoint: Path) -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -131,7 +130,7 @@ class Robust(Trainer):
         if self.args.should_save:
             rundir.publish(being_written / path.name, path)
             being_written.rmdir()
-            _rotate(self.run, self.keep)
+            self.run.drop_older(self.keep)
         self.accelerator.wait_for_everyone()
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
@@ -232,12 +231,6 @@ def _is_sharded(trainer: Robust) -> bool:
 def _is_last(checkpoint: Path) -> bool:
     state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
     return bool(state["global_step"] >= state["max_steps"])
-
-
-def _rotate(run: RunDir, keep: int) -> None:
-    whole = [p for p in run.checkpoints.glob(f"{rundir.PREFIX}*") if rundir.step_of(p) >= 0]
-    for path in sorted(whole, key=rundir.step_of)[: -max(keep, 1)]:
-        shutil.rmtree(path.rename(rundir.half(path)), ignore_errors=True)
 
 
 def _half_name(path: Path) -> Path:

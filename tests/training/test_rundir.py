@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +35,46 @@ def test_checkpoints_are_ordered_by_number(tmp_path: Path) -> None:
         (run.checkpoints / f"checkpoint-{step}").mkdir()
 
     assert run.last_checkpoint() == run.checkpoints / "checkpoint-100"
+
+
+def test_older_checkpoints_are_dropped_whole(tmp_path: Path) -> None:
+    run = RunDir(tmp_path).make()
+    for name in ("checkpoint-9", "checkpoint-10", "checkpoint-100", "checkpoint-200.half"):
+        (run.checkpoints / name).mkdir()
+
+    run.drop_older(2)
+
+    left = sorted(path.name for path in run.checkpoints.iterdir())
+    assert left == ["checkpoint-10", "checkpoint-100", "checkpoint-200.half"]
+    run.drop_older(0)
+    assert run.last_checkpoint() == run.checkpoints / "checkpoint-100"
+
+
+_DROP = """
+import os, shutil, sys
+from pathlib import Path
+from training.rundir import RunDir
+removed = os.unlink
+def killed(*given, **how):
+    removed(*given, **how)
+    os.kill(os.getpid(), 9)
+os.unlink = killed
+RunDir(Path(sys.argv[1])).drop_older(1)
+"""
+
+
+def test_a_kill_while_one_is_dropped_leaves_no_part_under_its_name(tmp_path: Path) -> None:
+    run = RunDir(tmp_path).make()
+    for step in (1, 2):
+        (run.checkpoints / f"checkpoint-{step}").mkdir()
+        for name in "ab":
+            (run.checkpoints / f"checkpoint-{step}" / name).touch()
+
+    ended = subprocess.run([sys.executable, "-c", _DROP, str(tmp_path)], check=False)
+
+    assert ended.returncode == -signal.SIGKILL
+    assert not (run.checkpoints / "checkpoint-1").exists()
+    assert len(list((run.checkpoints / "checkpoint-1.half").iterdir())) == 1
 
 
 def test_publishing_replaces_what_stood_there(tmp_path: Path) -> None:
