@@ -85,7 +85,7 @@ class Online(trainers.Robust):
         kept = json.loads((Path(resume_from_checkpoint) / MOMENTS).read_text(encoding="utf-8"))
         self.rewarder.moments = ppo_math.RunningMoments(**kept)
         step = rundir.step_of(Path(resume_from_checkpoint))
-        if step % self.args.eval_steps == 0 or step == self.args.max_steps:
+        if step % self.judge.policy.config.output.eval_every == 0 or step == self.args.max_steps:
             self._look(step)  # where it was interrupted
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:

@@ -55,6 +55,11 @@ def check(config: PpoConfig) -> None:
             f"loss.minibatch: expected a multiple of loss.micro_batch ({loss.micro_batch}), it is "
             f"{loss.minibatch}"
         )
+    if rollout.top_p < 1 or rollout.top_k:
+        raise ConfigError(
+            "rollout.top_p, rollout.top_k: expected 1 and 0; answers drawn from a part of the tokens "
+            "have other probabilities than the policy gives them, and ratio and KL would be wrong"
+        )
     for name in ("save_every", "eval_every"):
         every = getattr(config.output, name)
         if every < 1 or every % per:
