@@ -57,8 +57,8 @@ def check(config: PpoConfig) -> None:
         )
     if rollout.top_p < 1 or rollout.top_k:
         raise ConfigError(
-            "rollout.top_p, rollout.top_k: expected 1 and 0; answers drawn from a part of the tokens "
-            "have other probabilities than the policy gives them, and ratio and KL would be wrong"
+            "rollout.top_p, rollout.top_k: expected 1 and 0; answers drawn from a part of the "
+            "tokens have other probabilities than the policy gives them: ratio and KL are wrong"
         )
     for name in ("save_every", "eval_every"):
         every = getattr(config.output, name)

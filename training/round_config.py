@@ -73,7 +73,12 @@ def check(config: RoundConfig) -> None:
     model = {"path": config.base}
     for stage in ("sft", "rm"):
         stage_config(config, stage, name=stage, model=model)
-    stage_config(config, "ppo", name="ppo", model=model, reward="rule:short")
+    ppo = stage_config(config, "ppo", name="ppo", model=model, reward="rule:short")
+    if ppo.output.weights == "adapter":
+        raise ConfigError(
+            "ppo: output.weights: an adapter alone can be neither sampled nor promoted, expected "
+            "both or merged"
+        )
     stage_config(config, "evaluate", name="evaluate", model=config.base)
     sample = stage_config(config, "sample", name="sample", models=[config.base], prompts="prompts")
     try:
