@@ -201,6 +201,7 @@ def _take_steps(work: Work) -> tuple[RoundState, str]:
     for step in work.round.steps.order_by("position"):
         if step.state in (StepState.DONE, StepState.SKIPPED):
             continue
+        _stay_alone(work.round)
         _write(work.round, step=step.kind)
         ended = _take(work, step)
         if ended is not None:
@@ -265,6 +266,13 @@ def _alone(round: Round) -> Iterator[None]:
         _unlock(round)
 
 
+def _stay_alone(round: Round) -> None:
+    """Hold the round again, if the connection that held it was lost during the last step, as while
+    the database was away. Raises RoundUnderWay if another process goes on with it by now."""
+    if not _is_held(round) and not _lock(round):
+        raise RoundUnderWay
+
+
 def _is_in_no_process(round: Round) -> bool:
     is_free = _lock(round)
     if is_free:
@@ -275,6 +283,18 @@ def _is_in_no_process(round: Round) -> bool:
 def _lock(round: Round) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [_lock_name(round)])
+        return bool(cursor.fetchone()[0])
+
+
+def _is_held(round: Round) -> bool:
+    """Whether by this connection. PostgreSQL shows the two halves of a lock's number."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory'"
+            " AND pid = pg_backend_pid() AND objsubid = 1"
+            " AND (classid::bigint << 32 | objid::bigint) = hashtextextended(%s, 0))",
+            [_lock_name(round)],
+        )
         return bool(cursor.fetchone()[0])
 
 

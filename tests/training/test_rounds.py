@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from tests.training import given, given_rounds
 from tests.training.working import in_process
 from training import data, execution, registry, round_config, rounds, runs, tiny
 from training.config import ConfigError
-from training.enums import RoundState, StepState
+from training.enums import RoundState, RunState, StepState
 from training.errors import RoundUnderWay
 from training.jobs import run_round
 from training.models import Checkpoint, Promotion, Round, TrainingRun
@@ -324,11 +324,14 @@ def test_without_fresh_prompts_a_round_comes_to_its_end(folders: Path, trees: Pa
     assert said["rank"] == "There are no answers to be ranked."
 
 
+def _database() -> dict[str, Any]:
+    return {k: connection.get_connection_params()[k] for k in ("dbname", "host", "user")}
+
+
 @contextmanager
 def held_elsewhere(found: Round) -> Iterator[None]:
     """Another process is at work on the round."""
-    where = {k: connection.get_connection_params()[k] for k in ("dbname", "host", "user")}
-    with psycopg.connect(**where) as there:
+    with psycopg.connect(**_database()) as there:
         there.execute(
             "SELECT pg_advisory_lock(hashtextextended(%s, 0))", [f"training.round.{found.pk}"]
         )
@@ -347,6 +350,56 @@ def test_a_round_is_in_one_process_at_a_time(folders: Path, trees: Path) -> None
 
     with pytest.raises(PowerCut):
         rounds.run(found, execute=breaking_at("sft"))
+
+
+def _sft_while_the_database_was_away(run: TrainingRun, then: Callable[[], Any]) -> TrainingRun:
+    """Ends the run well, on a new connection; the one that held the round is gone."""
+    (run.folder.final).mkdir(parents=True)
+    lineage = {"stage": "sft", "name": "x", "weights_sha256": "0" * 64}
+    (run.folder.final / "training.json").write_text(json.dumps(lineage))
+    connection.close()
+    then()
+    attempt = runs.claim(run.pk, now=timezone.now()).attempt
+    runs.finish(run.pk, attempt, RunState.DONE, now=timezone.now())
+    run.refresh_from_db()
+    return run
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_round_that_another_process_took_meanwhile_is_left_to_it(
+    folders: Path, trees: Path
+) -> None:
+    found = begin(config(trees))
+    elsewhere = ExitStack()
+
+    def execute(run: TrainingRun) -> TrainingRun:
+        took = held_elsewhere(found)
+        return _sft_while_the_database_was_away(run, lambda: elsewhere.enter_context(took))
+
+    with elsewhere, pytest.raises(RoundUnderWay):
+        rounds.run(found, execute=execute)
+
+    assert [states(found)[kind] for kind in ("sft", "rm")] == [StepState.DONE, StepState.WAITING]
+    assert Round.objects.get(pk=found.pk).state == RoundState.RUNNING
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_round_that_nobody_took_meanwhile_is_held_again(folders: Path, trees: Path) -> None:
+    found = begin(config(trees))
+
+    def execute(run: TrainingRun) -> TrainingRun:
+        if run.stage == "sft":
+            return _sft_while_the_database_was_away(run, lambda: None)
+        assert run.stage == "rm"
+        with psycopg.connect(**_database()) as there:
+            row = there.execute(
+                "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))",
+                [f"training.round.{found.pk}"],
+            ).fetchone()
+        raise PowerCut(f"taken: {row}")
+
+    with pytest.raises(PowerCut, match=r"taken: \(False,\)"):
+        rounds.run(found, execute=execute)
 
 
 @pytest.mark.django_db(transaction=True)
