@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -20,9 +21,9 @@ from chat_app.inference.engine import TransformersEngine
 from chat_app.inference.requests import Delta, EngineRequest, Finished, RequestTooLarge, Turn
 from chat_app.inference.sampling import MAX_SEED, SamplingParameters
 from tasks_app import export_format
-from training import modeling, presets, report, scoring, synthetic
+from training import checkpoints, claims, modeling, presets, report, scoring, sources, synthetic
 from training.callbacks import Cancelled, should_stop
-from training.config import ConfigError, SampleConfig, to_dict
+from training.config import ConfigError, DataConfig, SampleConfig, SourceConfig, to_dict
 from training.prompt_files import Prompt, read_prompts
 from training.report import ModelReport, Output, Result
 from training.rundir import RunDir, half, publish, read_lines, write_whole
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 SCORED_AT_ONCE = 16
 SCORED_BETWEEN_LOOKS = 256  # at the wish to cancel
 SCORED_TOKENS = 1024
+SUMMARY = "summary"
+_UNFIT = re.compile(r"[^\w.-]+")  # for the name of a file
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,10 @@ class Draw:
 def run(config: SampleConfig, run: RunDir) -> Path:
     """Draw, score and write `final/`: a report as JSON for each model, one page of all, summary,
     and the answers as trees of synthetic replies. Raises ConfigError, Cancelled."""
-    if run.final.exists():
-        return run.final
     modeling.environment(config)
     folders = name_folders(config.models)
+    if _is_done(config, run, folders):
+        return run.final
     ways = presets.named(config.presets, max_new_tokens=config.max_new_tokens)
     prompts = read_prompts(config.prompts, count=config.count, languages=config.languages)
     wanted = [
@@ -60,7 +63,7 @@ def run(config: SampleConfig, run: RunDir) -> Path:
         for prompt in prompts
         for number in range(1 if parameters.temperature == 0 else config.per_prompt)
     ]
-    drawn = _draw_all(config, run.make(), folders, prompts, ways, wanted)
+    drawn = _draw_all(config, run, folders, prompts, ways, wanted)
     reports = _collect(folders, prompts, ways, drawn)
     if config.reward:
         _score_all(config, run, reports)
@@ -68,23 +71,51 @@ def run(config: SampleConfig, run: RunDir) -> Path:
     return run.final
 
 
+def _is_done(config: SampleConfig, run: RunDir, folders: dict[str, Path]) -> bool:
+    """Whether the folder holds the result already; else it belongs to this run from now on.
+
+    Raises ConfigError if it holds answers of others, or to others, or drawn in another way.
+    """
+    prompts = DataConfig(sources=(SourceConfig(path=config.prompts),))
+    judge = [modeling.resolve(config.reward)] if config.reward else []
+    record = sources.record(prompts) + [
+        {"path": str(folder), "sha256": _weights(folder)} for folder in [*folders.values(), *judge]
+    ]
+    has_begun = run.data.is_file()
+    if has_begun and claims.is_done(run, config, record):
+        return True
+    claims.claim(run.make(), config, record, has_begun=has_begun)
+    return False
+
+
+def _weights(folder: Path) -> str:
+    lineage = _lineage(folder)
+    return str(lineage["weights_sha256"]) if lineage else checkpoints.weights_sha256(folder)
+
+
 def name_folders(models: Sequence[str]) -> dict[str, Path]:
-    """A short name for each model, in order: that of the run which made it, else of its folder."""
+    """A short name for each model, in order: that of the run which made it, else of its folder.
+
+    It is a name that a file can have, and that no other file of the result has.
+    """
     named: dict[str, Path] = {}
     for model in models:
         folder = modeling.resolve(model)
         name, number = _name(folder), 2
-        while name in named:
+        while name in named or name == SUMMARY:
             name, number = f"{_name(folder)}-{number}", number + 1
         named[name] = folder
     return named
 
 
 def _name(folder: Path) -> str:
-    lineage = folder / "training.json"
-    if lineage.is_file():
-        return str(json.loads(lineage.read_text(encoding="utf-8"))["name"])
-    return folder.parent.name if folder.name == "final" else folder.name
+    of_folder = folder.parent.name if folder.name == "final" else folder.name
+    name = str(_lineage(folder).get("name", of_folder))
+    return _UNFIT.sub("-", name).strip("-.")[:100] or "model"
+
+
+def _lineage(folder: Path) -> dict[str, Any]:
+    return checkpoints.read_lineage(folder) if (folder / checkpoints.LINEAGE).is_file() else {}
 
 
 # Drawing
@@ -281,7 +312,7 @@ def _write(config: SampleConfig, run: RunDir, reports: Sequence[ModelReport]) ->
     folder.mkdir(parents=True)
     for each in reports:
         _write_json(folder / f"{each.name}.json", report.to_json(each, args=args, now=now))
-    _write_json(folder / "summary.json", summary)
+    _write_json(folder / f"{SUMMARY}.json", summary)
     page = report.to_html(reports, name=config.name, now=now, summary=summary)
     (folder / "samples.html").write_text(page, encoding="utf-8")
     trees = synthetic.trees(

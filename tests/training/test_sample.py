@@ -1,6 +1,7 @@
 """Sampling with a tiny model: every answer drawn once, also by a run that broke off."""
 
 import json
+import re
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -121,6 +122,40 @@ def test_a_cancelled_run_ends_and_is_gone_on_with(
     assert [len(texts) for texts in outputs(sample(wanted, run.path))] == [40, 1] * 3
 
 
+@pytest.mark.slow
+def test_answers_drawn_in_another_way_are_not_given_out(
+    tiny_path: Path, prompts: Path, tmp_path: Path
+) -> None:
+    """Neither of a run that broke off, nor of one that came to its end."""
+    run = sample(config(tiny_path, prompts), tmp_path / "run")
+    assert sample(config(tiny_path, prompts, max_batch=2), run.path)  # that changes no answer
+    with pytest.raises(ConfigError, match=r"another config \(seed\)"):
+        sample(config(tiny_path, prompts, seed=1), run.path)
+
+    run.final.rename(tmp_path / "gone")
+    with pytest.raises(ConfigError, match=r"another config \(seed\)"):
+        sample(config(tiny_path, prompts, seed=1), run.path)
+    prompts.write_text(prompts.read_text() + '{"text": "And then?"}\n')
+    with pytest.raises(ConfigError, match="the data itself"):
+        sample(config(tiny_path, prompts), run.path)
+
+
+def test_names_of_models_are_names_of_files(tmp_path: Path) -> None:
+    """They come from training.json, which somebody else may have written."""
+    from training.sample import name_folders
+
+    names = ("../../away", "summary", "..", "my model", "summary-2")
+    folders = [tmp_path / str(place) for place in range(len(names))]
+    for folder, name in zip(folders, names, strict=True):
+        folder.mkdir()
+        (folder / "config.json").touch()
+        (folder / "training.json").write_text(json.dumps({"name": name}))
+
+    found = name_folders([str(folder) for folder in folders])
+
+    assert [*found] == ["away", "summary-2", "model", "my-model", "summary-2-2"]
+
+
 def test_unknown_preset_names_those_there_are(
     tiny_path: Path, prompts: Path, tmp_path: Path
 ) -> None:
@@ -196,7 +231,8 @@ def test_best_scored_answers_become_the_synthetic_replies(
         (result,) = row["results"]
         best = sorted(range(4), key=lambda place: -result["scores"][place])[:2]
         assert sorted(result["kept"]) == sorted(best)
-        kept = {result["outputs"][place] for place in best}
-        assert {node.text for node in tree.prompt.replies} == kept
+        # Without the characters that cannot be stored: the model writes any.
+        kept = {re.sub(r"[\x00-\x1f\x7f]", "", result["outputs"][place]).strip() for place in best}
+        assert {re.sub("\n|\t", "", n.text) for n in tree.prompt.replies} == kept
     summary = json.loads((run.final / "summary.json").read_text())[0]
     assert summary["kept"]["mean"] > summary["score"]["value"] > summary["rejected"]["mean"]
