@@ -16,7 +16,7 @@ from uuid import UUID, uuid5
 from django.conf import settings
 from django.db import transaction
 
-from chat_app import catalogue, events, notices, protocol, safety, streams
+from chat_app import catalogue, notices, protocol, safety, streams
 from chat_app.enums import Hold, MessageState, ReportKind, Role, VoteReason
 from chat_app.errors import (
     BadParent,
@@ -369,8 +369,6 @@ def archive(chat: Chat, archived: bool) -> None:
 def delete(chat: Chat) -> None:
     """Remove the chat with everything in it; a worker that writes for it notices and stops."""
     said = list(chat.messages.filter(role=Role.ASSISTANT).values_list("pk", flat=True))
-    if chat.allow_data_use:
-        events.withdrawn.send(sender=Chat, chat=chat)
     chat.delete()
     transaction.on_commit(partial(streams.forget, said))
 
@@ -378,8 +376,6 @@ def delete(chat: Chat) -> None:
 @transaction.atomic
 def set_data_use(chat: Chat, allowed: bool) -> None:
     """Allow or forbid that this chat is used for training."""
-    if chat.allow_data_use and not allowed:
-        events.withdrawn.send(sender=Chat, chat=chat)
     chat.allow_data_use = allowed and not chat.from_api
     chat.save(update_fields=["allow_data_use"])
 

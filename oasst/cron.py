@@ -9,6 +9,7 @@ SCHEDULE_S = {
     "chat_app.jobs.delete_api_calls": 600,
     "chat_app.jobs.forget_workers": 3600,
     "training.jobs.reap_runs": 10,
+    "training.jobs.heed_withdrawn_chats": 60,
     "oasst.accounts.jobs.send_waiting_codes": 30,
     "oasst.accounts.jobs.delete_expired_codes": 3600,
     "oasst.privacy.finish_erasures": 600,

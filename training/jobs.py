@@ -44,6 +44,11 @@ def reap_runs() -> None:
     rounds.wake_abandoned()
 
 
+def heed_withdrawn_chats() -> None:
+    """Mark snapshots with chats that their owners have forbidden or deleted since."""
+    snapshots.supersede_withdrawn(now=timezone.now())
+
+
 def create_snapshot(
     name: str, langs: list[str], with_synthetic: bool, with_chats: bool, user_id: str
 ) -> None:

@@ -4,6 +4,7 @@ import uuid
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -38,6 +39,8 @@ class Snapshot(models.Model):
     created_at = models.DateTimeField(_("created"), db_default=Now())
     # Whose messages and judgements are in it, to be found when they ask for erasure.
     people = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="+", blank=True)
+    # Which chats are in it, to be found when their owners forbid or delete them.
+    chats = ArrayField(models.UUIDField(), default=list, blank=True, editable=False)
     # Somebody's data that is in it was erased since: nothing new may be trained on it.
     superseded_at = models.DateTimeField(_("superseded"), null=True, blank=True)
 

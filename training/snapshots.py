@@ -6,9 +6,10 @@ import json
 import logging
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from itertools import combinations, islice
 from pathlib import Path
 from statistics import fmean
@@ -21,6 +22,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from chat_app import exporting as chats
+from chat_app.models import Chat
 from chat_app.offering import LICENCE
 from oasst.accounts.people import DELETED_DOMAIN
 from oasst.lib import database
@@ -36,7 +38,6 @@ from training.errors import SnapshotBroken, SnapshotCurrent, SnapshotExists
 from training.models import Snapshot, below_runs
 
 if TYPE_CHECKING:
-    from chat_app.models import Chat
     from oasst.accounts.models import User
     from training.querysets import SnapshotQuerySet
 
@@ -107,7 +108,7 @@ def create(
     half = rundir.half(folder)
     half.mkdir()
     try:
-        facts, people = _write(half, name, wanted, now, watch)
+        facts, people, told = _write(half, name, wanted, now, watch)
         rundir.publish(half, folder)
     finally:
         shutil.rmtree(half, ignore_errors=True)
@@ -120,6 +121,7 @@ def create(
             counts=facts["counts"],
             created_by=by,
             created_at=now,
+            chats=told,
         )
         _remember(snapshot, people)
     _supersede_if_erased(snapshot, now)
@@ -129,9 +131,10 @@ def create(
 
 def _write(
     folder: Path, name: str, wanted: Filter, now: datetime, watch: export_format.Watch
-) -> tuple[dict[str, Any], list[UUID]]:
+) -> tuple[dict[str, Any], list[UUID], list[UUID]]:
+    """Write the files; what snapshot.json says, who is in them, and which chats are."""
     with database.one_moment():
-        sha256, keys = _write_trees(folder, wanted, watch)
+        sha256, keys, told = _write_trees(folder, wanted, watch)
         people = _known_people(keys)
         counts = _count(folder)
         agreement = _agreement(folder)
@@ -149,11 +152,14 @@ def _write(
     text = json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
     (folder / files.FACTS).write_text(text, encoding="utf-8")
     (folder / files.CARD).write_text(dataset_card.render(facts), encoding="utf-8")
-    return facts, people
+    return facts, people, told
 
 
-def _write_trees(folder: Path, wanted: Filter, watch: export_format.Watch) -> tuple[str, set[str]]:
-    """Write the lines; their hash, and who is in them."""
+def _write_trees(
+    folder: Path, wanted: Filter, watch: export_format.Watch
+) -> tuple[str, set[str], list[UUID]]:
+    """Write the lines; their hash, who is in them, and which chats are."""
+    told: list[UUID] = []
     people = _People(keep_messages=True)
     guests = _People(keep_messages=False)
     with export_format.open_output(folder / files.TREES) as stream:
@@ -161,9 +167,17 @@ def _write_trees(folder: Path, wanted: Filter, watch: export_format.Watch) -> tu
         telling = exporting.Telling(labels=True, events=True, anonymizer=people)
         exporting.export(lines, exporting.Format.TREES, wanted.trees, telling, watch=watch)
         if wanted.chats:
-            chats.export(lines, chats.Format.TREES, chats.Selection(), guests)
+            see = partial(_note, told)
+            chats.export(lines, chats.Format.TREES, chats.Selection(), guests, watch=see)
     (folder / files.LINES).write_text("".join(f"{h}\n" for h in lines.lines), encoding="ascii")
-    return lines.sha256, people.ids | guests.ids
+    return lines.sha256, people.ids | guests.ids, told
+
+
+def _note(told: list[UUID], chats_with_messages: Iterable[Any]) -> Iterator[Any]:
+    """Write down each chat that passes."""
+    for chat, messages in chats_with_messages:
+        told.append(chat.pk)
+        yield chat, messages
 
 
 def _count(folder: Path) -> dict[str, Any]:
@@ -296,11 +310,15 @@ def supersede(user: User, *, now: datetime) -> list[Snapshot]:
     return _supersede(Snapshot.objects.filter(people=user), now)
 
 
-def supersede_chat(chat: Chat, *, now: datetime) -> list[Snapshot]:
-    """The same for a chat whose owner forbids its use or deletes it. Snapshots do not tell chats
-    apart: marked are those made since it began, with chats, that hold something of its owner."""
-    held = Snapshot.objects.filter(people=chat.user_id, filter__chats=True)
-    return _supersede(held.filter(created_at__gte=chat.created_at), now)
+def supersede_withdrawn(*, now: datetime) -> list[Snapshot]:
+    """The same for snapshots with a chat that its owner has forbidden or deleted since."""
+    gone = [
+        snapshot.pk
+        for snapshot in Snapshot.objects.current().exclude(chats=[]).only("chats")
+        if Chat.objects.filter(pk__in=snapshot.chats, allow_data_use=True).count()
+        < len(snapshot.chats)
+    ]
+    return _supersede(Snapshot.objects.filter(pk__in=gone), now)
 
 
 def _supersede(held: SnapshotQuerySet, now: datetime) -> list[Snapshot]:

@@ -6,7 +6,6 @@ import io
 import json
 import threading
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from django.utils import timezone
 from pyarrow import parquet
 
 from chat_app import conversations
-from chat_app.models import Chat
 from oasst.accounts.models import User
 from oasst.privacy import erase_person
 from tasks_app import exporting
@@ -227,36 +225,24 @@ def test_erasing_a_person_supersedes_the_snapshots_with_their_data(alice: User, 
 
 
 @pytest.mark.parametrize("how", ["forbid", "delete"])
-def test_withdrawing_a_chat_supersedes_the_snapshots_it_may_be_in(alice: User, how: str) -> None:
+def test_withdrawing_a_chat_supersedes_the_snapshots_it_is_in(alice: User, how: str) -> None:
     before = _create("before", chats=True)
     chat, _said = chats.thread(alice, "Why?", "Because.")
-    Chat.objects.filter(pk=chat.pk).update(created_at=NOW - timedelta(days=1))
-    chat.refresh_from_db()
-    grow("P(A)", state=READY, author=alice)
     holding, without = _create("with", chats=True), _create("without")
+    another, _said = chats.thread(alice, "When?", "Now.")
+    conversations.set_data_use(another, False)
+    snapshots.supersede_withdrawn(now=NOW)
+    assert set(Snapshot.objects.current()) == {before, holding, without}
 
     if how == "delete":
         conversations.delete(chat)
     else:
         conversations.set_data_use(chat, False)
+    snapshots.supersede_withdrawn(now=NOW)
 
-    for snapshot in (before, holding, without):
-        snapshot.refresh_from_db()
-    assert holding.superseded_at is not None
-    assert (before.superseded_at, without.superseded_at) == (None, None)
-
-
-def test_a_chat_that_was_never_allowed_supersedes_nothing(alice: User) -> None:
-    chat, _said = chats.thread(alice, "Why?", "Because.")
-    Chat.objects.filter(pk=chat.pk).update(created_at=NOW - timedelta(days=1), allow_data_use=False)
-    chat.refresh_from_db()
-    grow("P(A)", state=READY, author=alice)
-    snapshot = _create(chats=True)
-
-    conversations.delete(chat)
-
-    snapshot.refresh_from_db()
-    assert snapshot.superseded_at is None
+    assert set(Snapshot.objects.current()) == {before, without}
+    holding.refresh_from_db()
+    assert holding.superseded_at == NOW
 
 
 def _erase_meanwhile(user: User) -> None:
