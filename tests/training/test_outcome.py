@@ -151,6 +151,7 @@ def test_a_full_disk_leaves_whole_checkpoints_and_a_run_that_goes_on(
     assert [row["step"] for row in rundir.read_lines(run.metrics)].count(1) == 1
 
 
+@pytest.mark.full
 def test_a_checkpoint_that_does_not_fit_leaves_none(tmp_path: Path, run: RunDir) -> None:
     config = small.config("sft", tmp_path, model={"lora": None})
     most = 300_000

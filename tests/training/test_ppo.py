@@ -311,6 +311,7 @@ def test_a_run_that_is_killed_again_and_again_still_has_the_same_curve(tmp_path:
 
 
 @slow
+@pytest.mark.full
 def test_sigterm_saves_and_ends_with_its_own_code(tmp_path: Path) -> None:
     config = ppo_given.ppo(tmp_path, optim={"max_steps": 4000}, output={"eval_every": 4000})
     run = RunDir(tmp_path / "run")

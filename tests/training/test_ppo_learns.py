@@ -61,6 +61,7 @@ def test_answers_to_held_out_prompts_come_to_score_better(tmp_path: Path, seed: 
     assert has_learned(found), found
 
 
+@pytest.mark.full
 def test_without_advantages_nothing_is_learned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

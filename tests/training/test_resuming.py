@@ -66,7 +66,7 @@ def run_here(config: Any, run: RunDir) -> Path:
     return importlib.import_module(MODULES[config.stage]).run(config, run.make())
 
 
-@pytest.mark.parametrize("stage", ["sft", "rm"])
+@pytest.mark.parametrize("stage", ["sft", pytest.param("rm", marks=pytest.mark.full)])
 def test_a_killed_run_has_the_curve_of_one_that_was_not(stage: str, tmp_path: Path) -> None:
     config = config_of(stage, tmp_path)
     whole, broken = RunDir(tmp_path / "whole"), RunDir(tmp_path / "broken")
