@@ -12,7 +12,12 @@ from training import checkpoints, modeling, outcome
 from training import config as configs
 from training.rundir import RunDir
 
-pytestmark = [pytest.mark.slow, pytest.mark.real_data, pytest.mark.real_model]
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.slow,
+    pytest.mark.real_data,
+    pytest.mark.real_model,
+]
 
 SMALL = [
     "data.max_length=96",

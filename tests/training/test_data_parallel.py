@@ -17,7 +17,7 @@ from training import config as configs
 from training import reward, rundir, sft
 from training.rundir import RunDir
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.full, pytest.mark.slow]
 
 LAUNCH = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--config_file"]
 NO_DROPOUT = {"lora": {"r": 4, "alpha": 8, "dropout": 0.0}}
@@ -44,7 +44,7 @@ def launch(config: Any, run: RunDir) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("stage", ["sft", pytest.param("rm", marks=pytest.mark.full)])
+@pytest.mark.parametrize("stage", ["sft", "rm"])
 def test_two_processes_give_the_loss_of_one(stage: str, tmp_path: Path) -> None:
     alone, together = RunDir(tmp_path / "alone"), RunDir(tmp_path / "together")
     one = small.config(stage, tmp_path, model=NO_DROPOUT, optim={"batch_size": 4})

@@ -146,8 +146,11 @@ def test_delete_selected_is_not_offered(browsers: dict[str, Client], rows: dict)
 def test_tables_with_secrets_or_rights_are_not_in_the_admin() -> None:
     shown = {model._meta.label for model in admin.site._registry}
     of_the_chat = {"chat_app.ChatReport", "chat_app.ServedModel", "chat_app.Worker"}
+    of_training = {
+        *("training.TrainingRun", "training.Snapshot", "training.Checkpoint", "training.Round"),
+    }
 
-    assert shown == {model._meta.label for model in MODELS} | of_the_chat
+    assert shown == {model._meta.label for model in MODELS} | of_the_chat | of_training
 
 
 @pytest.mark.parametrize("url", ["/admin/", "/admin/tasks_app/report/"])
