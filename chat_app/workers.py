@@ -65,10 +65,8 @@ def beat(worker_id: UUID, *, running: int, tokens_per_s: float) -> None:
 
 def is_replaced(model: ServedModel) -> bool:
     """Whether other weights were put on offer under this name since `model` was read."""
-    same = ServedModel.objects.filter(
-        pk=model.pk, source=model.source, promoted_at=model.promoted_at
-    )
-    return not same.exists()
+    now = ServedModel.objects.filter(pk=model.pk).values_list("source", "promoted_at").first()
+    return now is not None and now != (model.source, model.promoted_at)
 
 
 def leave(worker_id: UUID, *, now: datetime) -> None:

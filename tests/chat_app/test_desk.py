@@ -9,12 +9,12 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from chat_app import conversations, desk, replies, streams
+from chat_app import conversations, desk, replies, streams, workers
 from chat_app.desk import Desk
 from chat_app.enums import MessageState
 from chat_app.inference.fake import Fail, FakeEngine, Hang
 from chat_app.inference.requests import EngineError, RequestTooLarge
-from chat_app.models import ChatMessage, Worker
+from chat_app.models import ChatMessage, ServedModel, Worker
 from oasst.accounts.models import User
 from oasst.lib.queue import redis_client
 from tests.chat_app import given
@@ -337,3 +337,15 @@ def test_a_worker_says_how_fast_it_writes(alice: User) -> None:
     reply.refresh_from_db()
     assert reply.state == S.DONE
     assert 20 < worker.tokens_per_s < 150
+
+
+def test_a_model_is_replaced_by_other_weights_and_not_by_its_absence(alice: User) -> None:
+    model = given.served()
+    known = ServedModel.objects.get(pk=model.pk)
+    assert not workers.is_replaced(known)
+
+    ServedModel.objects.filter(pk=model.pk).update(source="better")
+    assert workers.is_replaced(known)
+
+    model.delete()
+    assert not workers.is_replaced(known)
