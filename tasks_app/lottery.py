@@ -82,8 +82,11 @@ def _draw(lang: str, now: datetime, rng: random.Random) -> MessageTree | None:
     author = rng.choices(authors, weights=[firsts.get(author, 0) + 1 for author in authors])[0]
     prompts = waiting.filter(user=author).order_by("pk").values_list("pk", flat=True)
     best = prompt_rankings.favourites(list(prompts[:MAX_PROMPTS_PER_DRAW]))
-    tree = MessageTree.objects.locked().get(pk=rng.choice(best))
-    return tree if tree.state == TreeState.PROMPT_LOTTERY_WAITING else _draw(lang, now, rng)
+    # A moderator may halt or delete an author's last prompt between two queries: draw again.
+    tree = MessageTree.objects.locked().get(pk=rng.choice(best)) if best else None
+    if tree is None or tree.state != TreeState.PROMPT_LOTTERY_WAITING:
+        return _draw(lang, now, rng)
+    return tree
 
 
 def activate_backlog(lang: str, *, now: datetime, rng: random.Random) -> uuid.UUID | None:

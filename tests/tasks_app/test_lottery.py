@@ -6,8 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
-from tasks_app import lottery
+from oasst.accounts.models import User
+from tasks_app import lottery, moderation
 from tasks_app.config import TreeConfig, overridden
 from tasks_app.enums import TreeState
 from tasks_app.models import MessageTree, Offer
@@ -50,6 +52,24 @@ def test_lottery_fills_up_to_the_limit_of_the_language() -> None:
         assert run() == []
 
     assert states() == {S.GROWING: 4, S.PROMPT_LOTTERY_WAITING: 2}
+
+
+def test_an_author_whose_last_prompt_is_halted_during_the_draw_is_passed_over(mona: User) -> None:
+    gone = grow("P", state=S.PROMPT_LOTTERY_WAITING, author=factories.alice())
+    seen = []
+
+    def halt_after_authors(execute: Any, sql: str, *rest: Any) -> Any:
+        result = execute(sql, *rest)
+        if 'SELECT DISTINCT "tasks_app_message"."user_id"' in sql and not seen:
+            seen.append(sql)
+            moderation.halt_tree(gone.tree.pk, actor=mona, reason="why", now=NOW)
+        return result
+
+    with connection.execute_wrapper(halt_after_authors):
+        assert run() == []
+
+    assert len(seen) == 1
+    assert states() == {S.HALTED_BY_MODERATOR: 1}
 
 
 def test_lottery_without_prompts_draws_nothing() -> None:
