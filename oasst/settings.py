@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "oasst.lib",
     "oasst.accounts",
     "tasks_app",
+    "leaderboard_app",
     "training",  # before the chat: its promote_model puts the gate before the chat's
     "chat_app",
 ]

@@ -50,6 +50,7 @@ urlpatterns = [
     path("api/v1/", api.urls),
     path("v1/", include("chat_app.openai_urls")),
     path("", include("tasks_app.urls")),
+    path("", include("leaderboard_app.urls")),
     path("", include("chat_app.urls")),
     path("", include("training.urls")),
 ]
