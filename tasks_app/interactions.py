@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import IntegrityError, transaction
+from django.db.models import Value
 
 from oasst.lib.characters import UNSTORABLE
 from tasks_app import (
@@ -103,10 +104,11 @@ def _submit_reply(
     if task.done_at:
         return _same_or_raise(task, submission, task.result)
     turns.require_open(task, now)
-    _check_text(user, text, config, now)
+    _check_text(text, config)
+    _check_not_said(task, user, text, config, now)
     lang = lang or task.lang
     tree = tree or _new_tree(task, lang, config, now)
-    _claim_place(task, tree, user, config)
+    _claim_place(task, tree, config)
     message = _store_message(task, tree, user, text, lang, provenance, now)
     _finish(task, now, submission=submission, result=message)
     kind = ContributionKind.PROMPT if message.is_root else ContributionKind.REPLY
@@ -338,16 +340,28 @@ def _finish(
         task.draft.delete()
 
 
-def _check_text(user: "User", text: str, config: TreeConfig, now: datetime) -> None:
+def _check_text(text: str, config: TreeConfig) -> None:
     if not text:
         raise TextEmpty
     if len(text) > config.message_size_limit:
         raise TextTooLong(len(text), config.message_size_limit)
     if UNSTORABLE.search(text):
         raise TextInvalid
+
+
+def _check_not_said(task: Task, user: "User", text: str, config: TreeConfig, now: datetime) -> None:
+    """Raise DuplicateText or DuplicateReply. One query for both."""
     since = now - timedelta(minutes=config.duplicate_message_window_minutes)
-    if Message.objects.same_text_since(user, text, since).exists():
+    same = Message.objects.same_text_since(user, text, since)
+    clashes = same.values_list(Value(DuplicateText.code))[:1]
+    if task.message:
+        own = Message.objects.replies_of(user, task.message)
+        clashes = clashes.union(own.values_list(Value(DuplicateReply.code))[:1])
+    found = {code for (code,) in clashes}
+    if DuplicateText.code in found:
         raise DuplicateText
+    if found:
+        raise DuplicateReply
 
 
 def _new_tree(task: Task, lang: str, config: TreeConfig, now: datetime) -> MessageTree:
@@ -372,14 +386,9 @@ def _message_id(task: Task) -> uuid.UUID:
     return uuid.uuid5(task.pk, "message")
 
 
-def _claim_place(task: Task, tree: MessageTree, user: "User", config: TreeConfig) -> None:
-    """Make sure the reply still fits. Raises DuplicateReply, SlotTaken."""
-    if task.message is None:
-        return
-    own = Message.objects.filter(parent=task.message, user=user, deleted=False)
-    if own.exists():
-        raise DuplicateReply
-    if not task.holds_slot and not turns.is_free(task, tree, config):
+def _claim_place(task: Task, tree: MessageTree, config: TreeConfig) -> None:
+    """Make sure the reply still fits. Raises SlotTaken."""
+    if task.message and not task.holds_slot and not turns.is_free(task, tree, config):
         raise SlotTaken
 
 

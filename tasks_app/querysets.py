@@ -91,6 +91,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """The user's own messages with exactly this text."""
         return self.filter(user=user, created_at__gte=since, text=text)
 
+    def replies_of(self, user: "User", parent: "Message") -> Self:
+        """What the user wrote below `parent`, unless it was deleted."""
+        return self.filter(parent=parent, user=user, deleted=False)
+
     def matching(self, words: str) -> Self:
         """Full-text search; quotes, `or` and `-` work as people expect."""
         if words.count("-") > MOST_MINUSES:
