@@ -166,6 +166,21 @@ class ReportState(TextChoices):
     INCONCLUSIVE = "inconclusive", _("Inconclusive")
 
 
+class SkillGroup(TextChoices):
+    """Votes that show the same skill, by which people's reliability is told apart."""
+
+    # Labels that decide whether a message is taken in: spam and wrong language.
+    ACCEPTANCE = "acceptance", _("Reviews: does it belong here?")
+    RANKING = "ranking", _("Rankings")
+
+
+class GoldSource(TextChoices):
+    """How the right answers of a gold item became known."""
+
+    MODERATOR = "moderator", _("A moderator decided")
+    UNANIMOUS = "unanimous", _("All reviewers agreed")
+
+
 class ContributionKind(TextChoices):
     """What the journal records."""
 
@@ -197,3 +212,6 @@ class ModerationKind(TextChoices):
     SET_ROLE = "set_role", _("Changed a role")
     END_SESSIONS = "end_sessions", _("Signed a person out everywhere")
     RESOLVE_REPORT = "resolve_report", _("Decided on a report")
+    MAKE_GOLD = "make_gold", _("Made a gold item")
+    RETIRE_GOLD = "retire_gold", _("Retired a gold item")
+    DECIDE_SPLIT = "decide_split", _("Decided on a message reviewers differ about")

@@ -13,7 +13,14 @@ from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
 from tasks_app.config import ConfigChange
-from tasks_app.enums import Emoji, FormMode, LabelKind, ReportState, Role, TaskType, TreeState
+from tasks_app.crowd_records import (
+    CrowdMean,
+    GoldAnswer,
+    GoldItem,
+    RankingConsensus,
+    Reliability,
+)
+from tasks_app.enums import FormMode, LabelKind, ReportState, Role, TaskType, TreeState
 from tasks_app.querysets import (
     MessageQuerySet,
     MessageTreeQuerySet,
@@ -28,6 +35,7 @@ from tasks_app.records import (
     ImportedLabelAggregate,
     MessageRevision,
     ModerationAction,
+    Reaction,
     TreeTransition,
 )
 
@@ -37,7 +45,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ConfigChange",
     "Contribution",
+    "CrowdMean",
     "Draft",
+    "GoldAnswer",
+    "GoldItem",
     "ImportedLabelAggregate",
     "Message",
     "MessageRevision",
@@ -47,6 +58,7 @@ __all__ = [
     "Ranking",
     "RankingConsensus",
     "Reaction",
+    "Reliability",
     "Report",
     "Task",
     "TextLabels",
@@ -131,6 +143,10 @@ class Message(models.Model):
     review_result = models.BooleanField(
         _("review result"), null=True, blank=True, help_text=_("Empty: undecided.")
     )
+    # With adaptive overlap: how many reviews it should have, as the last one showed.
+    reviews_wanted = models.PositiveSmallIntegerField(_("reviews wanted"), null=True, blank=True)
+    # Reviewers differ since then; a moderator decides, or has decided.
+    split_at = models.DateTimeField(_("reviewers differ since"), null=True, blank=True)
     ranking_count = models.PositiveIntegerField(_("rankings"), default=0)
     rank = models.PositiveIntegerField(
         _("rank"), null=True, blank=True, help_text=_("0 is best among the siblings.")
@@ -168,6 +184,11 @@ class Message(models.Model):
                 fields=["-created_at", "id"],
                 condition=Q(deleted=True),
                 name="message_deleted_newest",
+            ),
+            models.Index(
+                fields=["split_at", "id"],
+                condition=Q(split_at__isnull=False, review_result=None, deleted=False),
+                name="message_split_queue",
             ),
             GinIndex(fields=["search_vector"], name="message_search"),
         ]
@@ -253,6 +274,10 @@ class Task(models.Model):
         Message, models.CASCADE, null=True, blank=True, related_name="tasks"
     )
     form_mode = models.CharField(_("form"), max_length=8, choices=FormMode, default=FormMode.FULL)
+    # The gold item that is shown as a review, if it is one. The page must not tell.
+    gold = models.ForeignKey(
+        "GoldItem", models.CASCADE, null=True, blank=True, related_name="tasks", db_index=False
+    )
     # Ranking: ids of the replies in the order shown.
     shown_ids = models.JSONField(_("replies shown"), default=list, blank=True)
     # True while the task takes a slot of its message's offer.
@@ -312,6 +337,15 @@ class Task(models.Model):
                 fields=["user", "message"],
                 condition=Q(done_at=None, skipped_at=None, holds_slot=True),
                 name="task_one_reservation_per_user_and_message",
+            ),
+            models.UniqueConstraint(
+                fields=["gold", "user"],
+                condition=Q(gold__isnull=False),
+                name="task_one_gold_per_user_and_message",
+            ),
+            models.CheckConstraint(
+                name="task_gold_is_of_no_tree",
+                condition=Q(gold=None) | Q(tree=None, holds_slot=False, message=F("gold")),
             ),
         ]
 
@@ -378,61 +412,22 @@ class Ranking(models.Model):
     groups = models.JSONField(_("order"), help_text=_("List of lists of message ids, best first."))
     not_rankable = models.BooleanField(_("cannot be ranked"), default=False)
     reason = models.CharField(_("reason"), max_length=500, blank=True)
+    # What it counts, fixed when it was first counted; empty: 1. Later changes of reliability
+    # do not rewrite ranks.
+    weight = models.FloatField(_("weight"), null=True, blank=True)
     created_at = models.DateTimeField(_("when"))
 
     class Meta:
         verbose_name = _("ranking")
         constraints = [
+            models.CheckConstraint(
+                name="ranking_weight_not_negative", condition=Q(weight=None) | Q(weight__gte=0)
+            ),
             models.UniqueConstraint(fields=["parent", "user"], name="ranking_once_per_person"),
         ]
 
     def __str__(self) -> str:
         return f"ranking below {self.parent_id}"
-
-
-class RankingConsensus(models.Model):
-    """What the rankings below `parent` agree on. The ranks themselves stand on the replies."""
-
-    parent = models.OneToOneField(
-        Message, models.CASCADE, primary_key=True, related_name="consensus"
-    )
-    order = models.JSONField(_("order"), help_text=_("Message ids, best first."))
-    margins = models.JSONField(_("margins"), help_text=_("[winner, loser, margin] per pair."))
-    agreement = models.FloatField(_("agreement"), null=True)
-    rankings = models.PositiveIntegerField(_("rankings used"))
-    not_rankable = models.PositiveIntegerField(_("found not rankable"))
-    computed_at = models.DateTimeField(_("computed"))
-
-    class Meta:
-        verbose_name = _("ranking consensus")
-
-    def __str__(self) -> str:
-        return f"consensus below {self.parent_id}"
-
-
-class Reaction(models.Model):
-    """One person's emoji, or skip mark, on a message."""
-
-    message = models.ForeignKey(Message, models.CASCADE, related_name="reactions")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="reactions")
-    code = models.CharField(_("code"), max_length=32)
-    created_at = models.DateTimeField(_("when"))
-
-    class Meta:
-        verbose_name = _("reaction")
-        constraints = [
-            models.UniqueConstraint(
-                fields=["message", "user", "code"], name="reaction_once_per_person"
-            ),
-            models.UniqueConstraint(
-                fields=["message", "user"],
-                condition=Q(code__in=[Emoji.THUMBS_UP, Emoji.THUMBS_DOWN]),
-                name="reaction_one_thumb_per_person",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.code} on {self.message_id}"
 
 
 class Report(models.Model):

@@ -10,11 +10,13 @@ from tasks_app import moderation
 from tasks_app.models import (
     Contribution,
     Draft,
+    GoldAnswer,
     Message,
     MessageRevision,
     ModerationAction,
     Ranking,
     Reaction,
+    Reliability,
     Report,
     Task,
     TextLabels,
@@ -29,6 +31,13 @@ SECTIONS: Sections = {
     ),
     "edits": (MessageRevision.objects, "user", "message_id text reason created_at"),
     "reviews": (TextLabels.objects, "user", "message_id kind values created_at"),
+    "answers_to_gold_items": (GoldAnswer.objects, "user", "item_id values missed created_at"),
+    "reliability": (
+        Reliability.objects,
+        "user",
+        "group lang sensitivity specificity agreement weight n_votes n_gold n_gold_right "
+        "updated_at",
+    ),
     "rankings": (Ranking.objects, "user", "parent_id groups not_rankable reason created_at"),
     "reactions": (Reaction.objects, "user", "message_id code created_at"),
     "reports": (Report.objects, "user", "id message_id category text state created_at resolved_at"),
@@ -49,7 +58,7 @@ def collect(user: User) -> dict[str, Iterable[dict[str, Any]]]:
 
 
 def erase(user: User, *, now: datetime) -> None:
-    """Remove drafts and open tasks and give back their slots. What was submitted stays.
+    """Remove drafts, open tasks with their slots, and reliability. What was submitted stays.
 
     Takes one tree's lock at a time, so it must not run inside a transaction; may run twice.
     """
@@ -57,3 +66,4 @@ def erase(user: User, *, now: datetime) -> None:
     Draft.objects.filter(task__user=user).delete()
     Task.objects.filter(user=user, done_at=None, skipped_at=None).delete()
     Task.objects.filter(user=user).exclude(skip_reason="").update(skip_reason="")
+    Reliability.objects.filter(user=user).delete()

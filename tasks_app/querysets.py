@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce, Extract
 from tasks_app.enums import (
     LabelKind,
     ReportState,
+    SkillGroup,
     TreeState,
 )
 from tasks_app.labels import REPORT_SEVERITY
@@ -21,9 +22,11 @@ from tasks_app.labels import REPORT_SEVERITY
 if TYPE_CHECKING:
     from oasst.accounts.models import User
     from tasks_app.models import (  # noqa: F401  named in the bases of the classes below
+        GoldItem,
         Message,
         MessageTree,
         Offer,
+        Reliability,
         Report,
         Task,
         TextLabels,
@@ -101,6 +104,11 @@ class MessageQuerySet(models.QuerySet["Message"]):
             words = words.replace("-", " ")
         query = SearchQuery(words, config="simple", search_type="websearch")
         return self.filter(search_vector=query)
+
+    def split(self) -> Self:
+        """Those about which reviewers differ, and that wait for a moderator; the oldest first."""
+        waiting = self.filter(split_at__isnull=False, review_result=None, deleted=False)
+        return waiting.order_by("split_at", "id")
 
     def rankable_below(self, parent_id: uuid.UUID) -> Self:
         """The replies to a message that a ranking puts in order."""
@@ -200,6 +208,29 @@ class ReportQuerySet(models.QuerySet["Report"]):
         return self.annotate(
             urgency=models.ExpressionWrapper(urgency, output_field=models.FloatField())
         ).order_by("-urgency", "created_at", "id")
+
+
+class GoldItemQuerySet(models.QuerySet["GoldItem"]):
+    """Questions about gold items."""
+
+    def usable(self) -> Self:
+        """Those that may be shown: in use, of a message that is still there and decided."""
+        return self.filter(active=True, message__deleted=False).exclude(message__review_result=None)
+
+
+class ReliabilityQuerySet(models.QuerySet["Reliability"]):
+    """Questions about how reliable people are."""
+
+    def weights_of(
+        self, users: Collection[uuid.UUID], group: SkillGroup, lang: str
+    ) -> dict[uuid.UUID, float]:
+        """The weights of those of `users` about whom something is known."""
+        rows = self.filter(user__in=users, group=group, lang=lang)
+        return dict(rows.values_list("user", "weight"))
+
+    def doubtful(self) -> Self:
+        """Those a moderator should look at, the worst first."""
+        return self.filter(doubtful=True).order_by("weight", "id")
 
 
 def count_of(queryset: models.QuerySet, outer: str) -> Coalesce:

@@ -1,10 +1,14 @@
-"""Append-only records: what trees, people, moderators and files did. Tables of `models`."""
+"""Records of what trees, people, moderators and files did; most of them append-only.
+
+Tables of `models`.
+"""
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from tasks_app.enums import ContributionKind, TreeState
+from tasks_app.enums import ContributionKind, Emoji, TreeState
 
 LANG_LENGTH = 32
 
@@ -52,6 +56,31 @@ class Contribution(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} by {self.user_id}"
+
+
+class Reaction(models.Model):
+    """One person's emoji, or skip mark, on a message."""
+
+    message = models.ForeignKey("Message", models.CASCADE, related_name="reactions")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="reactions")
+    code = models.CharField(_("code"), max_length=32)
+    created_at = models.DateTimeField(_("when"))
+
+    class Meta:
+        verbose_name = _("reaction")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["message", "user", "code"], name="reaction_once_per_person"
+            ),
+            models.UniqueConstraint(
+                fields=["message", "user"],
+                condition=Q(code__in=[Emoji.THUMBS_UP, Emoji.THUMBS_DOWN]),
+                name="reaction_one_thumb_per_person",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} on {self.message_id}"
 
 
 class ModerationAction(models.Model):

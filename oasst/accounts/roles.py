@@ -25,6 +25,7 @@ _MODERATOR_ACTIONS: dict[str, dict[str, tuple[str, ...]]] = {
         "message": ("view", "change"),
         "messagetree": ("view", "change"),
         "report": ("view", "change"),
+        "golditem": ("view", "change"),
         "*": ("view",),
     },
     "chat_app": {"chatreport": ("view", "change"), "servedmodel": ("view",), "worker": ("view",)},
