@@ -98,9 +98,12 @@ def _narrowed(rows: MessageQuerySet, wanted: Filter) -> MessageQuerySet:
     return rows
 
 
-def tree_messages(tree_id: uuid.UUID) -> list[Message]:
-    """All messages of a tree, best ranked first below each parent. One query."""
-    rows = Message.objects.filter(tree=tree_id).select_related("tree", "user")
+def tree_messages(tree_id: uuid.UUID, reader: "User") -> list[Message]:
+    """All messages of a tree that are there for a reader, best ranked first below each parent.
+
+    One query. Nothing if its prompt is held back from the reader.
+    """
+    rows = Message.objects.filter(tree=tree_id).there_for(reader).select_related("tree", "user")
     unranked = 10**9
     return sorted(
         rows,

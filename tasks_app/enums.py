@@ -181,6 +181,25 @@ class GoldSource(TextChoices):
     UNANIMOUS = "unanimous", _("All reviewers agreed")
 
 
+class BulkKind(TextChoices):
+    """What a moderator does to many messages at once."""
+
+    DELETE = "delete", _("Delete")
+    RESTORE = "restore", _("Restore")
+    RELEASE = "release", _("Let out")
+    LABEL = "label", _("Label")
+    PURGE = "purge", _("Purge a person's contributions")
+
+
+class BulkState(TextChoices):
+    """Life of a bulk action."""
+
+    WAITING = "waiting", _("Under way")
+    DONE = "done", _("Done")
+    UNDOING = "undoing", _("Being undone")
+    UNDONE = "undone", _("Undone")
+
+
 class ContributionKind(TextChoices):
     """What the journal records."""
 
@@ -215,3 +234,10 @@ class ModerationKind(TextChoices):
     MAKE_GOLD = "make_gold", _("Made a gold item")
     RETIRE_GOLD = "retire_gold", _("Retired a gold item")
     DECIDE_SPLIT = "decide_split", _("Decided on a message reviewers differ about")
+    HOLD_USER = "hold_user", _("Held a person's new messages back")
+    UNHOLD_USER = "unhold_user", _("No longer holds a person's new messages back")
+    RELEASE_MESSAGE = "release_message", _("Let a held message out")
+    LABEL_MESSAGE = "label_message", _("Labelled a message")
+    PURGE_USER = "purge_user", _("Purged a person's contributions")
+    CHANGE_SETTING = "change_setting", _("Changed the configuration")
+    UNDO = "undo", _("Undid an action")

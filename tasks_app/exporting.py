@@ -196,7 +196,8 @@ def _chunks(selection: Selection, telling: Telling) -> Iterator[_Chunk]:
 
 def _load(trees: list[MessageTree], telling: Telling) -> _Chunk:
     chunk = _Chunk(trees)
-    messages = Message.objects.filter(tree__in=trees).select_related("imported_labels")
+    messages = Message.objects.filter(tree__in=trees, held=False)
+    messages = messages.select_related("imported_labels")
     for message in messages.defer("search_vector").order_by("depth", "created_at", "id"):
         chunk.messages.setdefault(message.tree_id, []).append(message)
     if telling.labels:

@@ -30,6 +30,7 @@ class Node:
     offer_lonely: bool | None = None
     reserved: int = 0
     rankings: int = 0
+    held: bool = False
 
     @property
     def is_root(self) -> bool:
@@ -43,13 +44,13 @@ class Node:
 
     def missing_reviews(self, config: TreeConfig) -> int:
         """Reviews until it is decided; at least one for an undecided message, however imported."""
-        if self.deleted or self.review_result is True:
+        if self.deleted or self.held or self.review_result is True:
             return 0
         missing = config.reviews_needed(is_root=self.is_root) - self.review_count
         return max(missing, int(self.review_result is None))
 
     def in_review(self, config: TreeConfig) -> bool:
-        """Not deleted, not accepted, and not reviewed enough."""
+        """Neither deleted, held back nor accepted, and not reviewed enough."""
         return self.missing_reviews(config) > 0
 
     def takes_place(self, config: TreeConfig) -> bool:
@@ -113,7 +114,7 @@ _NODES = """
     SELECT m.tree_id, m.id, m.parent_id, m.role, m.depth, m.lang, m.deleted,
         m.review_count, m.review_result, m.children_count, o.kind, o.slots, o.lonely,
         (SELECT count(*) FROM tasks_app_task t WHERE t.message_id = m.id AND t.holds_slot),
-        (SELECT count(*) FROM tasks_app_ranking r WHERE r.parent_id = m.id)
+        (SELECT count(*) FROM tasks_app_ranking r WHERE r.parent_id = m.id), m.held
     FROM tasks_app_message m LEFT JOIN tasks_app_offer o ON o.message_id = m.id
     WHERE m.tree_id = ANY(%s)
     ORDER BY m.depth, m.created_at, m.id

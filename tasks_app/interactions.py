@@ -414,6 +414,7 @@ def _store_message(
         detected_lang=detected.lang if detected else "",
         depth=parent.depth + 1 if parent else 0,
         provenance=provenance[:500],
+        held=task.user.held_since is not None,
         created_at=now,
     )
 

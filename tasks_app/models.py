@@ -20,12 +20,12 @@ from tasks_app.crowd_records import (
     RankingConsensus,
     Reliability,
 )
-from tasks_app.enums import FormMode, LabelKind, ReportState, Role, TaskType, TreeState
+from tasks_app.desk_records import BulkAction, BulkStep, Report
+from tasks_app.enums import FormMode, LabelKind, Role, TaskType, TreeState
 from tasks_app.querysets import (
     MessageQuerySet,
     MessageTreeQuerySet,
     OfferQuerySet,
-    ReportQuerySet,
     TaskQuerySet,
     TextLabelsQuerySet,
 )
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 __all__ = [
+    "BulkAction",
+    "BulkStep",
     "ConfigChange",
     "Contribution",
     "CrowdMean",
@@ -139,6 +141,12 @@ class Message(models.Model):
     # Replies that take a place: not deleted, accepted or still in review.
     children_count = models.PositiveIntegerField(_("replies"), default=0)
     deleted = models.BooleanField(_("deleted"), default=False)
+    held = models.BooleanField(
+        _("held"),
+        default=False,
+        db_default=False,
+        help_text=_("Only its author and staff see it until a moderator lets it out."),
+    )
     review_count = models.PositiveIntegerField(_("reviews"), default=0)
     review_result = models.BooleanField(
         _("review result"), null=True, blank=True, help_text=_("Empty: undecided.")
@@ -190,6 +198,11 @@ class Message(models.Model):
                 condition=Q(split_at__isnull=False, review_result=None, deleted=False),
                 name="message_split_queue",
             ),
+            models.Index(
+                fields=["-created_at", "id"],
+                condition=Q(held=True),
+                name="message_held_newest",
+            ),
             GinIndex(fields=["search_vector"], name="message_search"),
         ]
         constraints = [
@@ -200,6 +213,11 @@ class Message(models.Model):
                 name="message_root_is_first",
                 condition=Q(parent=None, depth=0, role=Role.PROMPTER, id=F("tree_id"))
                 | Q(parent__isnull=False, depth__gt=0),
+            ),
+            models.CheckConstraint(
+                name="message_held_is_undecided",
+                condition=Q(held=False)
+                | Q(review_result=None, review_count=0, rank=None, children_count=0, deleted=False),
             ),
             models.CheckConstraint(
                 name="message_role_alternates_by_depth",
@@ -290,6 +308,8 @@ class Task(models.Model):
     skip_reason = models.CharField(_("reason for skipping"), max_length=512, blank=True)
     # What was submitted, in canonical form, so that the same submit twice gives the same answer.
     submission = models.JSONField(_("submission"), null=True, blank=True)
+    # A moderator took the review or ranking that it led to out of the data.
+    purged = models.BooleanField(_("purged"), default=False, db_default=False)
     result = models.ForeignKey(
         Message, models.SET_NULL, null=True, blank=True, related_name="written_for"
     )
@@ -428,49 +448,6 @@ class Ranking(models.Model):
 
     def __str__(self) -> str:
         return f"ranking below {self.parent_id}"
-
-
-class Report(models.Model):
-    """Somebody asks the moderators to look at a message."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    message = models.ForeignKey(Message, models.CASCADE, related_name="reports")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True)
-    category = models.CharField(_("category"), max_length=32)
-    text = models.CharField(_("explanation"), max_length=2000, blank=True)
-    state = models.CharField(
-        _("state"), max_length=16, choices=ReportState, default=ReportState.OPEN
-    )
-    created_at = models.DateTimeField(_("reported"))
-    claimed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
-    )
-    claimed_at = models.DateTimeField(_("claimed"), null=True, blank=True)
-    resolved_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
-    )
-    resolved_at = models.DateTimeField(_("resolved"), null=True, blank=True)
-    note = models.CharField(_("moderator's note"), max_length=2000, blank=True)
-
-    objects = ReportQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("report")
-        indexes = [
-            models.Index(
-                fields=["created_at"], condition=Q(state="open"), name="report_open_queue"
-            ),
-        ]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["message", "user"],
-                condition=Q(state="open"),
-                name="report_one_open_per_person",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.category} report on {self.message_id}"
 
 
 class Draft(models.Model):

@@ -119,7 +119,7 @@ def _end_flagged(tree: MessageTree, message: Message, reason: str, now: datetime
 def halt_tree(tree_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> MessageTree:
     """Stop a tree: no more work on it. Stopping it twice is fine. Raises TreeNotFound."""
     require_reason(reason)
-    tree = _locked(tree_id)
+    tree = locked_tree(tree_id)
     if tree.state != TreeState.HALTED_BY_MODERATOR:
         trees.enter(tree, TreeState.HALTED_BY_MODERATOR, now=now, reason=reason, actor=actor)
         record(Kind.HALT_TREE, actor=actor, reason=reason, now=now, tree=tree)
@@ -131,7 +131,7 @@ def halt_tree(tree_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> 
 def unhalt_tree(tree_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> MessageTree:
     """Set a tree going again, where it left off. Raises TreeNotFound, CannotReopen."""
     require_reason(reason)
-    tree = _locked(tree_id)
+    tree = locked_tree(tree_id)
     config = TreeConfig.current()
     facts = tree_facts.load(tree)
     grown = bool(tree.won_prompt_lottery_at) or len(facts.nodes) > 1
@@ -149,7 +149,7 @@ def unhalt_tree(tree_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -
 def retry_scoring(tree_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> MessageTree:
     """Compute the ranks of a tree again whose scoring failed."""
     require_reason(reason)
-    tree = _locked(tree_id)
+    tree = locked_tree(tree_id)
     trees.retry_scoring(tree, config=TreeConfig.current(), now=now)
     record(Kind.RETRY_SCORING, actor=actor, reason=reason, now=now, tree=tree)
     return tree
@@ -159,7 +159,7 @@ def retry_scoring(tree_id: uuid.UUID, *, actor: Any, reason: str, now: datetime)
 def delete_message(message_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> int:
     """Hide a message and everything below it; returns how many were hidden."""
     require_reason(reason)
-    message, tree = _locked_message(message_id)
+    message, tree = locked_message(message_id)
     count = _delete_below(tree, message)
     record(
         Kind.DELETE_MESSAGE,
@@ -177,7 +177,7 @@ def delete_message(message_id: uuid.UUID, *, actor: Any, reason: str, now: datet
 def restore_message(message_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> int:
     """Show a message again, with its ancestors but not its replies; returns how many."""
     require_reason(reason)
-    message, tree = _locked_message(message_id)
+    message, tree = locked_message(message_id)
     path = [node.pk for node in Message.objects.thread(message)]
     count = Message.objects.filter(pk__in=path, deleted=True).update(deleted=False)
     record(
@@ -204,7 +204,7 @@ def edit_message(
     text = text.strip()
     if not text:
         raise TextEmpty
-    message, _tree = _locked_message(message_id)
+    message, _tree = locked_message(message_id)
     limit = max(TreeConfig.current().message_size_limit, len(message.text))
     if len(text) > limit:
         raise TextTooLong(len(text), limit)
@@ -292,7 +292,7 @@ def free_reservations(user: Any, *, now: datetime) -> None:
     held = Task.objects.filter(user=user, holds_slot=True).exclude(tree=None)
     for tree_id in set(held.values_list("tree", flat=True)):
         with transaction.atomic():
-            tree = _locked(tree_id)
+            tree = locked_tree(tree_id)
             Task.objects.filter(user=user, tree=tree, holds_slot=True).update(holds_slot=False)
             trees.advance(tree, config=TreeConfig.current(), now=now)
 
@@ -302,7 +302,7 @@ def halt_prompts_of_disabled_users(*, now: datetime) -> int:
     ids = list(MessageTree.objects.waiting_of_disabled_authors().values_list("pk", flat=True))
     for tree_id in ids:
         with transaction.atomic():
-            tree = _locked(tree_id)
+            tree = locked_tree(tree_id)
             if tree.state == TreeState.PROMPT_LOTTERY_WAITING:
                 trees.enter(tree, TreeState.HALTED_BY_MODERATOR, now=now, reason="author disabled")
     return len(ids)
@@ -368,11 +368,13 @@ def _delete_below(tree: MessageTree, message: Message) -> int:
     """Mark a message and its descendants deleted and free the slots on them."""
     doomed = tree.messages.with_all_below([message.pk])
     Task.objects.filter(message__in=doomed, holds_slot=True).update(holds_slot=False)
-    message.deleted = True
-    return Message.objects.filter(pk__in=doomed, deleted=False).update(deleted=True)
+    message.deleted, message.held = True, False
+    visible = Message.objects.filter(pk__in=doomed, deleted=False)
+    return visible.update(deleted=True, held=False)
 
 
-def _locked(tree_id: uuid.UUID) -> MessageTree:
+def locked_tree(tree_id: uuid.UUID) -> MessageTree:
+    """A tree, locked. Raises TreeNotFound."""
     tree = MessageTree.objects.locked().filter(pk=tree_id).first()
     if tree is None:
         raise TreeNotFound
@@ -386,7 +388,8 @@ def _locked_report(report_id: uuid.UUID) -> Report:
     return report
 
 
-def _locked_message(message_id: uuid.UUID) -> tuple[Message, MessageTree]:
+def locked_message(message_id: uuid.UUID) -> tuple[Message, MessageTree]:
+    """A message with its tree, which is locked. Raises MessageNotFound."""
     tree = MessageTree.objects.locked().filter(messages=message_id).first()
     message = Message.objects.filter(pk=message_id).first()
     if tree is None or message is None:

@@ -1,6 +1,7 @@
 """The append-only log of what moderators and the automatic rules did, and why."""
 
 import logging
+import uuid
 from datetime import datetime
 from typing import Any
 
@@ -31,9 +32,11 @@ def record(
     message: Message | None = None,
     user: Any = None,
     data: dict[str, Any] | None = None,
-) -> None:
+    bulk_id: uuid.UUID | None = None,
+    undoes: ModerationAction | None = None,
+) -> ModerationAction:
     """Add one entry. No actor: a rule or a command did it."""
-    ModerationAction.objects.create(
+    entry = ModerationAction.objects.create(
         action=kind,
         actor=actor,
         reason=reason[:MAX_REASON_LENGTH],
@@ -41,6 +44,9 @@ def record(
         message_id=message.pk if message else None,
         user_id=user.pk if user else None,
         data=data or {},
+        bulk_id=bulk_id,
+        undoes=undoes,
         created_at=now,
     )
     logger.info("moderation: %s by %s", kind, getattr(actor, "pk", "system"))
+    return entry

@@ -7,6 +7,7 @@ from typing import Any
 from oasst.accounts.models import User
 from oasst.accounts.privacy import Sections, rows_of
 from tasks_app import moderation
+from tasks_app.enums import ModerationKind
 from tasks_app.models import (
     Contribution,
     Draft,
@@ -53,8 +54,12 @@ SECTIONS: Sections = {
 
 
 def collect(user: User) -> dict[str, Iterable[dict[str, Any]]]:
-    """Section → rows of plain values."""
-    return rows_of(user, SECTIONS)
+    """Section → rows of plain values. Nobody learns here that their messages are being held."""
+    if user.held_since is None:
+        return rows_of(user, SECTIONS)
+    told = ModerationAction.objects.exclude(action=ModerationKind.HOLD_USER)
+    _rows, column, names = SECTIONS["moderation"]
+    return rows_of(user, {**SECTIONS, "moderation": (told, column, names)})
 
 
 def erase(user: User, *, now: datetime) -> None:

@@ -59,8 +59,12 @@ class MessageTreeQuerySet(models.QuerySet["MessageTree"]):
         return trees if lang is None else trees.filter(lang=lang)
 
     def count_early_states(self, langs: Collection[str]) -> dict[tuple[str, str], int]:
-        """How many trees of each language are in each state up to growing. One query."""
+        """How many trees of each language are in each state up to growing. One query.
+
+        Trees whose prompt is held back do not count.
+        """
         rows = self.filter(lang__in=langs, state__in=_EARLY_STATES).order_by()
+        rows = rows.exclude(pk__in=_rows("Message").filter(held=True, parent=None).values("pk"))
         counted = rows.values_list("lang", "state").annotate(n=models.Count("pk"))
         return {(lang, state): count for lang, state, count in counted}
 
@@ -75,8 +79,16 @@ class MessageQuerySet(models.QuerySet["Message"]):
     """Questions about messages."""
 
     def visible(self) -> Self:
-        """What people see in lists: not deleted and not rejected."""
-        return self.filter(deleted=False).exclude(review_result=False)
+        """What people see in lists: neither deleted, held back nor rejected."""
+        return self.filter(deleted=False, held=False).exclude(review_result=False)
+
+    def there_for(self, reader: "User") -> Self:
+        """Messages that exist for a reader: those held back do for their author and staff."""
+        return self if reader.is_moderator else self.filter(Q(held=False) | Q(user=reader))
+
+    def held(self) -> Self:
+        """Messages that wait for a moderator before others see them."""
+        return self.filter(held=True)
 
     def accepted(self) -> Self:
         """Accepted by review and not deleted."""

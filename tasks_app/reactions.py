@@ -115,12 +115,13 @@ def add_mark(message: Message, user: "User", mark: SkipMark, *, now: datetime) -
 
 def lock_message(message_id: uuid.UUID, user: "User", now: datetime) -> tuple[Message, MessageTree]:
     """The message, with its tree locked. Raises NotAllowed, and MessageNotFound
-    also for deleted ones.
+    also for deleted ones and those that are held back from this person.
     """
     turns.require_contributor(user, now)
     tree = MessageTree.objects.locked().filter(messages=message_id).first()
     turns.require_contributor_still(user, now)
-    message = Message.objects.filter(pk=message_id, deleted=False).first()
+    there = Message.objects.there_for(user)
+    message = there.filter(pk=message_id, deleted=False).first()
     if tree is None or message is None:
         raise MessageNotFound
     return message, tree

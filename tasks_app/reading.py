@@ -1,7 +1,8 @@
 """What one reader gets to see of messages: the rules of who sees what, as cards for pages.
 
-Everybody sees the shape of a tree. Deleted texts are for moderators, texts that were not accepted
-also for their authors. Counts of reactions and the origin of replies stay hidden while they could
+Everybody sees the shape of a tree, but for messages that are held back: those exist only for their
+authors and for moderators. Deleted texts are for moderators, texts that were not accepted also for
+their authors. Counts of reactions and the origin of replies stay hidden while they could
 sway somebody's judgement.
 """
 
@@ -144,7 +145,7 @@ def may_read(message: Message, reader: "User") -> bool:
     """Whether the text is shown to this person."""
     if reader.is_moderator:
         return True
-    if message.deleted:
+    if message.deleted or (message.held and message.user_id != reader.pk):
         return False
     return message.review_result is not False or message.user_id == reader.pk
 

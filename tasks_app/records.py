@@ -84,7 +84,10 @@ class Reaction(models.Model):
 
 
 class ModerationAction(models.Model):
-    """What a moderator did to a message, tree or person, and why. Append-only."""
+    """What a moderator did to a message, tree or person, and why.
+
+    Append-only: a trigger of the database refuses to change or delete entries.
+    """
 
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
@@ -94,6 +97,11 @@ class ModerationAction(models.Model):
     tree_id = models.UUIDField(_("tree"), null=True, blank=True, db_index=True)
     message_id = models.UUIDField(_("message"), null=True, blank=True, db_index=True)
     user_id = models.UUIDField(_("user"), null=True, blank=True, db_index=True)
+    # The bulk action it was part of, and the entry whose effect it took back.
+    bulk_id = models.UUIDField(_("bulk action"), null=True, blank=True, db_index=True)
+    undoes = models.OneToOneField(
+        "self", models.PROTECT, null=True, blank=True, related_name="undone_by"
+    )
     data = models.JSONField(_("details"), default=dict, blank=True)
     created_at = models.DateTimeField(_("when"))
 

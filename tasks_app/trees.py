@@ -75,6 +75,8 @@ def next_state(facts: TreeFacts, config: TreeConfig) -> tuple[TreeState, str] | 
 
 
 def _after_prompt_review(facts: TreeFacts, config: TreeConfig) -> tuple[TreeState, str] | None:
+    if facts.root.held:
+        return None
     if facts.root.review_result:
         return S.PROMPT_LOTTERY_WAITING, "prompt accepted"
     if not facts.root.in_review(config):

@@ -75,6 +75,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         _("staff"), default=False, help_text=_("May open the admin. Follows the groups.")
     )
     muted_until = models.DateTimeField(_("muted until"), null=True, blank=True)
+    held_since = models.DateTimeField(
+        _("new messages held since"),
+        null=True,
+        blank=True,
+        help_text=_("New messages wait for a moderator before anybody else sees them."),
+    )
     notes = models.TextField(_("moderators' notes"), blank=True)
 
     tos_version = models.CharField(_("accepted terms"), max_length=32, blank=True)

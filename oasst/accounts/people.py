@@ -148,7 +148,7 @@ def anonymise(user: User, *, now: datetime) -> None:
     user.user_permissions.clear()
     user.email = f"{user.pk}{DELETED_DOMAIN}"
     user.display_name = user.notes = user.tos_version = ""
-    user.tos_accepted_at = user.last_login = user.muted_until = None
+    user.tos_accepted_at = user.last_login = user.muted_until = user.held_since = None
     user.ui_language = User._meta.get_field("ui_language").get_default()
     user.contribution_languages = []
     user.is_active = user.is_staff = user.is_superuser = False

@@ -6,7 +6,7 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
-from django.db.models import Manager
+from django.db.models import Manager, QuerySet
 
 from oasst.accounts import people, tokens
 from oasst.accounts.models import User
@@ -30,7 +30,7 @@ ACCOUNT_FIELDS = (
 
 
 # section → (rows, the path from a row to its person, the columns that say something)
-Sections = Mapping[str, tuple[Manager, str, str]]
+Sections = Mapping[str, tuple[Manager | QuerySet, str, str]]
 
 
 def rows_of(user: User, sections: Sections) -> dict[str, Iterable[dict[str, Any]]]:

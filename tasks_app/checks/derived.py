@@ -17,6 +17,7 @@ from tasks_app.facts import Node, TreeFacts
 from tasks_app.models import Message, MessageTree, ModerationAction, Ranking, RankingConsensus
 
 TREES_PER_QUERY = 200
+PUTS_BACK = (ModerationKind.RESTORE_MESSAGE, ModerationKind.RELEASE_MESSAGE, ModerationKind.UNDO)
 
 Finding = tuple[str, str, str]  # rule, id, detail
 
@@ -81,6 +82,8 @@ def _progress(
     moved = trees.next_state(facts, config)
     if moved:
         yield "trees_move_when_they_can", str(tree.pk), f"{tree.state} -> {moved[0]}: {moved[1]}"
+    elif facts.root.held:
+        return  # it waits for a moderator
     elif not planned.offers and not any(node.reserved for node in facts.nodes):
         yield "active_trees_have_work", str(tree.pk), f"nothing to do while {tree.state}"
 
@@ -88,14 +91,15 @@ def _progress(
 def _widened(chunk: list[MessageTree]) -> set[uuid.UUID]:
     """Trees in which a moderator put messages back, whatever the limits."""
     restored = ModerationAction.objects.filter(
-        action=ModerationKind.RESTORE_MESSAGE, tree_id__in=[tree.pk for tree in chunk]
+        action__in=PUTS_BACK, tree_id__in=[tree.pk for tree in chunk]
     )
     return {pk for pk in restored.values_list("tree_id", flat=True) if pk}
 
 
 def _limits(facts: TreeFacts) -> Iterator[Finding]:
     for node in facts.nodes:
-        taken = sum(not r.deleted and r.review_result is not False for r in facts.replies(node))
+        replies = [r for r in facts.replies(node) if not r.deleted and not r.held]
+        taken = sum(r.review_result is not False for r in replies)
         writing = node.reserved if facts.state == TreeState.GROWING and node.is_accepted else 0
         limit = facts.reply_limit(node)
         if taken + writing > limit:

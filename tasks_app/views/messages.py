@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages as toasts
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -56,7 +56,8 @@ def _url(asked: dict[str, Any], **extra: Any) -> str:
 @contributor
 def message(request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
     """The tree of a message, with the message marked."""
-    found = get_object_or_404(Message.objects.select_related("tree"), pk=message_id)
+    rows = Message.objects.there_for(request.user).select_related("tree")
+    found = get_object_or_404(rows, pk=message_id)
     return _tree_page(request, found.tree, target=found.pk)
 
 
@@ -70,7 +71,9 @@ def tree(request: HttpRequest, tree_id: uuid.UUID) -> HttpResponse:
 def _tree_page(
     request: HttpRequest, found: MessageTree, *, target: uuid.UUID | None = None
 ) -> HttpResponse:
-    rows = browsing.tree_messages(found.pk)
+    rows = browsing.tree_messages(found.pk, request.user)
+    if not rows:
+        raise Http404
     context = {
         "tree": found,
         "state": TreeState(found.state),
