@@ -73,6 +73,15 @@ def kendall_tau(first: Groups[Id], second: Groups[Id]) -> float | None:
     return concordance / sqrt(untied_a * untied_b)
 
 
+def concordance(rankings: Sequence[Groups[Id]]) -> float | None:
+    """Kendall's W of rankings over the ids that all of them contain.
+
+    None with fewer than two rankings or common ids, or where all are ties.
+    """
+    common = set.intersection(*({i for group in r for i in group} for r in rankings))
+    return kendall_w([_places(groups, common) for groups in rankings]) if len(common) > 1 else None
+
+
 def kendall_w(places: Sequence[dict[Id, float]]) -> float | None:
     """Concordance W of voters who each gave every id a (mid-)rank, from 0 to 1.
 
