@@ -126,6 +126,13 @@ class LabelKind(TextChoices):
     REPORT = "report", _("Report")
 
 
+class VoteSource(TextChoices):
+    """What people's agreement about a message is measured by."""
+
+    LABELS = "labels", _("Reviews")
+    RANKINGS = "rankings", _("Rankings of its replies")
+
+
 class FormMode(TextChoices):
     """How much a label form asks."""
 

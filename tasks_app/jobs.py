@@ -5,13 +5,14 @@ All may run twice, and cron runs again what Redis lost.
 
 import logging
 import random
+import time
 import uuid
 
 from django.db import transaction
 from django.utils import timezone
 
 from oasst.lib import queue
-from tasks_app import interactions, lottery, moderation, trees
+from tasks_app import agreement_sums, interactions, lottery, moderation, trees
 from tasks_app.config import TreeConfig
 from tasks_app.models import MessageTree
 
@@ -19,6 +20,7 @@ logger = logging.getLogger(__name__)
 _rng = random.SystemRandom()
 
 SLICE = 500  # trees that one job advances
+FOLDING_S = 20  # a job must not run for long
 
 
 def settle_language(lang: str, ended: int = 0) -> None:
@@ -47,6 +49,15 @@ def expire_tasks() -> None:
 def halt_prompts_of_disabled_users() -> None:
     """Take prompts of banned or deleted authors out of the lottery."""
     moderation.halt_prompts_of_disabled_users(now=timezone.now())
+
+
+def fold_agreement() -> None:
+    """Bring the sums of agreement up to date; what takes longer is for the next job."""
+    end = time.monotonic() + FOLDING_S
+    while agreement_sums.fold():
+        if time.monotonic() > end:
+            queue.enqueue("tasks_app.jobs.fold_agreement", key="fold-agreement")
+            return
 
 
 def advance_trees(after: str | None = None) -> None:

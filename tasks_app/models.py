@@ -12,6 +12,7 @@ from django.db.models.functions import Mod
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
+from tasks_app import agreement_tables
 from tasks_app.config import ConfigChange
 from tasks_app.crowd_records import (
     CrowdMean,
@@ -65,6 +66,7 @@ __all__ = [
     "Task",
     "TextLabels",
     "TreeTransition",
+    "agreement_tables",
 ]
 
 

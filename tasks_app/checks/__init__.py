@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from oasst.lib import database
-from tasks_app.checks import derived, rows
+from tasks_app.checks import agreement, derived, rows
 from tasks_app.config import TreeConfig
 
 
@@ -29,4 +29,6 @@ def broken_invariants() -> Iterator[Broken]:
         for pk, move in rows.illegal_transitions():
             yield Broken("transitions_are_legal", pk, move)
         for name, pk, detail in derived.findings(TreeConfig.current()):
+            yield Broken(name, pk, detail)
+        for name, pk, detail in agreement.findings():
             yield Broken(name, pk, detail)

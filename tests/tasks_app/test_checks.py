@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
 from tasks_app import checks, interactions, moderation
-from tasks_app.checks import derived, rows
+from tasks_app.checks import agreement, derived, rows
 from tasks_app.config import overridden
 from tasks_app.enums import TaskType, TreeState
 from tasks_app.importing import import_trees
@@ -152,6 +152,12 @@ BREAKS = {
         state = 'ready_for_scoring' WHERE id = {done}""",
     "replies_within_the_limit": """UPDATE tasks_app_messagetree SET max_children_count = 1
         WHERE id = {root}""",
+    "agreement_counts_the_votes": "DELETE FROM tasks_app_agreementmark",
+    "agreement_cells_add_up": """INSERT INTO tasks_app_agreementcell (lang, kind, week, profiles)
+        VALUES ('en', '', '2026-01-05', '{{"spam": {{"2 1": 1}}}}')""",
+    "dissents_are_those_counted": """INSERT INTO tasks_app_agreementdissent
+        (message_id, measure, kind, lang, week, dissent, votes)
+        VALUES ({done}, 'spam', 'initial_prompt', 'en', '2026-01-05', 1, 2)""",
 }  # fmt: skip
 
 
@@ -205,8 +211,8 @@ def test_check_finds_what_breaks_the_rule(rule: str, sound: tuple[Grown, Grown])
 
 
 def test_every_rule_has_a_case_that_breaks_it() -> None:
-    source = Path(derived.__file__).read_text()
-    derived_rules = set(re.findall(r'yield "(\w+)"', source))
+    sources = "".join(Path(module.__file__).read_text() for module in (derived, agreement))
+    derived_rules = set(re.findall(r'yield "(\w+)"', sources))
 
     assert {rule.name for rule in rows.RULES} | derived_rules | {"transitions_are_legal"} == set(
         BREAKS
