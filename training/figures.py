@@ -5,7 +5,7 @@ Intervals are bootstrapped over clusters (trees or prompts), whose members are n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
@@ -92,6 +92,27 @@ def mean(
     """The mean, weighted if asked, with the interval over clusters."""
     share = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=float)
     return ratio(np.asarray(values, dtype=float) * share, share, clusters, how)
+
+
+def endings(
+    before: Mapping[str, Sequence[float]],
+    after: Mapping[str, Sequence[float]],
+    clusters: Sequence[str],
+    how: Bootstrap,
+) -> dict[str, Any]:
+    """How answers to the same prompts end, and how long they are: `{"ended", "length"}` of each.
+
+    `ended` is the share that came to an end by itself, `length_ratio` the mean length after over
+    that before.
+    """
+    less = np.asarray(after["ended"], dtype=float) - np.asarray(before["ended"], dtype=float)
+    found = {
+        "ended_before": mean(before["ended"], clusters, how),
+        "ended": mean(after["ended"], clusters, how),
+        "ended_change": mean(less, clusters, how),
+        "length_ratio": ratio(after["length"], before["length"], clusters, how),
+    }
+    return {name: figure.to_dict() for name, figure in found.items()}
 
 
 def language_model(rows: Rows, how: Bootstrap, *, before: Rows | None = None) -> dict[str, Any]:

@@ -19,6 +19,11 @@ FEWEST_COMPARISONS = 20
 # Where one of these is no number, something is wrong with the model.
 DECISIVE = ("loss", "loss_change", "kl", "gain")
 EVEN = 0.5
+# Of one held-out look and of a round's samples: how answers end beside those of the model before.
+SAMPLES = "samples_"
+ANSWERS = ("", SAMPLES)
+# Answers that became so many times as long, or as short, were paid for their length.
+DRIFTED = 1.5
 
 
 @dataclass(frozen=True)
@@ -46,12 +51,20 @@ def objections(
     evaluation = evaluation or {}
     found += [Objection("no_number", {"name": name}) for name in _without_number(evaluation)]
     figures = _figures(evaluation)
-    judged = [figure.get("n") or 0 for name, figure in figures.items() if name != "win_rate"]
+    judged = [figure.get("n") or 0 for name, figure in figures.items() if _is_judgement(name)]
     if not judged:
         found += [Objection("no_evaluation", {})]
     elif max(judged) < FEWEST_EXAMPLES:
         found += [Objection("too_few", {"n": max(judged), "fewest": FEWEST_EXAMPLES})]
-    return [*found, *_of_loss(figures), *_of_ppo(config, figures), *_of_win_rate(figures)]
+    elif stage == "ppo" and "gain" not in evaluation:
+        found += [Objection("gain_unknown", {})]
+    found += [*_of_loss(figures), *_of_ppo(config, figures)]
+    return [*found, *_of_answers(figures), *_of_win_rate(figures)]
+
+
+def _is_judgement(name: str) -> bool:
+    """Whether it tells how good a model is, by itself: rankings and samples compare it."""
+    return name != "win_rate" and not name.startswith(SAMPLES)
 
 
 def _figures(evaluation: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -92,12 +105,43 @@ def _of_ppo(config: Mapping[str, Any], figures: Mapping[str, Any]) -> Iterator[O
         yield Objection("kl_over_budget", {"kl": kl["value"], "budget": budget})
     if gain and _edge(gain, "high") <= 0:
         yield Objection("reward_fell", {"gain": gain["value"]})
+    elif gain and not _is_shown(gain) and not _is_win_shown(figures.get("win_rate")):
+        yield Objection("no_gain", {"gain": gain["value"], "n": gain.get("n") or 0})
+
+
+def _is_shown(gain: Mapping[str, Any]) -> bool:
+    """Whether it is more than chance; without an interval nobody knows."""
+    return _is_number(gain.get("low")) and gain["low"] > 0
+
+
+def _of_answers(figures: Mapping[str, Any]) -> Iterator[Objection]:
+    """A model that seldom comes to an end, or was paid for length, has learned the wrong thing."""
+    for place in ANSWERS:
+        fewer, longer = (figures.get(f"{place}{name}") for name in ("ended_change", "length_ratio"))
+        if fewer and _edge(fewer, "high") < 0:
+            before, now = (figures[f"{place}{name}"] for name in ("ended_before", "ended"))
+            shares = {"before": 100 * before["value"], "now": 100 * now["value"], "n": now["n"]}
+            yield Objection("ends_less", shares)
+        if longer and _has_drifted(longer):
+            yield Objection("length_drifted", {"times": longer["value"], "n": longer["n"]})
+
+
+def _has_drifted(longer: Mapping[str, Any]) -> bool:
+    is_surely_other = _edge(longer, "low") > 1 or _edge(longer, "high") < 1
+    return is_surely_other and not 1 / DRIFTED <= longer["value"] <= DRIFTED
 
 
 def _of_win_rate(figures: Mapping[str, Any]) -> Iterator[Objection]:
     """Only a win-rate that is surely below one half speaks against a model."""
     win_rate = figures.get("win_rate")
-    if not win_rate or (win_rate.get("n") or 0) < FEWEST_COMPARISONS:
-        return
-    if _edge(win_rate, "high") < EVEN:
+    if win_rate and _is_enough(win_rate) and _edge(win_rate, "high") < EVEN:
         yield Objection("loses", {"win_rate": 100 * win_rate["value"], "n": win_rate["n"]})
+
+
+def _is_win_shown(win_rate: Mapping[str, Any] | None) -> bool:
+    """Whether people surely prefer it; they know better than the reward model."""
+    return bool(win_rate and _is_enough(win_rate) and _edge(win_rate, "low") > EVEN)
+
+
+def _is_enough(win_rate: Mapping[str, Any]) -> bool:
+    return (win_rate.get("n") or 0) >= FEWEST_COMPARISONS

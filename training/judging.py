@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from training import adapters, checkpoints, plots, rewards, samples, trainers
-from training.figures import Bootstrap, mean
+from training.figures import Bootstrap, endings, mean
 from training.policy import Policy, described
 from training.ppo_plan import Prompt
 from training.rundir import RunDir, read_lines
@@ -47,6 +47,8 @@ class Judge:
         found = {
             "score": team.in_order(scores.tolist()),
             "kl": team.in_order(kl.sum(dim=1).tolist()),
+            "ended": team.in_order([float(ended) for ended in answers.ended]),
+            "length": team.in_order([len(response) for response in answers.responses]),
             "text": team.in_order(rewards.texts(answers, policy.tokenizer)),
         }
         if team.is_first:
@@ -54,7 +56,8 @@ class Judge:
         team.wait()
 
     def compare(self) -> dict[str, Any]:
-        """Score before and after, the gain of each prompt, and KL, with intervals over trees.
+        """Score before and after, the gain of each prompt, KL, and how answers end, with intervals
+        over trees.
 
         `gain_in_deviations` is the gain over the deviation of the scores before.
         """
@@ -74,6 +77,7 @@ class Judge:
         trees = [prompt.tree for prompt in self.prompts]
         how = Bootstrap(seed=self.seed % 2**32)
         figures = {name: mean(each, trees, how).to_dict() for name, each in found.items()}
+        figures |= endings(first, last, trees, how)
         return {"stage": "ppo", "n": len(trees), **figures}
 
     def _write(self, step: int, found: dict[str, list[Any]], figures: dict[str, float]) -> None:

@@ -46,6 +46,17 @@ OBJECTIONS = {
     ),
     "kl_over_budget": gettext_noop("Its KL is %(kl).1f nats, beyond its budget of %(budget).1f."),
     "reward_fell": gettext_noop("Its reward on held-out prompts changed by %(gain).2f."),
+    "no_gain": gettext_noop(
+        "Its reward is not shown to have risen: %(gain).2f on %(n)d held-out prompts, which may be "
+        "chance."
+    ),
+    "gain_unknown": gettext_noop("Nobody knows whether its reward on held-out prompts rose."),
+    "ends_less": gettext_noop(
+        "Of %(n)d answers %(now).0f %% come to an end by themselves, before %(before).0f %%."
+    ),
+    "length_drifted": gettext_noop(
+        "Its answers are %(times).1f times as long as before, counted over %(n)d."
+    ),
     "loses": gettext_noop(
         "People prefer the other model: it won %(win_rate).0f %% of %(n)d blind comparisons."
     ),
@@ -260,7 +271,7 @@ def promote(
         before=kept,
         replaced=replaced,
         objections=against,
-        force_reason=reason if against else "",
+        force_reason=reason[:500] if against else "",
         promoted_by=by,
         promoted_at=now,
     )

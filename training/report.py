@@ -7,7 +7,7 @@ Pure. The JSON of one model has the shape of reference 9.7: {model_name, date, a
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import fsum
@@ -101,6 +101,19 @@ def _result_to_json(result: Result) -> dict[str, Any]:
         row["scores"] = [output.score for output in outputs]
         row["kept"] = [place for place, output in enumerate(outputs) if output.is_kept]
     return row
+
+
+def endings_of(told: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Of a report on one model as JSON, answer by answer: the prompt, whether it came to an end
+    by itself, and its words."""
+    found: dict[str, list[Any]] = {"prompts": [], "ended": [], "length": []}
+    for row in told["prompts"]:
+        for result in row["results"]:
+            for text, ended in zip(result["outputs"], result["ended"], strict=True):
+                found["prompts"].append(row["id"])
+                found["ended"].append(float(ended))
+                found["length"].append(len(text.split()))
+    return found
 
 
 def summarise(reports: Sequence[ModelReport], *, seed: int = 0) -> list[dict[str, Any]]:

@@ -27,11 +27,15 @@ class RankingConfig:
 
 @checked(config=STRICT, kw_only=True, frozen=True)
 class PromoteConfig:
-    """The model's name in the chat; without one it is not put there."""
+    """The model's name in the chat; without one it is not put there.
+
+    Where the gate objects, the chat keeps the model it has, unless `force` says why not.
+    """
 
     name: str = ""
     title: str = ""
     default: bool = False
+    force: str = ""
 
 
 @checked(config=STRICT, kw_only=True, frozen=True)

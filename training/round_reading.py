@@ -28,9 +28,10 @@ TITLES = {
 HEADLINES = {
     "sft": ("loss_before", "loss"),
     "rm": ("accuracy", "longer_wins", "accuracy_over_longer_wins", "kendall_tau"),
-    "ppo": ("score_before", "score", "gain_in_deviations", "kl"),
+    "ppo": ("score_before", "score", "gain_in_deviations", "kl", "ended_before", "ended",
+            "length_ratio"),
     "evaluate": ("loss", "perplexity"),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,9 @@ def _facts(step: RoundStep) -> Iterator[str]:
         yield _sampled(row)
     if "served" in record:
         yield _("The chat answers with it under the name %s.") % record["served"]
+    if record.get("force"):
+        yield from record["objections"]
+        yield _("The gate was overruled: %s") % record["force"]
     if "trees" in record and step.kind == "rank":
         counts = {"trees": len(record["trees"]), "replies": record["replies"]}
         yield _("%(replies)d answers to %(trees)d prompts wait to be ranked.") % counts

@@ -21,9 +21,10 @@ from tasks_app.enums import TreeState
 from tasks_app.export_format import BadLine, MessageNode, MessageTree
 from tasks_app.importing import import_trees
 from tasks_app.models import Message
-from training import data, examples, registry, snapshots, sources, synthetic
+from training import data, examples, gate, registry, report, snapshots, sources, synthetic
 from training.config import DataConfig, SourceConfig
 from training.errors import GateClosed, NotServable
+from training.figures import Bootstrap, endings
 from training.models import Checkpoint, RoundStep, Snapshot
 from training.prompt_files import Prompt
 from training.round_config import PromoteConfig, stage_config
@@ -91,7 +92,22 @@ def _sample(work: Work, step: RoundStep) -> Record:
         "prompts": len(chosen),
         "folder": str(run.folder.final),
         "summary": read_json(run.folder.final / "summary.json"),
+        "endings": _compare_endings(work, run.folder.final),
     }
+
+
+def _compare_endings(work: Work, folder: Path) -> Record:
+    """How the new model's answers end beside those of the one before, as the gate reads it."""
+    names = list(dict.fromkeys(row["model"] for row in read_json(folder / "summary.json")))
+    if len(names) < 2:
+        return {}
+    new, before = (report.endings_of(read_json(folder / f"{name}.json")) for name in names)
+    how = Bootstrap(seed=work.config.seed)
+    found = {f"{gate.SAMPLES}{k}": v for k, v in endings(before, new, new["prompts"], how).items()}
+    for model in Checkpoint.objects.filter(run=work.round.steps.get(kind="ppo").run):
+        model.evaluation = (model.evaluation or {}) | found
+        model.save(update_fields=["evaluation"])
+    return found
 
 
 # Going live
@@ -113,14 +129,19 @@ def _promote(work: Work, step: RoundStep) -> Record:
             name=wish.name,
             title=wish.title,
             make_default=wish.default,
+            force=bool(wish.force),
+            reason=wish.force,
             by=work.round.queued_by,
             now=timezone.now(),
         )
     except GateClosed as closed:
-        raise Skipped(str(closed), {"objections": closed.objections}) from closed
+        told = _("The chat keeps the model it has. %s") % closed
+        raise Skipped(told, {"objections": closed.objections}) from closed
     except NotServable as error:  # what was learned can be looked at and ranked all the same
         raise Skipped(str(error)) from error
-    return {"served": served.name, "checkpoint": checkpoint.name}
+    overruled = checkpoint.promotions.first().objections
+    told = {"objections": overruled, "force": wish.force} if overruled else {}
+    return {"served": served.name, "checkpoint": checkpoint.name, **told}
 
 
 def _is_live(served: ServedModel | None, wish: PromoteConfig) -> bool:

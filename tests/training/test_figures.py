@@ -61,3 +61,24 @@ def test_loss_and_perplexity_are_per_token_and_beside_those_before() -> None:
     assert found["loss_change"]["value"] == -0.5
     assert found["loss_change"]["high"] == pytest.approx(-0.5)  # both trees fell alike
     assert (found["n"], found["trees"], found["tokens"]) == (2, 2, 8)
+
+
+def test_answers_that_end_less_often_are_told_by_change_and_length() -> None:
+    before = {"ended": [1.0, 1.0, 0.0, 1.0], "length": [10, 10, 30, 10]}
+    after = {"ended": [0.0, 1.0, 0.0, 0.0], "length": [30, 10, 30, 20]}
+
+    found = figures.endings(before, after, ["a", "b", "c", "d"], HOW)
+
+    values = {name: figure["value"] for name, figure in found.items()}
+    assert values == {
+        "ended_before": 0.75, "ended": 0.25, "ended_change": -0.5, "length_ratio": 1.5
+    }  # fmt: skip
+    assert found["ended_change"]["high"] == 0.0  # two of four may be chance
+
+
+def test_answers_that_stay_the_same_have_no_interval_to_speak_of() -> None:
+    same = {"ended": [1.0, 0.0], "length": [4, 8]}
+
+    found = figures.endings(same, same, ["a", "b"], HOW)
+
+    assert found["ended_change"] == {"value": 0.0, "low": 0.0, "high": 0.0, "n": 2}

@@ -77,6 +77,13 @@ def test_models_of_a_snapshot_are_found_through_generations() -> None:
 
 # As of a figure that had too little for an interval, or for a value.
 NOTHING = {"value": None, "low": None, "high": None, "n": 100}
+UNSURE = figure(0.1, low=-0.3, high=0.5)
+
+
+def ends_less(place: str = "", *, high: float = -0.1) -> dict[str, Any]:
+    """As of a model of whose answers fewer come to an end than of the one before."""
+    return {f"{place}ended_before": figure(0.46), f"{place}ended": figure(0.15),
+            f"{place}ended_change": figure(-0.31, high=high)}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -98,6 +105,20 @@ NOTHING = {"value": None, "low": None, "high": None, "n": 100}
         ("sft", {"loss": figure(1.2, n=1)}, ["too_few"]),
         ("sft", {"loss": {"value": 1.2}}, ["too_few"]),
         ("ppo", GOOD | {"gain": NOTHING}, ["no_number"]),
+        ("ppo", GOOD | {"gain": UNSURE}, ["no_gain"]),
+        ("ppo", GOOD | {"gain": NOTHING | {"value": 0.3}}, ["no_gain"]),
+        ("ppo", GOOD | {"gain": UNSURE, "win_rate": figure(0.6, low=0.55)}, []),
+        ("ppo", GOOD | {"gain": UNSURE, "win_rate": figure(0.6, low=0.55, n=3)}, ["no_gain"]),
+        ("ppo", {"loss": figure(1.2)}, ["gain_unknown"]),
+        ("ppo", {"samples_ended": figure(0.9)}, ["no_evaluation"]),
+        ("ppo", GOOD | ends_less(), ["ends_less"]),
+        ("ppo", GOOD | ends_less("samples_"), ["ends_less"]),
+        ("sft", {"loss": figure(1.2)} | ends_less("samples_"), ["ends_less"]),
+        ("ppo", GOOD | ends_less(high=0.02), []),
+        ("ppo", GOOD | {"length_ratio": figure(1.7)}, ["length_drifted"]),
+        ("ppo", GOOD | {"samples_length_ratio": figure(0.5)}, ["length_drifted"]),
+        ("ppo", GOOD | {"length_ratio": figure(1.7, low=0.9)}, []),
+        ("ppo", GOOD | {"length_ratio": figure(1.3)}, []),
         ("ppo", GOOD | {"kl": figure(math.nan)}, ["no_number"]),
         ("sft", {"loss_change": NOTHING | {"value": 0.3}}, ["loss_rose"]),
         ("ppo", GOOD | {"gain": NOTHING | {"value": -0.3}}, ["reward_fell"]),
@@ -113,14 +134,16 @@ def test_the_gate_says_in_words_what_it_objects_to() -> None:
     old = given.snapshot(superseded_at=NOW)
     model = given.checkpoint(
         evaluation=GOOD | {"kl": figure(12.0), "gain": figure(-0.2),
-                           "win_rate": figure(0.3, high=0.4), "loss_change": figure(0.2)},
+                           "win_rate": figure(0.3, high=0.4), "loss_change": figure(0.2),
+                           "length_ratio": figure(1.8)} | ends_less(),
         snapshots=[old],
     )  # fmt: skip
 
     told = registry.objections(model)
 
-    assert len(told) == 5
+    assert len(told) == 7
     assert "Its KL is 12.0 nats, beyond its budget of 10.0." in told
+    assert "Of 100 answers 15 % come to an end by themselves, before 46 %." in told
     assert any("won 30 % of 100" in sentence for sentence in told)
     assert not any("%(" in sentence for sentence in told)
 

@@ -22,7 +22,7 @@ from tasks_app.enums import TreeState
 from tasks_app.models import Message, MessageTree
 from tests.training import given, given_rounds
 from tests.training.working import in_process
-from training import data, execution, registry, round_config, rounds, runs, tiny
+from training import data, execution, registry, round_config, round_reading, rounds, runs, tiny
 from training.config import ConfigError
 from training.enums import RoundState, RunState, StepState
 from training.errors import RoundUnderWay
@@ -134,6 +134,9 @@ def _check_what_it_left(found: Round) -> None:
     assert states(found)["promote"] == StepState.SKIPPED  # the config names no model of the chat
     assert records["sft"]["evaluation"]["loss"]["n"] > 0
     assert records["ppo"]["weights_sha256"]
+    model = Checkpoint.objects.get(stage="ppo")
+    assert records["sample"]["endings"].items() <= model.evaluation.items()
+    assert {model.evaluation[f"{place}ended_change"]["n"] for place in ("", "samples_")} != {0}
     tree_ids = records["rank"]["trees"]
     assert set(MessageTree.objects.values_list("state", flat=True)) == {TreeState.RANKING}
     assert MessageTree.objects.filter(pk__in=tree_ids).count() == len(tree_ids) > 0
@@ -540,6 +543,38 @@ def test_a_model_that_cannot_be_served_does_not_keep_its_answers_from_being_rank
     assert found.state == RoundState.DONE
     assert "safetensors" in skipped["promote"]
     assert "rank" in skipped  # nothing was answered here, but its turn came
+
+
+@pytest.mark.slow
+def test_a_model_that_gained_nothing_stays_out_and_the_round_goes_on(trained: Round) -> None:
+    Checkpoint.objects.update(evaluation={"gain": GAIN | {"low": -0.2}})
+    trained.steps.filter(kind="rank").update(state=StepState.WAITING)
+
+    found = rounds.run(trained)
+
+    step = found.steps.get(kind="promote")
+    assert (found.state, step.state) == (RoundState.DONE, StepState.SKIPPED)
+    assert step.message.startswith("The chat keeps the model it has. Its reward is not shown")
+    assert states(found)["rank"] == StepState.SKIPPED  # its turn came
+    assert not ServedModel.objects.exists()
+
+
+@pytest.mark.slow
+def test_the_config_of_a_round_may_overrule_the_gate(trained: Round) -> None:
+    Checkpoint.objects.update(evaluation={"gain": GAIN | {"low": -0.2}})
+    trained.config["promote"]["force"] = "To see it in the chat."
+    trained.save()
+
+    found = rounds.run(trained)
+
+    kept = Promotion.objects.get()
+    assert (kept.force_reason, len(kept.objections)) == ("To see it in the chat.", 1)
+    (card,) = (card for card in round_reading.cards(found) if card.step.kind == "promote")
+    assert card.facts == [
+        "The chat answers with it under the name tiny-chat.",
+        *kept.objections,
+        "The gate was overruled: To see it in the chat.",
+    ]
 
 
 @pytest.mark.slow
