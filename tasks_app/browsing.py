@@ -76,7 +76,7 @@ def messages(
     if wanted.is_mine:
         rows = rows.written_by(reader)
     else:
-        rows = rows.visible().filter(lang__in=wanted.langs)
+        rows = rows.visible().not_veiled().filter(lang__in=wanted.langs)
     rows = _narrowed(rows, wanted)
     if before:
         same_moment = Q(created_at=before.created_at, id__gt=before.id)

@@ -39,6 +39,17 @@ class TaskNotFound(DomainError):
     default_message = _("This task does not exist or was given to somebody else.")
 
 
+class Veiled(DomainError):
+    """A copy of the task's tree is ranked blind: what it shows would tell whose a reply is."""
+
+    code = "veiled"
+    status = 409
+    default_message = _(
+        "A copy of this tree is being ranked by people who are not to know which answers are "
+        "whose. You can look at this task again when they are done."
+    )
+
+
 class TaskExpired(DomainError):
     """Submitted after the last day."""
 

@@ -4,7 +4,7 @@ Importing a file twice changes nothing the second time.
 """
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,6 +63,7 @@ class _Import:
     state: TreeState | None
     now: datetime
     link_authors: bool
+    originals: Mapping[uuid.UUID, uuid.UUID]  # of copies
 
     def refuse(self, line: int, reason: str) -> None:
         self.report.bad += 1
@@ -77,6 +78,7 @@ def import_trees(
     state: TreeState | None = None,
     dry_run: bool = False,
     link_authors: bool = False,
+    copy_of: Mapping[str, str] | None = None,
     watch: export_format.Watch = iter,
 ) -> ImportReport:
     """Store the trees of a `.jsonl` or `.jsonl.gz` file, of trees or of flat messages.
@@ -84,11 +86,13 @@ def import_trees(
     Each enters `state`, by default the one the file names, or the ranking backlog. A tree is
     stored whole or not at all; what cannot be used goes to `on_bad` with line and reason. With
     `dry_run` all is done and undone. With `link_authors` an author whose id is that of an account
-    is this account: for copies of what people wrote here. `watch` sees the lines pass. Raises
-    OSError.
+    is this account: for copies of what people wrote here; `copy_of` tells of trees of the file
+    which tree that was. `watch` sees the lines pass. Raises OSError.
     """
     config = TreeConfig.current()
-    run = _Import(ImportReport(), on_bad, config, path.name, state, now, link_authors)
+    run = _Import(
+        ImportReport(), on_bad, config, path.name, state, now, link_authors, _originals(copy_of)
+    )
     with transaction.atomic() if dry_run else nullcontext():
         for batch in _batches(export_format.read_trees(path, watch=watch), run):
             _import_batch(batch, run)
@@ -96,6 +100,14 @@ def import_trees(
         if dry_run:
             transaction.set_rollback(True)
     return run.report
+
+
+def _originals(copy_of: Mapping[str, str] | None) -> dict[uuid.UUID, uuid.UUID]:
+    """Of copies, the trees they were taken from that are stored here."""
+    told = {_uuid(copy): _uuid(original) for copy, original in (copy_of or {}).items()}
+    known = MessageTree.objects.filter(pk__in=told.values()).values_list("pk", flat=True)
+    stored = set(known)
+    return {copy: original for copy, original in told.items() if original in stored}
 
 
 def _batches(
@@ -198,6 +210,7 @@ def _rows(source: export_format.MessageTree, run: _Import) -> _Rows:
         active=not state.is_terminal,
         goal_tree_size=run.config.goal_tree_size,
         origin=(source.origin or run.origin)[:1024],
+        copy_of_id=run.originals.get(_uuid(source.message_tree_id)),
         state_since=run.now,
         created_at=source.prompt.created_date or run.now,
     )

@@ -85,6 +85,10 @@ class MessageTree(models.Model):
     # Places left for new replies, reservations taken off. Kept by trees.advance() and hand-out.
     open_places = models.IntegerField(_("open places"), default=0)
     origin = models.CharField(_("origin"), max_length=1024, blank=True)
+    # Where its prompt and its people's replies were taken from; see reading.veiled().
+    copy_of = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="copies"
+    )
     won_prompt_lottery_at = models.DateTimeField(_("drawn in the lottery"), null=True, blank=True)
     state_since = models.DateTimeField(_("in this state since"))
     created_at = models.DateTimeField(_("created"))

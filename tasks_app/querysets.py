@@ -39,6 +39,7 @@ _EARLY_STATES = (
     TreeState.PROMPT_LOTTERY_WAITING,
     TreeState.GROWING,
 )
+_RANKING_STATES = (TreeState.RANKING, TreeState.BACKLOG_RANKING)
 
 
 def _rows(model: str) -> models.QuerySet:
@@ -57,6 +58,10 @@ class MessageTreeQuerySet(models.QuerySet["MessageTree"]):
         """Trees in `state`, of one language if given."""
         trees = self.filter(state=state)
         return trees if lang is None else trees.filter(lang=lang)
+
+    def ranked_blind(self) -> Self:
+        """Copies in which replies of people and models wait to be told apart by their worth."""
+        return self.filter(copy_of__isnull=False, state__in=_RANKING_STATES)
 
     def count_early_states(self, langs: Collection[str]) -> dict[tuple[str, str], int]:
         """How many trees of each language are in each state up to growing. One query.
@@ -89,6 +94,13 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def held(self) -> Self:
         """Messages that wait for a moderator before others see them."""
         return self.filter(held=True)
+
+    def not_veiled(self) -> Self:
+        """Without replies of trees of which a copy is ranked blind; see reading.veiled()."""
+        copies = _rows("MessageTree").filter(
+            copy_of=models.OuterRef("tree"), state__in=_RANKING_STATES
+        )
+        return self.exclude(models.Exists(copies), depth__gt=0)
 
     def accepted(self) -> Self:
         """Accepted by review and not deleted."""

@@ -3,7 +3,8 @@
 Everybody sees the shape of a tree, but for messages that are held back: those exist only for their
 authors and for moderators. Deleted texts are for moderators, texts that were not accepted also for
 their authors. Counts of reactions and the origin of replies stay hidden while they could
-sway somebody's judgement.
+sway somebody's judgement, and so do the replies of a tree of which a copy is ranked blind: they are
+veiled.
 """
 
 import uuid
@@ -12,13 +13,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from django.db.models import Exists, OuterRef
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from tasks_app import fate
 from tasks_app.config import TreeConfig
 from tasks_app.enums import RANK_TASKS, Emoji, TreeState
-from tasks_app.models import Message, Reaction, Task
+from tasks_app.models import Message, MessageTree, Reaction, Task
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
@@ -68,13 +70,15 @@ class Card:
     author: str  # empty where it is not to be seen
     shown: list[Button]
     more: list[Button]
+    is_veiled: bool  # as are the other replies of its tree, for a while
     is_target: bool = False
     replies: list["Card"] = field(default_factory=list)
 
     @property
     def is_parent_hidden(self) -> bool:
         """True if the text that it replies to is withheld. Needs `parent` loaded."""
-        return self.message.parent is not None and not may_read(self.message.parent, self.reader)
+        parent = self.message.parent
+        return parent is not None and not may_read(parent, self.reader, veiled=self.is_veiled)
 
     @property
     def anchor(self) -> str:
@@ -86,6 +90,11 @@ class Card:
         """What stands in place of a hidden text."""
         if self.message.deleted:
             return _("This message was removed.")
+        if self.is_veiled:
+            return _(
+                "Held back for a while: a copy of this tree is being ranked by people who are not "
+                "to know which answers are whose."
+            )
         return _("The reviewers did not accept this message.")
 
     @property
@@ -95,7 +104,7 @@ class Card:
 
 
 def cards(messages: Sequence[Message], reader: "User") -> list[Card]:
-    """The cards of messages that have `tree` and `user` loaded. At most four queries."""
+    """The cards of messages that have `tree` and `user` loaded. At most five queries."""
     return _cards(messages, reader, TreeConfig.current())
 
 
@@ -103,6 +112,7 @@ def _cards(messages: Sequence[Message], reader: "User", config: TreeConfig) -> l
     pressed = _own_reactions(messages, reader)
     is_moderator = reader.is_moderator
     blind = _trees_to_rank(messages, reader)
+    behind = veiled((message.tree_id for message in messages), reader)
     return [
         _card(
             message,
@@ -111,6 +121,7 @@ def _cards(messages: Sequence[Message], reader: "User", config: TreeConfig) -> l
             config,
             is_moderator=is_moderator,
             is_blind=message.tree_id in blind,
+            is_veiled=message.tree_id in behind,
         )
         for message in messages
     ]
@@ -141,8 +152,10 @@ def _count_places(replies: Sequence[Card], config: TreeConfig) -> None:
         reply.status = fate.status(reply.message, config, ranked=len(ranked))
 
 
-def may_read(message: Message, reader: "User") -> bool:
-    """Whether the text is shown to this person."""
+def may_read(message: Message, reader: "User", *, veiled: bool) -> bool:
+    """Whether the text is shown to this person; `veiled`: its tree's replies are for now."""
+    if veiled and message.depth and message.user_id != reader.pk:
+        return False
     if reader.is_moderator:
         return True
     if message.deleted or (message.held and message.user_id != reader.pk):
@@ -158,6 +171,7 @@ def _card(
     *,
     is_moderator: bool,
     is_blind: bool,
+    is_veiled: bool,
 ) -> Card:
     is_own = message.user_id == reader.pk
     sees_counts = is_moderator or is_own or bool(pressed)
@@ -177,11 +191,12 @@ def _card(
         reader=reader,
         status=fate.status(message, config),
         is_own=is_own,
-        is_hidden=not may_read(message, reader),
+        is_hidden=not may_read(message, reader, veiled=is_veiled),
         is_synthetic=message.synthetic
         and not is_blind
         and (is_moderator or _is_origin_open(message)),
         author=message.user.public_name if is_moderator and not is_blind and message.user else "",
+        is_veiled=is_veiled,
         shown=[button for button in buttons if _is_shown(button)],
         more=[button for button in buttons if button.code in MORE],
     )
@@ -194,6 +209,22 @@ def _is_shown(button: Button) -> bool:
 
 def _is_origin_open(message: Message) -> bool:
     return TreeState(message.tree.state) not in _ORIGIN_HIDDEN
+
+
+def veiled(trees: Iterable[uuid.UUID], reader: "User") -> set[uuid.UUID]:
+    """Trees of which a copy is ranked blind, whose replies would tell a person's from a model's.
+
+    Moderators, who see whose a reply is at their desk, are shown them until they hold such a task
+    themselves; whoever holds one waits until it is done, whatever became of the copy. One query.
+    """
+    open_tasks = Task.objects.filter(tree=OuterRef("pk"), user=reader, done_at=None)
+    is_about_to_rank = Exists(open_tasks.filter(skipped_at=None, kind__in=sorted(RANK_TASKS)))
+    copies = MessageTree.objects.filter(copy_of__in=set(trees))
+    if reader.is_moderator:
+        copies = copies.filter(is_about_to_rank)
+    else:
+        copies = copies.filter(is_about_to_rank) | copies.ranked_blind()
+    return {pk for pk in copies.values_list("copy_of", flat=True) if pk}
 
 
 def _trees_to_rank(messages: Iterable[Message], reader: "User") -> set[uuid.UUID]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -139,9 +139,11 @@ def _promote(work: Work, step: RoundStep) -> Record:
         raise Skipped(told, {"objections": closed.objections}) from closed
     except NotServable as error:  # what was learned can be looked at and ranked all the same
         raise Skipped(str(error)) from error
-    overruled = checkpoint.promotions.first().objections
-    told = {"objections": overruled, "force": wish.force} if overruled else {}
-    return {"served": served.name, "checkpoint": checkpoint.name, **told}
+    record = {"served": served.name, "checkpoint": checkpoint.name}
+    last = checkpoint.promotions.first()
+    if last is None or not last.force_reason:
+        return record
+    return record | {"objections": last.objections, "force": last.force_reason}
 
 
 def _is_live(served: ServedModel | None, wish: PromoteConfig) -> bool:
@@ -169,7 +171,7 @@ def _rank(work: Work, step: RoundStep) -> Record:
         prompt = Prompt(examples.key_of(row["prompt"]), tuple(row["prompt"]), row["lang"])
         human = people.get(row["tree"], [])
         chosen = rng.sample(human, min(work.config.ranking.human, len(human)))
-        cases.append(Case(prompt, [*chosen, *answers[prompt.id]]))
+        cases.append(Case(prompt, [*chosen, *answers[prompt.id]], row["tree"]))
     trees = list(
         synthetic.trees(
             cases,
@@ -181,7 +183,8 @@ def _rank(work: Work, step: RoundStep) -> Record:
     if not trees:
         raise Skipped(_("There is nothing to compare: every prompt has one answer only."))
     sides = dict(zip(("new", "previous"), models, strict=False))
-    return _import(work, trees) | {"sides": sides}
+    originals = synthetic.originals(cases, origin=f"round {work.round.name}")
+    return _import(work, trees, originals) | {"sides": sides}
 
 
 def _answers_of(folder: Path, models: Sequence[str]) -> dict[str, list[Reply]]:
@@ -221,13 +224,18 @@ def _authors(work: Work, replies: Sequence[str]) -> dict[str, str]:
     return {str(pk): str(user) for pk, user in rows.values_list("pk", "user")}
 
 
-def _import(work: Work, trees: Sequence[MessageTree]) -> Record:
+def _import(work: Work, trees: Sequence[MessageTree], originals: Mapping[str, str]) -> Record:
     path = work.folder / "ranking.jsonl"
     with export_format.open_output(path) as stream:
         export_format.write_objects(stream, map(export_format.tree_to_json, trees))
     bad: list[BadLine] = []
     import_trees(
-        path, now=timezone.now(), on_bad=bad.append, state=TreeState.RANKING, link_authors=True
+        path,
+        now=timezone.now(),
+        on_bad=bad.append,
+        state=TreeState.RANKING,
+        link_authors=True,
+        copy_of=originals,
     )
     if bad:
         raise Failed(f"{path}, line {bad[0].number}: {bad[0].reason}")

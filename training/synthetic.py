@@ -37,10 +37,14 @@ class Reply:
 
 @dataclass(frozen=True)
 class Case:
-    """A prompt of one turn, and the answers to it that are ranked together."""
+    """A prompt of one turn, and the answers to it that are ranked together.
+
+    `tree` is where the prompt and people's replies are from, if they are from one.
+    """
 
     prompt: Prompt
     replies: Sequence[Reply]
+    tree: str = ""
 
 
 def replies(reports: Sequence[ModelReport], place: int) -> list[Reply]:
@@ -64,7 +68,16 @@ def trees(
     for case in cases:
         distinct = _distinct(case.replies)
         if len(distinct) > 1 and len(case.prompt.messages) == 1:
-            yield _tree(case.prompt, distinct, origin, seed, now)
+            yield _tree(case, distinct, origin, seed, now)
+
+
+def originals(cases: Sequence[Case], *, origin: str) -> dict[str, str]:
+    """Of each tree that `trees` makes of the cases, the tree it is a copy of."""
+    return {str(_key(case, origin)): case.tree for case in cases if case.tree}
+
+
+def _key(case: Case, origin: str) -> uuid.UUID:
+    return uuid.uuid5(NAMESPACE, f"{origin}\n{case.prompt.id}")
 
 
 def _distinct(given: Sequence[Reply]) -> list[Reply]:
@@ -77,9 +90,9 @@ def _distinct(given: Sequence[Reply]) -> list[Reply]:
 
 
 def _tree(
-    prompt: Prompt, given: Sequence[Reply], origin: str, seed: int, now: datetime | None
+    case: Case, given: Sequence[Reply], origin: str, seed: int, now: datetime | None
 ) -> MessageTree:
-    key = uuid.uuid5(NAMESPACE, f"{origin}\n{prompt.id}")
+    key, prompt = _key(case, origin), case.prompt
     order = random.Random(f"{seed} {key}").sample(given, len(given))
     root = _node(key, None, prompt.text, prompt, now)
     for place, reply in enumerate(order):

@@ -17,7 +17,7 @@ from tasks_app.config import TreeConfig
 from tasks_app.enums import ContributionKind
 from tasks_app.forms.messages import ContributionsForm
 from tasks_app.labels import LABELS
-from tasks_app.models import Contribution, Report, Task
+from tasks_app.models import Contribution, Message, Report, Task
 from tasks_app.views.edges import FORM_INVALID, contributor
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def contributions(request: HttpRequest) -> HttpResponse:
         "is_filtered": bool(asked.get("kind") or asked.get("outcome")),
         "more": _url(asked, before=more) if more else "",
         "newest": _url(asked) if asked.get("before") else "",
-        "reports": [_reported(report, user) for report in browsing.reports(user)],
+        "reports": _reports(user),
         **_tasks(user, now),
     }
     status = 200 if form.is_valid() else FORM_INVALID
@@ -56,7 +56,8 @@ def contributions(request: HttpRequest) -> HttpResponse:
 def _entries(found: list[Contribution], user: "User") -> list[dict[str, Any]]:
     config = TreeConfig.current()
     reasons = fate.reasons([each.message for each in found if _is_own_text(each)])
-    return [_entry(each, user, config, reasons) for each in found]
+    veiled = reading.veiled((each.message.tree_id for each in found if each.message), user)
+    return [_entry(each, user, config, reasons, veiled) for each in found]
 
 
 def _is_own_text(contribution: Contribution) -> bool:
@@ -64,7 +65,11 @@ def _is_own_text(contribution: Contribution) -> bool:
 
 
 def _entry(
-    contribution: Contribution, user: "User", config: TreeConfig, reasons: dict[Any, list[str]]
+    contribution: Contribution,
+    user: "User",
+    config: TreeConfig,
+    reasons: dict[Any, list[str]],
+    veiled: set[uuid.UUID],
 ) -> dict[str, Any]:
     message = contribution.message
     is_text = _is_own_text(contribution)
@@ -72,7 +77,7 @@ def _entry(
         "contribution": contribution,
         "label": ContributionKind(contribution.kind).label,
         "message": message,
-        "is_readable": bool(message and (is_text or reading.may_read(message, user))),
+        "is_readable": bool(message and (is_text or _may_read(message, user, veiled))),
         "status": fate.status(message, config) if message else None,
         "story": fate.story(message, config) if is_text else "",
         "reasons": reasons.get(message.pk, []) if is_text else [],
@@ -80,12 +85,22 @@ def _entry(
     }
 
 
-def _reported(report: Report, user: "User") -> dict[str, Any]:
+def _may_read(message: Message, user: "User", veiled: set[uuid.UUID]) -> bool:
+    return reading.may_read(message, user, veiled=message.tree_id in veiled)
+
+
+def _reports(user: "User") -> list[dict[str, Any]]:
+    found = browsing.reports(user)
+    veiled = reading.veiled((report.message.tree_id for report in found), user)
+    return [_reported(report, user, veiled) for report in found]
+
+
+def _reported(report: Report, user: "User", veiled: set[uuid.UUID]) -> dict[str, Any]:
     status, story = fate.of_report(report)
     return {
         "report": report,
         "category": LABELS[report.category].title,
-        "is_readable": reading.may_read(report.message, user),
+        "is_readable": _may_read(report.message, user, veiled),
         "status": status,
         "story": story,
     }

@@ -140,7 +140,10 @@ def _readable(request: HttpRequest, message_id: uuid.UUID) -> Message:
     """A message whose text this person sees and that is not deleted. Raises MessageNotFound."""
     rows = Message.objects.select_related("tree", "user").filter(pk=message_id, deleted=False)
     found = rows.first()
-    if found is None or not reading.may_read(found, request.user):
+    if found is None:
+        raise MessageNotFound
+    veiled = reading.veiled([found.tree_id], request.user)
+    if not reading.may_read(found, request.user, veiled=bool(veiled)):
         raise MessageNotFound
     return found
 

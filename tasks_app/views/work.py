@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from oasst.lib.errors import DomainError
-from tasks_app import assignment, interactions, kinds, languages, undo
+from tasks_app import assignment, interactions, kinds, languages, reading, undo
 from tasks_app.assignment import Material
 from tasks_app.config import TreeConfig
 from tasks_app.errors import (
@@ -23,6 +23,7 @@ from tasks_app.errors import (
     TextInvalid,
     TextTooLong,
     TooLateToUndo,
+    Veiled,
 )
 from tasks_app.forms import work as forms
 from tasks_app.labels import InvalidLabels
@@ -45,6 +46,8 @@ def work(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
         return _submit(request, task, shown, now)
     ended = assignment.why_ended(task, shown, now=now)
     if task.done_at or ended:
+        if task.tree_id and reading.veiled([task.tree_id], request.user):
+            raise Veiled
         return _ended(request, task, shown, error=ended, status=200)
     draft = task.draft.body if hasattr(task, "draft") else None
     return _show(request, task, shown, forms.for_task(task, shown.replies, initial=draft))

@@ -241,3 +241,12 @@ def test_authors_are_not_linked_unasked(tmp_path: Path, alice: User) -> None:
 
     message = Message.objects.get()
     assert (message.user, message.imported_author) == (None, str(alice.pk))
+
+
+def test_copies_know_their_originals_if_these_are_here(tmp_path: Path) -> None:
+    load(tmp_path, tree(1))
+
+    load(tmp_path, tree(2), tree(3), copy_of={key(2): key(1), key(3): key(9)})
+
+    told = dict(MessageTree.objects.values_list("pk", "copy_of"))
+    assert {str(copy): str(of) for copy, of in told.items() if of} == {key(2): key(1)}

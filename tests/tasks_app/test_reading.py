@@ -127,6 +127,6 @@ def test_texts_are_read_by(
 ) -> None:
     message: Message = grow(f"P(A{mark})", authors={1: alice})[1]
 
-    seen = [reading.may_read(message, person) for person in (alice, mona, bob)]
+    seen = [reading.may_read(message, who, veiled=False) for who in (alice, mona, bob)]
 
     assert seen == [author, moderator, stranger]

@@ -2,6 +2,7 @@
 
 import json
 import random
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,10 +20,21 @@ from rq.registry import FailedJobRegistry
 from chat_app.models import ServedModel
 from oasst.lib.queue import redis_client
 from tasks_app.enums import TreeState
+from tasks_app.importing import NAMESPACE, import_trees
 from tasks_app.models import Message, MessageTree
 from tests.training import given, given_rounds
 from tests.training.working import in_process
-from training import data, execution, registry, round_config, round_reading, rounds, runs, tiny
+from training import (
+    data,
+    examples,
+    execution,
+    registry,
+    round_config,
+    round_reading,
+    rounds,
+    runs,
+    tiny,
+)
 from training.config import ConfigError
 from training.enums import RoundState, RunState, StepState
 from training.errors import RoundUnderWay
@@ -309,6 +321,31 @@ def test_prompts_of_the_site_are_asked_once(folders: Path, trees: Path) -> None:
     keys = {prompt.id for prompt in asked}
     assert keys.isdisjoint(prompt.id for prompt in fresh_prompts(for_site, 100))
     assert keys < {prompt.id for prompt in fresh_prompts(for_file, 100)}
+
+
+def test_the_tree_of_a_prompt_is_known_while_its_copy_is_ranked(folders: Path, trees: Path) -> None:
+    """So that nobody who ranks looks up there which reply is a person's."""
+    import_trees(trees, now=timezone.now(), on_bad=lambda line: pytest.fail(str(line)))
+    original = MessageTree.objects.get(pk=uuid.uuid5(NAMESPACE, "tree-1"))
+    work = Work(begin(config(trees)), config(trees), [], in_process)
+    asked = [{"role": "user", "content": "Where is cat number 1?"}]
+    row = {"prompt": asked, "lang": "en", "tree": "tree-1"}
+    (work.folder / "prompts.jsonl").write_text(json.dumps(row) + "\n")
+    answered = {"id": examples.key_of(asked), "results": [{"outputs": ["a log"]}]}
+    (work.folder / "new.json").write_text(json.dumps({"prompts": [answered]}))
+    given_rounds.write(work.round, "snapshot", {"path": str(trees)})
+    sampled = {"summary": [{"model": "new"}], "folder": str(work.folder)}
+    given_rounds.write(work.round, "sample", sampled)
+
+    STEPS["rank"](work, work.round.steps.get(kind="rank"))
+
+    copy = MessageTree.objects.get(state=TreeState.RANKING)
+    assert copy.copy_of == original
+    assert set(copy.messages.values_list("depth", "synthetic")) == {
+        (0, False),
+        (1, False),
+        (1, True),
+    }
 
 
 def test_without_fresh_prompts_a_round_comes_to_its_end(folders: Path, trees: Path) -> None:

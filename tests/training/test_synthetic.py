@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from tasks_app.export_format import MessageTree, tree_from_json, tree_to_json
 from training.prompt_files import Prompt
 from training.report import ModelReport, Output, Result
-from training.synthetic import Case, Reply, replies, trees
+from training.synthetic import Case, Reply, originals, replies, trees
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 BREAD = Prompt("bread", ({"role": "user", "content": "How do I bake bread?"},), "en")
@@ -97,3 +97,13 @@ def test_best_answers_of_a_model_become_its_replies() -> None:
     found = replies([scored, unscored], 0)
 
     assert found == [Reply("second", "new"), Reply("a", "old"), Reply("b", "old")]
+
+
+def test_copies_are_known_by_the_tree_they_are_of() -> None:
+    of_a_tree = Case(BREAD, [HUMAN, NEW], "tree-7")
+    alone = Case(replace(BREAD, id="other"), [HUMAN, NEW])
+
+    made = list(trees([of_a_tree, alone], origin="round 1", now=NOW))
+
+    known = originals([of_a_tree, alone], origin="round 1")
+    assert known == {made[0].message_tree_id: "tree-7"}

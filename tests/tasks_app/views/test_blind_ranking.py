@@ -208,3 +208,94 @@ def test_a_moderator_who_ranks_is_blind_too(sign_in: SignIn, mona: User, tree: M
     given.task(mona, TaskType.RANK_ASSISTANT_REPLIES, Message.objects.get(pk=tree.pk))
 
     assert "Written by a" not in sign_in(mona).get(f"/trees/{tree.pk}/").text
+
+
+# The tree from which a prompt and a person's reply were taken
+
+
+@pytest.fixture
+def original(tree: MessageTree, bob: User) -> MessageTree:
+    """A finished tree of which `tree` is a copy: prompt, Bob's reply, and a prompt below it."""
+    grown = grow("P(A(P) A)", state=TreeState.READY_FOR_EXPORT)
+    Message.objects.filter(pk=grown.messages[0].pk).update(text="Tell of the sea.")
+    Message.objects.filter(pk=grown.messages[1].pk).update(text="Salt, and gulls.", user=bob)
+    Message.objects.filter(pk=grown.messages[2].pk).update(text="Why gulls?")
+    MessageTree.objects.filter(pk=tree.pk).update(copy_of=grown.tree)
+    return grown.tree
+
+
+def reply_of(original: MessageTree) -> Message:
+    return Message.objects.get(tree=original, text="Salt, and gulls.")
+
+
+def test_the_original_does_not_tell_which_reply_is_a_persons(
+    web: Client, original: MessageTree
+) -> None:
+    reply = reply_of(original)
+    pages = [f"/trees/{original.pk}/", f"/messages/{reply.pk}/", "/messages/", "/messages/?q=gulls"]
+
+    for url in pages:
+        page = web.get(url)
+        assert page.status_code == 200, url
+        assert "Salt, and" not in page.text, url
+        assert "Why gulls" not in page.text, url
+    assert "Held back for a while" in web.get(pages[0]).text
+    assert "Tell of the sea" in web.get(pages[0]).text  # the prompt tells nothing
+    for action in ("report", "react", "labels"):
+        assert web.get(f"/messages/{reply.pk}/{action}/").status_code == 404
+
+
+def test_the_original_can_be_read_again_once_its_copy_is_ranked(
+    web: Client, original: MessageTree, tree: MessageTree
+) -> None:
+    MessageTree.objects.filter(pk=tree.pk).update(state=TreeState.READY_FOR_EXPORT, active=False)
+
+    assert "Salt, and gulls." in web.get(f"/trees/{original.pk}/").text
+    assert "Salt, and gulls." in web.get("/messages/?q=gulls").text
+
+
+def test_a_late_ranker_waits_until_their_own_order_is_sent(
+    web: Client, task: Task, original: MessageTree, tree: MessageTree
+) -> None:
+    MessageTree.objects.filter(pk=tree.pk).update(state=TreeState.READY_FOR_EXPORT, active=False)
+    assert "Salt, and gulls." not in web.get(f"/trees/{original.pk}/").text
+
+    web.post(given.url(task), places(task))
+
+    assert "Salt, and gulls." in web.get(f"/trees/{original.pk}/").text
+
+
+def test_authors_read_their_own_words_all_the_time(
+    sign_in: SignIn, bob: User, original: MessageTree
+) -> None:
+    page = sign_in(bob).get(f"/trees/{original.pk}/").text
+
+    assert "Salt, and gulls." in page
+    assert "Why gulls" not in page
+
+
+def test_moderators_read_on_until_they_rank_themselves(
+    sign_in: SignIn, mona: User, original: MessageTree, tree: MessageTree
+) -> None:
+    assert "Salt, and gulls." in sign_in(mona).get(f"/trees/{original.pk}/").text
+
+    given.task(mona, TaskType.RANK_ASSISTANT_REPLIES, Message.objects.get(pk=tree.pk))
+
+    assert "Salt, and gulls." not in sign_in(mona).get(f"/trees/{original.pk}/").text
+
+
+def test_what_somebody_did_in_the_original_waits_too(
+    web: Client, alice: User, tree: MessageTree
+) -> None:
+    """Whoever ranked the original finds the texts in no task of theirs."""
+    grown = grow("P(A A)", state=TreeState.RANKING)
+    done = given.task(alice, TaskType.RANK_ASSISTANT_REPLIES, grown.root)
+    text = grown.messages[1].text
+    web.post(given.url(done), places(done))
+    assert text in web.get(given.url(done)).text
+
+    MessageTree.objects.filter(pk=tree.pk).update(copy_of=grown.tree)
+
+    page = web.get(given.url(done))
+    assert page.status_code == 409
+    assert text not in page.text
