@@ -1,6 +1,6 @@
 """How well somebody ranks: agreement with what the others who ranked the same agree on. Pure."""
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from math import atanh
@@ -13,9 +13,10 @@ from tasks_app.ranking import Groups
 
 Floats = NDArray[np.float64]
 
+# Tuned as in dawid_skene.py.
 STRENGTH = 4.0  # rankings of the crowd's mean that everybody starts with
 ROUNDS = 5
-MOST_WEIGHT = 3.0
+MOST_WEIGHT = 1.25  # nobody counts for more than so many people of the crowd's mean
 FEW = 10  # rankings below which nobody is called doubtful
 DOUBTFUL = 0.25  # weight below which somebody is
 TYPICAL_TAU = 0.6
@@ -46,17 +47,19 @@ class RankerFit:
 def fit(
     rankings: Iterable[tuple[Hashable, Hashable, Groups]],
     *,
+    gold: Mapping[Any, Groups] | None = None,
     strength: float = STRENGTH,
     rounds: int = ROUNDS,
 ) -> RankerFit:
     """Skills from (who, what was ranked, groups of ids, best first).
 
     The consensus that a ranking is held against is the majority of the others for each pair of
-    ids; from the second round on their votes count by their skill of the round before. A ranking
-    that no one else's can be held against counts for nothing. Shrunk by a prior of weight
-    `strength` around the crowd's mean, so that newcomers count like anybody. Deterministic.
+    ids; from the second round on their votes count by their skill of the round before. What is in
+    `gold` is held against that order instead. A ranking that nothing can be held against counts
+    for nothing. Shrunk by a prior of weight `strength` around the crowd's mean, so that newcomers
+    count like anybody. Deterministic.
     """
-    table = _Table(rankings)
+    table = _Table(rankings, gold or {})
     weights = np.ones(len(table.workers))
     agreement, counts, mean = np.empty(0), np.empty(0, dtype=np.intp), TYPICAL
     for _ in range(max(1, rounds)):
@@ -90,21 +93,25 @@ def _weight(agreement: float, mean: float) -> float:
 class _Table:
     """Rankings as arrays of pairs: whose ranking, which pair, which of the two is better."""
 
-    def __init__(self, rankings: Iterable[tuple[Hashable, Hashable, Groups]]) -> None:
+    def __init__(
+        self, rankings: Iterable[tuple[Hashable, Hashable, Groups]], gold: Mapping[Any, Groups]
+    ) -> None:
+        known = {item: dict(_signs(groups)) for item, groups in gold.items()}
         workers: dict[Hashable, int] = {}
         pairs: dict[Hashable, int] = {}
         who: list[int] = []
-        rows: list[tuple[int, int, int]] = []
+        rows: list[tuple[int, int, int, float]] = []
         for worker, item, groups in rankings:
             number = len(who)
             who.append(workers.setdefault(worker, len(workers)))
             for pair, sign in _signs(groups):
-                rows.append((number, pairs.setdefault((item, pair), len(pairs)), sign))
-        columns = np.array(rows, dtype=np.intp).reshape(-1, 3)
+                truth = known[item].get(pair, 0) if item in known else np.nan
+                rows.append((number, pairs.setdefault((item, pair), len(pairs)), sign, truth))
+        columns = np.array(rows, dtype=np.float64).reshape(-1, 4)
         self.workers = list(workers)
         self._worker = np.array(who, dtype=np.intp)
-        self._ranking, self._pair = columns[:, 0], columns[:, 1]
-        self._sign = columns[:, 2].astype(np.float64)
+        self._ranking, self._pair = columns[:, :2].astype(np.intp).T
+        self._sign, self._gold = columns[:, 2], columns[:, 3]
 
     def agreement(
         self, weights: Floats, strength: float
@@ -120,10 +127,11 @@ class _Table:
         return shrunk, counts, RankerSkill(mean, int(counts.sum()))
 
     def _taus(self, weights: Floats) -> Floats:
-        """τ-b of each ranking with the others' margins; NaN where it is not defined."""
+        """τ-b of each ranking with gold or the others' margins; NaN where it is not defined."""
         votes = weights[self._worker[self._ranking]] * self._sign
         margins = np.bincount(self._pair, votes)[self._pair] - votes if votes.size else votes
-        others = np.sign(np.where(np.abs(margins) < _TIE, 0.0, margins))
+        found = np.sign(np.where(np.abs(margins) < _TIE, 0.0, margins))
+        others = np.where(np.isnan(self._gold), found, self._gold)
         concordance = self._per_ranking(self._sign * others)
         untied = self._per_ranking(np.abs(self._sign)) * self._per_ranking(np.abs(others))
         return np.where(untied > 0, concordance / np.sqrt(np.maximum(untied, 1)), np.nan)

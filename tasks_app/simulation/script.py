@@ -57,7 +57,7 @@ class Script:
 
     def __init__(self, tree: MessageTree) -> None:
         self.id = tree.message_tree_id
-        self.root = _lines(tree.prompt)
+        self.root = lines_of(tree.prompt)
         self.lang = tree.prompt.lang or "en"
         self.tree_id: UUID | None = None
         self._check(tree)
@@ -143,7 +143,8 @@ class Script:
             yield from self._depths(reply, depth + 1)
 
 
-def _lines(prompt: MessageNode) -> Line:
+def lines_of(prompt: MessageNode) -> Line:
+    """The messages of a tree as lines; its prompt is the one that holds the others."""
     root = Line(prompt, None)
     by_id = {prompt.message_id: root}
     for node in visit_messages(prompt):

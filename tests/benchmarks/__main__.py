@@ -4,16 +4,16 @@ import argparse
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
-NAMES = ("tasks", "engine", "chat", "training")
+NAMES = ("tasks", "engine", "chat", "training", "crowd")
 
 
 def main() -> None:
     options = _options()
-    measure = {"tasks": _tasks, "engine": _engine, "chat": _chat, "training": _training}[
-        options.name
-    ]
+    measures = {"tasks": _tasks, "engine": _engine, "chat": _chat, "training": _training}
+    measure = (measures | {"crowd": _crowd})[options.name]
     figures = measure(options)
     sys.stdout.write(json.dumps(figures, indent=None if options.json else 2) + "\n")
 
@@ -64,6 +64,19 @@ def _training(options: argparse.Namespace) -> dict[str, Any]:
     return training.measure(load, say=_say)
 
 
+def _crowd(options: argparse.Namespace) -> dict[str, Any]:
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.benchmarks.settings"
+    import django
+
+    django.setup()  # the simulation's modules want it, a database is not asked
+    from tests.benchmarks import crowd, crowd_plot
+
+    figures = crowd.measure(options.seeds, say=_say)
+    if options.svg:
+        options.svg.write_text(crowd_plot.svg(figures), encoding="utf-8")
+    return figures
+
+
 def _start_django() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.benchmarks.settings"
     os.environ.setdefault("TEST_DATABASE_NAME", "benchmark")
@@ -103,6 +116,9 @@ def _options() -> argparse.Namespace:
     chat.add_argument("--tokens-per-s", type=float, default=20, help="of each fake stream")
     training = parser.add_argument_group("training")
     training.add_argument("--steps", type=int, default=10, help="of each trainer, each round")
+    crowd = parser.add_argument_group("crowd")
+    crowd.add_argument("--seeds", type=int, default=20, help="crowds of each condition")
+    crowd.add_argument("--svg", type=Path, metavar="FILE", help="draw reviews against accuracy")
     return parser.parse_args()
 
 

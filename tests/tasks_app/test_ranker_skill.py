@@ -47,6 +47,17 @@ def test_what_nobody_else_ranked_says_nothing() -> None:
     assert fit([]) == RankerFit({}, TYPICAL)
 
 
+def test_gold_is_held_against_and_not_the_others() -> None:
+    rankings = [(name, "first", strict("cba")) for name in ("trudy", "tom", "tim")]
+    rankings.append(("alice", "first", strict("abc")))
+
+    found = fit(rankings, gold={"first": strict("abc")}, strength=1e-9)
+
+    assert found.skills["alice"].agreement == pytest.approx(1)
+    assert found.skills["trudy"].agreement == pytest.approx(-1)
+    assert weight(found.skills["trudy"], TYPICAL) == 0
+
+
 def test_who_ranks_at_random_is_told_from_the_rest() -> None:
     rng = Random(1)
     rankings = [
