@@ -11,6 +11,8 @@ SCHEDULE_S = {
     "chat_app.jobs.forget_workers": 3600,
     "training.jobs.reap_runs": 10,
     "training.jobs.heed_withdrawn_chats": 60,
+    "training.jobs.heed_deleted_messages": 60,
+    "training.jobs.tell_usage": 600,
     "oasst.accounts.jobs.send_waiting_codes": 30,
     "oasst.accounts.jobs.delete_expired_codes": 3600,
     "oasst.privacy.finish_erasures": 600,

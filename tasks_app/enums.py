@@ -248,3 +248,17 @@ class ModerationKind(TextChoices):
     PURGE_USER = "purge_user", _("Purged a person's contributions")
     CHANGE_SETTING = "change_setting", _("Changed the configuration")
     UNDO = "undo", _("Undid an action")
+
+
+class NotificationKind(TextChoices):
+    """What people are told of on the page; labels as on the page of wishes."""
+
+    ACCEPTED = "accepted", _("A text of mine was accepted")
+    NOT_ACCEPTED = "not_accepted", _("A text of mine was not accepted")
+    DRAWN = "drawn", _("My prompt was drawn and is answered")
+    RANKED = "ranked", _("A text of mine got its place")
+    REMOVED = "removed", _("A text of mine was removed, changed or put back")
+    STOPPED = "stopped", _("A conversation that I began was stopped")
+    REPORT = "report", _("A report of mine was decided")
+    SNAPSHOT = "snapshot", _("My texts became part of a snapshot of the data")
+    MODEL = "model", _("A model learned from my texts")

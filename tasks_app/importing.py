@@ -1,13 +1,15 @@
-"""From files in the oasst format to the database: whole trees, with the ids they have.
+"""From files in the oasst format to the database: whole trees, with the ids they have; and what
+training says became of messages.
 
-Importing a file twice changes nothing the second time.
+Importing a file twice changes nothing the second time, nor does saying a thing twice.
 """
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from django.contrib.auth import get_user_model
@@ -19,8 +21,10 @@ from tasks_app.config import TreeConfig
 from tasks_app.enums import TreeState
 from tasks_app.export_format import BadLine, MessageNode, visit_threads
 from tasks_app.models import ImportedLabelAggregate, Message, MessageTree, TreeTransition
+from tasks_app.usage_records import DataSnapshot, SnapshotTree, TrainedModel
 
 BATCH_MESSAGES = 2000
+BATCH_TREES = 1000
 
 # Ids that are no UUID become one, always the same.
 NAMESPACE = uuid.UUID("8b1f6a0e-6a52-5d0c-9a63-0c3f4b1d2e57")
@@ -300,3 +304,60 @@ def _uuid(key: str) -> uuid.UUID:
         return uuid.UUID(key)
     except ValueError:
         return uuid.uuid5(NAMESPACE, key)
+
+
+# What training says
+
+
+@dataclass(frozen=True)
+class SnapshotUse:
+    """A snapshot as training tells of it. `trees` are ids of trees and of their messages that are
+    in it; None leaves what is known."""
+
+    name: str
+    made_at: datetime
+    superseded_at: datetime | None = None
+    trees: Iterable[tuple[uuid.UUID, Collection[uuid.UUID]]] | None = None
+
+
+@dataclass(frozen=True)
+class ModelUse:
+    """A trained model, the names of all snapshots behind it, and its name in the chat."""
+
+    name: str
+    stage: str
+    trained_at: datetime
+    snapshots: Collection[str] = ()
+    served_as: str = ""
+
+
+@transaction.atomic
+def record_usage(*, snapshots: Iterable[SnapshotUse] = (), models: Iterable[ModelUse] = ()) -> None:
+    """Write down in which snapshot messages are and which models learned from those.
+
+    What is said replaces what was known under the name. Trees and snapshots that are not known
+    here are passed over. A million messages are some hundred statements.
+    """
+    for use in snapshots:
+        told = {"made_at": use.made_at, "superseded_at": use.superseded_at}
+        snapshot, is_new = DataSnapshot.objects.update_or_create(name=use.name, defaults=told)
+        if use.trees is not None:
+            if not is_new:
+                SnapshotTree.objects.filter(snapshot=snapshot).delete()
+            _store_uses(snapshot, iter(use.trees))
+    for made in models:
+        facts = {"stage": made.stage, "trained_at": made.trained_at, "served_as": made.served_as}
+        model, _is_new = TrainedModel.objects.update_or_create(name=made.name, defaults=facts)
+        model.snapshots.set(DataSnapshot.objects.filter(name__in=made.snapshots))
+
+
+def _store_uses(
+    snapshot: DataSnapshot, trees: Iterator[tuple[uuid.UUID, Collection[uuid.UUID]]]
+) -> None:
+    while batch := dict(islice(trees, BATCH_TREES)):
+        known = MessageTree.objects.filter(pk__in=batch).values_list("pk", flat=True)
+        SnapshotTree.objects.bulk_create(
+            SnapshotTree(snapshot=snapshot, tree_id=tree, message_ids=list(batch[tree]))
+            for tree in known
+        )
+        reset_queries()

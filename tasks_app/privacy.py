@@ -22,6 +22,7 @@ from tasks_app.models import (
     Task,
     TextLabels,
 )
+from tasks_app.notice_records import Notification, NotificationSettings
 
 SECTIONS: Sections = {
     "messages": (
@@ -50,6 +51,16 @@ SECTIONS: Sections = {
     "drafts": (Draft.objects, "task__user", "task_id body saved_at kept_because"),
     "journal": (Contribution.objects, "user", "kind task_kind message_id lang data created_at"),
     "moderation": (ModerationAction.objects, "user_id", "action reason created_at"),
+    "notifications": (
+        Notification.objects,
+        "user",
+        "kind count message_id report_id data created_at read_at",
+    ),
+    "notification_settings": (
+        NotificationSettings.objects,
+        "user",
+        "muted weekly_digest digested_at",
+    ),
 }
 
 
@@ -63,7 +74,8 @@ def collect(user: User) -> dict[str, Iterable[dict[str, Any]]]:
 
 
 def erase(user: User, *, now: datetime) -> None:
-    """Remove drafts, open tasks with their slots, and reliability. What was submitted stays.
+    """Remove drafts, open tasks with their slots, reliability and notifications. What was submitted
+    stays.
 
     Takes one tree's lock at a time, so it must not run inside a transaction; may run twice.
     """
@@ -72,3 +84,6 @@ def erase(user: User, *, now: datetime) -> None:
     Task.objects.filter(user=user, done_at=None, skipped_at=None).delete()
     Task.objects.filter(user=user).exclude(skip_reason="").update(skip_reason="")
     Reliability.objects.filter(user=user).delete()
+    Notification.objects.filter(user=user).delete()
+    NotificationSettings.objects.filter(user=user).delete()
+    user.unread_notifications = 0  # accounts, which comes last, saves the row

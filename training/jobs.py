@@ -14,7 +14,7 @@ from rq import get_current_job
 from rq.worker import BaseWorker
 
 from tasks_app.exporting import Selection
-from training import execution, rounds, runs, snapshots
+from training import execution, registry, rounds, runs, snapshots, usage
 from training.enums import RoundState
 from training.errors import RoundUnderWay, RunUnderWay, SnapshotExists
 from training.models import Round, TrainingRun
@@ -47,6 +47,19 @@ def reap_runs() -> None:
 def heed_withdrawn_chats() -> None:
     """Mark snapshots with chats that their owners have forbidden or deleted since."""
     snapshots.supersede_withdrawn(now=timezone.now())
+
+
+def heed_deleted_messages() -> None:
+    """Mark snapshots with messages that were deleted since."""
+    snapshots.supersede_deleted(now=timezone.now())
+
+
+def tell_usage() -> None:
+    """Tell the data collection of snapshots and models that it does not know as they are."""
+    for snapshot in usage.untold_snapshots():
+        usage.tell_of_snapshot(snapshot)
+    for checkpoint in usage.untold_models():
+        registry.tell_usage(checkpoint)
 
 
 def create_snapshot(

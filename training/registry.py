@@ -21,7 +21,7 @@ from django.utils.translation import gettext_noop
 from chat_app import catalogue
 from chat_app.checkpoints import BadCheckpoint
 from chat_app.models import ServedModel
-from training import gate, standings
+from training import gate, standings, usage
 from training.errors import GateClosed, NothingToRollBack, NotServable
 from training.models import Checkpoint, Promotion, Round, Snapshot, TrainingRun, below_runs
 from training.rundir import RunDir
@@ -137,6 +137,7 @@ def _enter(folder: Path, lineage: dict[str, Any], run: TrainingRun | None) -> Ch
     checkpoint.parents.set(newest.values())
     hashes = {row["snapshot"] for row in lineage.get("data", []) if row.get("snapshot")}
     checkpoint.snapshots.set(Snapshot.objects.filter(sha256__in=hashes))
+    tell_usage(checkpoint)
     logger.info("checkpoint %s entered", checkpoint.name)
     return checkpoint
 
@@ -181,6 +182,11 @@ def ancestry(checkpoint: Checkpoint) -> list[Checkpoint]:
 def snapshots_of(lineage: Iterable[Checkpoint]) -> list[Snapshot]:
     """Every snapshot that one of them learned from."""
     return list(Snapshot.objects.filter(checkpoints__in=list(lineage)).distinct())
+
+
+def tell_usage(checkpoint: Checkpoint) -> None:
+    """Tell the data collection from which snapshots a model learned and where it is served."""
+    usage.tell_of_model(checkpoint, snapshots_of(ancestry(checkpoint)))
 
 
 def trained_on(snapshots: Iterable[Snapshot]) -> list[Checkpoint]:
@@ -310,7 +316,13 @@ def _kept(model: ServedModel) -> dict[str, Any]:
 
 
 def _serve(checkpoint: Checkpoint | None, served: ServedModel) -> None:
+    before = list(Checkpoint.objects.filter(served=served))
     Checkpoint.objects.filter(served=served).update(served=None)
     if checkpoint is not None:
         Checkpoint.objects.filter(pk=checkpoint.pk).update(served=served)
         checkpoint.served = served
+        tell_usage(checkpoint)
+    for other in before:
+        if other != checkpoint:
+            other.served = None
+            tell_usage(other)

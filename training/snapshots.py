@@ -27,12 +27,13 @@ from chat_app.offering import LICENCE
 from oasst.accounts.people import DELETED_DOMAIN
 from oasst.lib import database
 from tasks_app import export_format, exporting
+from tasks_app import usage as uses
 from tasks_app.agreement import Level, krippendorff_alpha
 from tasks_app.enums import LabelKind
 from tasks_app.export_format import Anonymizer, MessageTree
 from tasks_app.models import TextLabels
 from tasks_app.ranking import kendall_tau
-from training import dataset_card, rundir, runs
+from training import dataset_card, rundir, runs, usage
 from training import snapshot_files as files
 from training.errors import SnapshotBroken, SnapshotCurrent, SnapshotExists
 from training.models import Snapshot, below_runs
@@ -124,6 +125,7 @@ def create(
             chats=told,
         )
         _remember(snapshot, people)
+        usage.tell_of_snapshot(snapshot)
     _supersede_if_erased(snapshot, now)
     logger.info("snapshot %s: %d trees", name, facts["counts"]["trees"])
     return snapshot
@@ -321,13 +323,22 @@ def supersede_withdrawn(*, now: datetime) -> list[Snapshot]:
     return _supersede(Snapshot.objects.filter(pk__in=gone), now)
 
 
+def supersede_deleted(*, now: datetime) -> list[Snapshot]:
+    """The same for snapshots with a message that was deleted since; those made to show what was
+    deleted stay."""
+    held = Snapshot.objects.filter(name__in=uses.snapshots_with_deleted())
+    return _supersede(held.filter(filter__trees__deleted=False), now)
+
+
 def _supersede(held: SnapshotQuerySet, now: datetime) -> list[Snapshot]:
     marked = list(held.current())
     if not marked:
         return []
     Snapshot.objects.filter(pk__in=[snapshot.pk for snapshot in marked]).update(superseded_at=now)
     for snapshot in marked:
+        snapshot.superseded_at = now
         logger.warning("snapshot %s is superseded: something in it was withdrawn", snapshot.name)
+    usage.tell_of_superseded(marked)
     runs.refuse_superseded(now=now)
     return marked
 

@@ -82,6 +82,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         help_text=_("New messages wait for a moderator before anybody else sees them."),
     )
     notes = models.TextField(_("moderators' notes"), blank=True)
+    # Counted by tasks_app; here, so that the bell on every page costs no query.
+    unread_notifications = models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
     tos_version = models.CharField(_("accepted terms"), max_length=32, blank=True)
     tos_accepted_at = models.DateTimeField(_("accepted terms at"), null=True, blank=True)

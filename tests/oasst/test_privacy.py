@@ -53,9 +53,11 @@ SHOWN = {
     "tasks_app.Reaction.user": "contributions.reactions",
     "tasks_app.Report.user": "contributions.reports",
     "tasks_app.Contribution.user": "contributions.journal",
+    "tasks_app.Notification.user": "contributions.notifications",
+    "tasks_app.NotificationSettings.user": "contributions.notification_settings",
 }
 # Secrets that live for minutes, whose turn it is, second factors, Django's own log, what moderators
-# did in office.
+# did in office, what keeps notifications from being told twice.
 NOT_SHOWN = {
     "accounts.EmailCode.user",
     "admin.LogEntry.user",
@@ -65,6 +67,7 @@ NOT_SHOWN = {
     "tasks_app.GoldItem.made_by",
     "tasks_app.ConfigChange.actor",
     "tasks_app.ModerationAction.actor",
+    "tasks_app.NotifiedFact.user",
     "tasks_app.Report.claimed_by",
     "tasks_app.Report.resolved_by",
     "tasks_app.TreeTransition.actor",
