@@ -23,7 +23,7 @@ BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
-BROWSER_TESTS := $(PYTEST) tests/journeys -q --output var/test/browser --screenshot only-on-failure
+BROWSER_TESTS := $(PYTEST) tests/journeys -n 2 --dist loadfile -q --output var/test/browser --screenshot only-on-failure
 export OASST_TEST_DATA ?= $(DATA)
 export CHROMIUM
 
@@ -119,25 +119,25 @@ model: ml
 bench: setup-dev ml  ## Run a benchmark (NAME=tasks, ARGS="--messages 10000")
 	@$(BIN)/python -m tests.benchmarks $(NAME) --json $(ARGS)
 
-# Checks; .ci/run runs them one by one
+# Checks; .ci/run runs two at a time
+TIMED = TIMEFORMAT="%4R s  $@"; time
 
 lint: lint-python lint-types lint-imports lint-templates lint-migrations lint-deployment  ## Run all checks
 
 lint-python: setup-dev
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
+	@$(TIMED) { $(BIN)/ruff check . && $(BIN)/ruff format --check .; }
 
 lint-types: setup-dev
-	@$(BIN)/mypy
+	@$(TIMED) $(BIN)/mypy
 
 lint-imports: setup-dev
-	@$(BIN)/lint-imports
+	@$(TIMED) $(BIN)/lint-imports
 
 lint-templates: setup-dev
-	@$(BIN)/djlint templates --lint --quiet
+	@$(TIMED) $(BIN)/djlint templates --lint --quiet
 
 lint-migrations: setup-dev
-	@$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	@$(TIMED) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 lint-deployment: export DEBUG = false
 lint-deployment: export SECRET_KEY = only-for-this-check-k3YvR7w9QzT2mXc5BnL8pJ4hG6fD1sAa
@@ -147,7 +147,7 @@ lint-deployment: export DATABASE_URL = postgresql://db.example/oasst
 lint-deployment: export REDIS_URL = redis://cache.example:6379/0
 lint-deployment: export EMAIL_URL = smtp://mail.example:25
 lint-deployment: setup-dev
-	@$(MANAGE) check --deploy --fail-level WARNING
+	@$(TIMED) $(MANAGE) check --deploy --fail-level WARNING
 
 format: setup-dev  ## Format the Python code
 	@$(BIN)/ruff check --fix .

@@ -1,5 +1,6 @@
 """Fixtures of every test, and the embedded services that the tests run on."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -12,10 +13,21 @@ from oasst.lib.queue import redis_client
 from tests import factories
 from tests.sessions import SignIn, signed_in
 
+# Young objects that let the collector run; many more than by default.
+COLLECT_AFTER = 100_000
+
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()
     if not config.option.collectonly:
         services.ensure()
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what imports and collection made: it would visit that often."""
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 20, 50)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,14 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import connection
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response
+from playwright.sync_api import (
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    expect,
+)
 from pytest_django import DjangoDbBlocker
 from pytest_playwright.pytest_playwright import CreateContextCallback
 
@@ -49,6 +56,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(missing)
 
 
+# Two sites, two browsers and whatever else share the machine: what takes a moment may take longer.
+expect.set_options(timeout=15_000)
+
+
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
     return {"executable_path": CHROMIUM, "args": CHROMIUM_ARGUMENTS}
@@ -67,7 +78,8 @@ def site(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
 
 
 def _folder() -> Path:
-    return Path(settings.VAR_DIR) / "journeys"
+    """Logs of this process: with `-n` each has a site of its own."""
+    return Path(settings.VAR_DIR) / "journeys" / os.environ.get("PYTEST_XDIST_WORKER", "")
 
 
 def _command(site: str, *words: str) -> AbstractContextManager[stack.Process]:

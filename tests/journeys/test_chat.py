@@ -65,7 +65,7 @@ def test_last_words_are_spoken_without_a_full_stop(chatting: Page) -> None:
 
 
 def test_reply_streams_in_is_spoken_and_stays(chatting: Page) -> None:
-    say(chatting, "!say The Moon pulls. It is **near**, and $x^2$ is far. " + "And on. " * 30)
+    say(chatting, "!say The Moon pulls. It is **near**, and $x^2$ is far. " + "and on " * 40)
 
     expect(replies(chatting)).to_contain_text("The Moon pulls. It is near")
     expect(chatting.get_by_role("button", name="Stop the answer")).to_be_visible()

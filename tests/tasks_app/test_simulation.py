@@ -303,6 +303,7 @@ def databases() -> set[str]:
         return {name for (name,) in cursor.fetchall()}
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_command_plays_in_a_database_of_its_own_and_drops_it(tmp_path: Path) -> None:
     path = save(tmp_path, small_tree())

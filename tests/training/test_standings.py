@@ -22,6 +22,7 @@ def rates(path: Path, taste: object = len) -> dict[tuple[str, str], WinRate]:
     return {(rate.side, rate.other): rate for rate in standing(found).rates}
 
 
+@pytest.mark.slow
 def test_preferred_side_wins(tmp_path: Path) -> None:
     found = rates(tmp_path)
 
@@ -32,6 +33,7 @@ def test_preferred_side_wins(tmp_path: Path) -> None:
     assert found["previous", "human"].high < 0.5
 
 
+@pytest.mark.slow
 def test_indifferent_people_give_one_half(tmp_path: Path) -> None:
     found = rates(tmp_path, lambda text: 0.0)
 
@@ -39,6 +41,7 @@ def test_indifferent_people_give_one_half(tmp_path: Path) -> None:
     assert {rate.ties for rate in found.values()} == {36}
 
 
+@pytest.mark.slow
 def test_place_on_the_page_does_not_matter_to_people_with_a_taste(tmp_path: Path) -> None:
     found = given_rounds.in_ranking(tmp_path)
     given_rounds.ranked_by(len)

@@ -57,6 +57,7 @@ def test_build_with_another_seed_gives_other_ids_and_the_same_texts() -> None:
     assert texts(first) == texts(second)
 
 
+@pytest.mark.slow
 def test_build_of_a_stage_plays_no_other_story() -> None:
     outcome = build(seed=1, now=NOW, stage=STAGE)
 
