@@ -23,6 +23,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from chat_app import privacy as chats
+from leaderboard_app import privacy as community
 from oasst.accounts import people
 from oasst.accounts import privacy as accounts
 from oasst.accounts.forms import DeleteForm
@@ -38,6 +39,7 @@ Erase = Callable[..., None]
 # The account comes last: the others still need to know whose data they look at.
 APPS: list[tuple[str, Collect, Erase]] = [
     ("contributions", tasks.collect, tasks.erase),
+    ("community", community.collect, community.erase),
     ("chats", chats.collect, chats.erase),
     ("training", training.collect, training.erase),
     ("account", accounts.collect, accounts.erase),

@@ -67,6 +67,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     theme = models.CharField(_("theme"), max_length=8, choices=Theme.choices, default=Theme.SYSTEM)
     shortcuts_enabled = models.BooleanField(_("keyboard shortcuts"), default=True)
+    time_zone = models.CharField(
+        _("time zone"), max_length=64, default="UTC", help_text=_("For the days of your streak.")
+    )
+    on_leaderboard = models.BooleanField(_("show me on the leaderboard"), default=True)
 
     is_active = models.BooleanField(
         _("active"), default=True, help_text=_("Off: banned. Cannot sign in; open sessions end.")

@@ -150,6 +150,7 @@ def anonymise(user: User, *, now: datetime) -> None:
     user.display_name = user.notes = user.tos_version = ""
     user.tos_accepted_at = user.last_login = user.muted_until = user.held_since = None
     user.ui_language = User._meta.get_field("ui_language").get_default()
+    user.time_zone = User._meta.get_field("time_zone").get_default()
     user.contribution_languages = []
     user.is_active = user.is_staff = user.is_superuser = False
     user.session_epoch += 1

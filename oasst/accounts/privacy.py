@@ -19,6 +19,8 @@ ACCOUNT_FIELDS = (
     "contribution_languages",
     "theme",
     "shortcuts_enabled",
+    "time_zone",
+    "on_leaderboard",
     "is_active",
     "is_staff",
     "muted_until",

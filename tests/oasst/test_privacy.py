@@ -43,6 +43,10 @@ SHOWN = {
     "chat_app.CustomInstructions.user": "chats.instructions",
     "chat_app.Preset.user": "chats.presets",
     "chat_app.TaskConsent.user": "chats.offered_as_tasks",
+    "leaderboard_app.PointEntry.user": "community.points",
+    "leaderboard_app.PrizeWinner.user": "community.prizes",
+    "leaderboard_app.Streak.user": "community.streak",
+    "leaderboard_app.UserStats.user": "community.standings",
     "tasks_app.Message.user": "contributions.messages",
     "tasks_app.MessageRevision.user": "contributions.edits",
     "tasks_app.Task.user": "contributions.tasks",
@@ -112,7 +116,7 @@ def test_download_holds_everything(client: Client, alice: User, bob: User, busy:
 
     data = download(client)
 
-    assert set(data) == {"about", "account", "training", "chats", "contributions"}
+    assert set(data) == {"about", "account", "training", "chats", "community", "contributions"}
     assert data["account"]["account"][0]["email"] == alice.email
     mine = data["contributions"]
     assert busy.text in [row["text"] for row in mine["messages"]]
