@@ -10,11 +10,12 @@ from itertools import combinations
 from math import fsum, nan
 
 from tasks_app.agreement import Level
-from tasks_app.labels import LABELS, Widget
+from tasks_app.labels import FORMS, LABELS, Widget
 from tasks_app.ranking import Groups, concordance, kendall_tau
 
 RANKINGS = "rankings"
-MEASURES = (*LABELS, RANKINGS)
+# The labels that reviews ask for, in the order of the catalogue.
+ASKED = tuple(name for name in LABELS if any(name in form.valid for form in FORMS.values()))
 # Two people who judged the message differ by so much of the scale, on average, that it is worth a
 # look: of five votes one against four, or rankings with a mean τ of 0.2 or less.
 WORTH_A_LOOK = 0.4
@@ -28,7 +29,8 @@ def level(label: str) -> Level:
 def of_labels(sets: Sequence[Mapping[str, float]]) -> dict[str, tuple[int, ...]]:
     """Profile of each label that two people or more have answered."""
     found = {}
-    for name, label in LABELS.items():
+    for name in ASKED:
+        label = LABELS[name]
         given = [labels[name] for labels in sets if name in labels]
         profile = tuple(given.count(step) for step in label.steps)
         if sum(profile) > 1:

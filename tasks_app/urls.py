@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from tasks_app.views import compare, contributions, dashboard, handout, home, messages, work
+from tasks_app.views import (
+    agreement,
+    compare,
+    contributions,
+    dashboard,
+    handout,
+    home,
+    messages,
+    work,
+)
 
 app_name = "tasks"
 urlpatterns = [
@@ -26,4 +35,6 @@ urlpatterns = [
     path("messages/<uuid:message_id>/labels/", messages.label, name="label"),
     path("trees/<uuid:tree_id>/", messages.tree, name="tree"),
     path("contributions/", contributions.contributions, name="contributions"),
+    path("stats/agreement/", agreement.agreement, name="agreement"),
+    path("stats/agreement/disputed/", agreement.disputed, name="disputed"),
 ]

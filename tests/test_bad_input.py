@@ -91,6 +91,12 @@ alice /messages/?                              before*                -
 alice /contributions/?                         kind                   -
 alice /contributions/?                         outcome                -
 alice /contributions/?                         before*                -
+anon  /stats/agreement/?                       measure                -
+anon  /stats/agreement/?                       lang                   measure=rankings
+anon  /stats/agreement/?                       kind                   -
+anon  /stats/agreement/?                       span                   -
+anon  /stats/agreement/?                       format                 -
+mona  /stats/agreement/disputed/?              after*                 measure=spam
 alice /tasks/?                                 lang                   -
 alice /tasks/random/next/?                     lang                   -
 alice /tasks/random/next/                      lang                   -

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from oasst.accounts.models import User
-from tasks_app import facts, offers
+from tasks_app import agreement_sums, facts, offers
 from tasks_app.config import TreeConfig
 from tasks_app.enums import TaskType, TreeState
 from tasks_app.models import (
@@ -109,6 +109,7 @@ def build(messages: int) -> None:
         big = (Message, MessageTree, Task, TextLabels, Contribution, Ranking, TreeTransition)
         with sql.without_indexes(*big):
             _grow(shapes, messages)
+        agreement_sums.mark_everything()  # the triggers did not run
         sql.run("VACUUM (ANALYZE)")
     offer_work()
 
@@ -309,17 +310,29 @@ def _reviews() -> None:
         user_id="reviewer",
         kind="'task'",
         task_id="task",
-        values="""jsonb_build_object('spam', (verdict IS FALSE)::int::float, 'quality', 0.75,
-            'helpfulness', 0.5, 'creativity', 0.25, 'humor', 0.0, 'toxicity', 0.0)""",
+        values=f"""jsonb_build_object('spam', (verdict IS FALSE)::int::float,
+            'quality', {_step("quality")}, 'helpfulness', {_step("helpfulness")},
+            'creativity', {_step("creativity")}, 'humor', {_step("humor")},
+            'toxicity', {_step("toxicity")}, 'violence', 0.0, 'lang_mismatch', 0.0, 'pii', 0.0,
+            'not_appropriate', 0.0, 'hate_speech', 0.0, 'sexual_content', 0.0)""",
         created_at="t",
     )
     _journal("review", "reviewer", "'labels'", kind)
 
 
+def _step(label: str) -> str:
+    """What a reviewer says on a scale: what the message deserves, or a step beside it."""
+    deserved = f"abs(hashtext('{label}' || id)) %% 5"
+    return (
+        f"least(4, greatest(0, {deserved} + (ARRAY[-1, 0, 0, 0, 1])"
+        f"[1 + abs(hashtext('{label}' || task)) %% 5])) / 4.0"
+    )
+
+
 def _rankings() -> None:
     sql.run(
         f"""CREATE TEMPORARY TABLE bench_ranking AS
-        SELECT p.id, p.tree_id, p.lang, p.state, p.t, {_person("k")} AS ranker, shown,
+        SELECT p.id, p.tree_id, p.lang, p.state, p.t, {_person("k")} AS ranker, shown, k, n,
             md5('ranked ' || p.n || ' ' || p.place || ' ' || k)::uuid AS task
         FROM bench_message p, generate_series(0, p.rankings - 1) k, LATERAL (
             SELECT jsonb_agg(md5('message ' || p.n || ' ' || c.place)::uuid ORDER BY place) AS shown
@@ -335,7 +348,10 @@ def _rankings() -> None:
         parent_id="id",
         user_id="ranker",
         task_id="task",
-        groups="(SELECT jsonb_agg(jsonb_build_array(r)) FROM jsonb_array_elements(shown) r)",
+        # Some third voters say the opposite, which changes no majority.
+        groups="""(SELECT jsonb_agg(jsonb_build_array(r) ORDER BY CASE
+                WHEN k = 2 AND n %% 3 = 0 THEN -place ELSE place END)
+            FROM jsonb_array_elements(shown) WITH ORDINALITY shown_at(r, place))""",
         created_at="t",
     )
     sql.fill(

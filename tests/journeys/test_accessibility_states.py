@@ -22,6 +22,7 @@ from tests.factories import Grown, grow, hand_out
 from tests.journeys.looks import problems
 from tests.journeys.mails import ask_for_mail, link_from_mailbox
 from tests.sessions import signed_in
+from tests.tasks_app import votes
 
 Show = Callable[[str], None]
 SignIn = Callable[[User], None]
@@ -86,6 +87,21 @@ def test_pages_of_links_and_providers(page: Page, show: Show, alice: User) -> No
     failed = "/accounts/3rdparty/login/"
     for path in (f"/account/email/link/{token}/", "/account/email/link/unknown/",
                  "/accounts/inactive/", f"{failed}cancelled/", f"{failed}error/"):  # fmt: skip
+        show(path)
+        check(page)
+
+
+def test_pages_about_agreement(page: Page, show: Show, sign_in: SignIn, mona: User) -> None:
+    show("/stats/agreement/")
+    check(page, "too few votes")
+    sign_in(mona)
+    show("/stats/agreement/disputed/")
+    check(page, "nothing disputed")
+    votes.judged(votes.random_units())
+    votes.ranked([["abc", "cba"], *[["abc", "acb"]] * 20])
+    for path in ("/stats/agreement/", "/stats/agreement/?measure=rankings",
+                 "/stats/agreement/?lang=xx", "/stats/agreement/disputed/",
+                 "/stats/agreement/disputed/?measure=rankings"):  # fmt: skip
         show(path)
         check(page)
 

@@ -47,6 +47,8 @@ tasks:label                   refused  GET  login 200   404   404   200   200
 tasks:label                   removed  POST login 404   404   404   404   404
 tasks:tree                    tree     GET  login 200   200   200   200   200
 tasks:contributions           -        GET  login 200   200   200   200   200
+tasks:agreement               -        GET  200   200   200   200   200   200
+tasks:disputed                -        GET  login 403   403   403   200   200
 chat:list                     -        GET  login 200   200   200   200   200
 chat:list                     -        POST login go    go    422   go    go    chat:chat
 chat:settings                 -        GET  login 200   200   200   200   200
