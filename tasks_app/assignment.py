@@ -64,7 +64,7 @@ def why_ended(task: Task, shown: Material, *, now: datetime) -> DomainError | No
         return TaskExpired()
     if task.tree and TreeState(task.tree.state) in _STOPPED:
         return NoLongerNeeded()
-    if any(message.deleted for message in (*shown.thread, *shown.replies)):
+    if any(message.deleted or message.held for message in (*shown.thread, *shown.replies)):
         return NoLongerNeeded()
     return None
 

@@ -247,6 +247,7 @@ class ModerationKind(TextChoices):
     LABEL_MESSAGE = "label_message", _("Labelled a message")
     PURGE_USER = "purge_user", _("Purged a person's contributions")
     CHANGE_SETTING = "change_setting", _("Changed the configuration")
+    LEAVE_OUT_TREE = "leave_out_tree", _("Left a tree out of a bulk action")
     UNDO = "undo", _("Undid an action")
 
 

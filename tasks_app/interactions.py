@@ -421,7 +421,7 @@ def _store_message(
 
 def _votable(task: Task, tree: MessageTree | None) -> tuple[Message, MessageTree]:
     """The task's message and tree if votes still mean something. Raises NoLongerNeeded."""
-    if task.message is None or tree is None or task.message.deleted:
+    if task.message is None or tree is None or task.message.deleted or task.message.held:
         raise NoLongerNeeded
     if TreeState(tree.state) not in _OPEN_TO_VOTES:
         raise NoLongerNeeded

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from oasst.lib import queue
 from tasks_app import agreement_sums, interactions, lottery, moderation, trees
+from tasks_app.bulk import actions as bulk
 from tasks_app.config import TreeConfig
 from tasks_app.models import MessageTree
 
@@ -58,6 +59,19 @@ def fold_agreement() -> None:
         if time.monotonic() > end:
             queue.enqueue("tasks_app.jobs.fold_agreement", key="fold-agreement")
             return
+
+
+def carry_on_bulk_action(bulk_id: str) -> None:
+    """Do or undo some steps of a bulk action, then leave the rest to a job of its own."""
+    if not bulk.carry_on(uuid.UUID(bulk_id), now=timezone.now()):
+        queue.enqueue("tasks_app.jobs.carry_on_bulk_action", bulk_id, key=f"bulk-{bulk_id}")
+
+
+def carry_on_bulk_actions() -> None:
+    """Go on with bulk actions whose job was lost, and forget what no undo will need."""
+    for bulk_id in bulk.unfinished():
+        bulk.carry_on(bulk_id, now=timezone.now())
+    bulk.forget_old(now=timezone.now())
 
 
 def advance_trees(after: str | None = None) -> None:

@@ -25,9 +25,11 @@ from tasks_app.models import (
     MessageTree,
     Report,
     Task,
+    TreeTransition,
 )
 from tasks_app.moderation_log import record, require_reason
 
+AUTHOR_DISABLED = "author disabled"
 CLAIM_LASTS = timedelta(minutes=30)
 _AUTO_MODERATED = frozenset({TreeState.INITIAL_PROMPT_REVIEW, TreeState.GROWING})
 
@@ -111,7 +113,7 @@ def _end_flagged(tree: MessageTree, message: Message, reason: str, now: datetime
     if message.is_root:
         trees.enter(tree, TreeState.ABORTED_LOW_GRADE, now=now, reason=reason)
     else:
-        _delete_below(tree, message)
+        hide(tree, message)
         record(Kind.AUTO_DELETE, actor=None, reason=reason, now=now, message=message)
 
 
@@ -160,7 +162,7 @@ def delete_message(message_id: uuid.UUID, *, actor: Any, reason: str, now: datet
     """Hide a message and everything below it; returns how many were hidden."""
     require_reason(reason)
     message, tree = locked_message(message_id)
-    count = _delete_below(tree, message)
+    count = hide(tree, message)
     record(
         Kind.DELETE_MESSAGE,
         actor=actor,
@@ -246,25 +248,65 @@ def ban_user(user_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> A
     with transaction.atomic():
         user = lock_person(user_id, actor)
         if user.is_active:
-            user.is_active = False
-            user.save(update_fields=["is_active"])
-            people.end_all_sessions(user, now=now)
+            lock_out(user, now=now)
             record(Kind.BAN_USER, actor=actor, reason=reason, now=now, user=user)
     free_reservations(user, now=now)
     halt_prompts_of_disabled_users(now=now)
     return user
 
 
-@transaction.atomic
 def unban_user(user_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> Any:
-    """Let a banned account in again. Does nothing for deleted accounts."""
+    """Let a banned account in again, and its prompts into the lottery.
+
+    Does nothing for deleted accounts.
+    """
     require_reason(reason)
-    user = lock_person(user_id, actor)
-    if user.deleted_at is None and not user.is_active:
-        user.is_active = True
-        user.save(update_fields=["is_active"])
-        record(Kind.UNBAN_USER, actor=actor, reason=reason, now=now, user=user)
+    with transaction.atomic():
+        user = lock_person(user_id, actor)
+        if user.deleted_at is None and not user.is_active:
+            user.is_active = True
+            user.save(update_fields=["is_active"])
+            record(Kind.UNBAN_USER, actor=actor, reason=reason, now=now, user=user)
+    return_prompts(user, now=now)
     return user
+
+
+def lock_out(person: Any, *, now: datetime) -> None:
+    """Make an account unusable and end its sessions. Caller holds the account's row lock."""
+    person.is_active = False
+    person.save(update_fields=["is_active"])
+    people.end_all_sessions(person, now=now)
+
+
+def return_prompts(person: Any, *, now: datetime) -> None:
+    """Put prompts that only a ban took out of the lottery back into it."""
+    if not person.is_active:
+        return
+    halted = MessageTree.objects.in_state(TreeState.HALTED_BY_MODERATOR)
+    ids = halted.filter(messages__parent=None, messages__user=person).values_list("pk", flat=True)
+    for tree_id in list(ids):
+        with transaction.atomic():
+            return_to_state_before(locked_tree(tree_id), now=now, halted_because=AUTHOR_DISABLED)
+
+
+def return_to_state_before(
+    tree: MessageTree, *, now: datetime, halted_because: str | None = None
+) -> bool:
+    """Take a halt back, if it was the last move (and for this reason); False if not.
+
+    Caller holds the tree's row lock.
+    """
+    moves = list(TreeTransition.objects.filter(tree=tree).order_by("-id")[:2])
+    is_halted = tree.state == TreeState.HALTED_BY_MODERATOR and len(moves) == 2
+    if not is_halted or (halted_because is not None and moves[0].reason != halted_because):
+        return False
+    before = TreeState(moves[0].from_state)
+    trees.enter(tree, before, now=now, reason="the halt was undone")
+    trees.advance(tree, config=TreeConfig.current(), now=now)
+    if tree.state == before:
+        tree.state_since = moves[1].created_at
+        tree.save(update_fields=["state_since"])
+    return True
 
 
 @transaction.atomic
@@ -274,9 +316,12 @@ def mute_user(
     """Keep somebody from contributing until a time; None ends it."""
     require_reason(reason)
     user = lock_person(user_id, actor)
-    user.muted_until = until
+    before, user.muted_until = user.muted_until, until
     user.save(update_fields=["muted_until"])
-    data = {"until": until.isoformat() if until else None}
+    data = {
+        "until": until.isoformat() if until else None,
+        "before": before.isoformat() if before else None,
+    }
     record(Kind.MUTE_USER, actor=actor, reason=reason, now=now, user=user, data=data)
     return user
 
@@ -304,7 +349,7 @@ def halt_prompts_of_disabled_users(*, now: datetime) -> int:
         with transaction.atomic():
             tree = locked_tree(tree_id)
             if tree.state == TreeState.PROMPT_LOTTERY_WAITING:
-                trees.enter(tree, TreeState.HALTED_BY_MODERATOR, now=now, reason="author disabled")
+                trees.enter(tree, TreeState.HALTED_BY_MODERATOR, now=now, reason=AUTHOR_DISABLED)
     return len(ids)
 
 
@@ -364,8 +409,11 @@ def resolve_report(
     return report
 
 
-def _delete_below(tree: MessageTree, message: Message) -> int:
-    """Mark a message and its descendants deleted and free the slots on them."""
+def hide(tree: MessageTree, message: Message) -> int:
+    """Mark a message and its descendants deleted and free the slots on them; says how many.
+
+    Caller holds the tree's row lock and advances the tree.
+    """
     doomed = tree.messages.with_all_below([message.pk])
     Task.objects.filter(message__in=doomed, holds_slot=True).update(holds_slot=False)
     message.deleted, message.held = True, False

@@ -110,7 +110,7 @@ def add_mark(message: Message, user: "User", mark: SkipMark, *, now: datetime) -
         message=message, user=user, code=mark, defaults={"created_at": now}
     )
     if created:
-        _count(message, mark, 1)
+        count(message, mark, 1)
 
 
 def lock_message(message_id: uuid.UUID, user: "User", now: datetime) -> tuple[Message, MessageTree]:
@@ -131,19 +131,25 @@ def _add(message: Message, user: "User", code: Emoji, now: datetime) -> None:
     if code in _OPPOSITE:
         _remove(message, user, _OPPOSITE[code])
     Reaction.objects.create(message=message, user=user, code=code, created_at=now)
-    _count(message, code, 1)
+    count(message, code, 1)
+
+
+def take_away(message: Message, user: "User", code: str) -> None:
+    """Remove an emoji or skip mark. Caller holds the tree's row lock."""
+    _remove(message, user, code)
 
 
 def _remove(message: Message, user: "User", code: str) -> None:
     gone, _details = Reaction.objects.filter(message=message, user=user, code=code).delete()
     if gone:
-        _count(message, code, -1)
+        count(message, code, -1)
 
 
-def _count(message: Message, code: str, step: int) -> None:
-    count = message.emojis.get(code, 0) + step
-    if count > 0:
-        message.emojis[code] = count
+def count(message: Message, code: str, step: int) -> None:
+    """Move the counter of an emoji or skip mark. Caller holds the tree's row lock."""
+    given = message.emojis.get(code, 0) + step
+    if given > 0:
+        message.emojis[code] = given
     else:
         message.emojis.pop(code, None)
     message.save(update_fields=["emojis"])

@@ -1,8 +1,12 @@
 """From the labels on a message to its review result, and back when a review is taken back."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from tasks_app import facts as tree_facts
 from tasks_app import offers, reliability
 from tasks_app.config import TreeConfig
+from tasks_app.enums import TreeState
 from tasks_app.errors import DecidedMeanwhile
 from tasks_app.models import ImportedLabelAggregate, Message, MessageTree, Task, TextLabels
 from tasks_app.reviews import acceptance, is_accepted
@@ -40,6 +44,44 @@ def take_back(label_set: TextLabels, tree: MessageTree, *, config: TreeConfig) -
             raise DecidedMeanwhile
         message.review_result = without
     message.save(update_fields=["review_count", "review_result"])
+
+
+def rests_on(label_set: TextLabels) -> bool:
+    """Whether a review alone carries a verdict that others have built upon. It has to stay."""
+    message = label_set.message
+    built_upon = message.is_root or message.children_count or _is_reserved(message)
+    return message.review_count == 1 and message.review_result is True and bool(built_upon)
+
+
+def count_anew(
+    message: Message, *, config: TreeConfig, known: Mapping[str, Any] | None = None
+) -> None:
+    """Count the reviews of `message` after some were taken out or put back.
+
+    Caller holds the tree's row lock. With as many reviews as were `known` once, the verdict is the
+    one of then. With too few for a verdict an acceptance stays, and a reply that was not accepted
+    is reviewed again if its tree still grows. Else the verdict follows as after a late vote.
+    """
+    imported: ImportedLabelAggregate | None = getattr(message, "imported_labels", None)
+    given = TextLabels.objects.reviews_of(message).count()
+    message.review_count = given + (imported.review_count if imported else 0)
+    message.review_result = _after_counting(message, config, known or {})
+    message.save(update_fields=["review_count", "review_result"])
+
+
+def _after_counting(message: Message, config: TreeConfig, known: Mapping[str, Any]) -> bool | None:
+    result = message.review_result
+    if message.review_count == known.get("review_count"):
+        return known["review_result"]
+    if message.review_count == 0 and not hasattr(message, "imported_labels"):
+        return None
+    verdict = _verdict(message, config)
+    if verdict is None:
+        is_reviewed_again = result is False and message.tree.state == TreeState.GROWING
+        return None if is_reviewed_again else result
+    if verdict == result or _may_change(message, config, had_place=result is None):
+        return verdict
+    return result
 
 
 def _verdict(message: Message, config: TreeConfig) -> bool | None:

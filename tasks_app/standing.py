@@ -1,4 +1,5 @@
-"""A person's standing as staff keeps it: role, name, notes and open sessions. All of it is logged.
+"""A person's standing as staff keeps it: role, name, notes and open sessions; and the tunables.
+All of it is logged.
 
 Bans and mutes are in `moderation`. The log holds no names or notes, so that erasing a person
 leaves nothing of them behind.
@@ -13,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from oasst.accounts import names, people, roles
 from oasst.lib.errors import DomainError
+from tasks_app import config
+from tasks_app.config import ConfigChange
 from tasks_app.enums import ModerationKind
 from tasks_app.moderation import lock_person
 from tasks_app.moderation_log import record, require_reason
@@ -72,6 +75,18 @@ def edit_notes(user_id: uuid.UUID, notes: str, *, actor: Any, now: datetime) -> 
     person.notes = notes.strip()
     person.save(update_fields=["notes"])
     record(ModerationKind.EDIT_NOTES, actor=actor, reason="", now=now, user=person)
+
+
+@transaction.atomic
+def change_setting(
+    name: str, value: Any, *, actor: Any, reason: str, now: datetime
+) -> ConfigChange:
+    """Change a tunable (None: back to the default). Raises InvalidSetting."""
+    change = config.change(name, value, actor=actor, reason=reason, now=now)
+    told = "default" if change.value is None else change.value
+    data = {"setting": f"{name}: {change.old_value} → {told}"}
+    record(ModerationKind.CHANGE_SETTING, actor=actor, reason=reason, now=now, data=data)
+    return change
 
 
 @transaction.atomic

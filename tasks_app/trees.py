@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 S = TreeState
 
+# What a moderator did by mistake can be undone, whatever state it was done in.
+_BEFORE_A_HALT = frozenset(S) - {S.HALTED_BY_MODERATOR, S.READY_FOR_SCORING}
 # A halted or finished tree can be set going again; one that waits in the lottery is just drawn.
 _REOPENED = frozenset({S.GROWING, S.INITIAL_PROMPT_REVIEW})
 TRANSITIONS: dict[TreeState, frozenset[TreeState]] = {
@@ -34,11 +36,11 @@ TRANSITIONS: dict[TreeState, frozenset[TreeState]] = {
     S.RANKING: frozenset({S.READY_FOR_SCORING, S.HALTED_BY_MODERATOR}) | _REOPENED,
     S.READY_FOR_SCORING: frozenset({S.READY_FOR_EXPORT, S.SCORING_FAILED, S.HALTED_BY_MODERATOR})
     | _REOPENED,
-    S.READY_FOR_EXPORT: frozenset({S.HALTED_BY_MODERATOR}) | _REOPENED,
+    S.READY_FOR_EXPORT: frozenset({S.HALTED_BY_MODERATOR, S.RANKING}) | _REOPENED,
     S.SCORING_FAILED: frozenset({S.READY_FOR_SCORING, S.RANKING, S.HALTED_BY_MODERATOR})
     | _REOPENED,
     S.ABORTED_LOW_GRADE: frozenset({S.HALTED_BY_MODERATOR}) | _REOPENED,
-    S.HALTED_BY_MODERATOR: _REOPENED,
+    S.HALTED_BY_MODERATOR: _BEFORE_A_HALT,
     S.BACKLOG_RANKING: frozenset({S.RANKING, S.ABORTED_LOW_GRADE, S.HALTED_BY_MODERATOR})
     | _REOPENED,
 }

@@ -17,7 +17,12 @@ from tasks_app.facts import Node, TreeFacts
 from tasks_app.models import Message, MessageTree, ModerationAction, Ranking, RankingConsensus
 
 TREES_PER_QUERY = 200
-PUTS_BACK = (ModerationKind.RESTORE_MESSAGE, ModerationKind.RELEASE_MESSAGE, ModerationKind.UNDO)
+PUTS_BACK = (
+    ModerationKind.RESTORE_MESSAGE,
+    ModerationKind.RELEASE_MESSAGE,
+    ModerationKind.PURGE_USER,
+    ModerationKind.UNDO,
+)
 
 Finding = tuple[str, str, str]  # rule, id, detail
 

@@ -221,7 +221,7 @@ TASKS = (
         LEFT JOIN tasks_app_message m ON m.id = k.result_id
         LEFT JOIN tasks_app_textlabels l ON l.task_id = k.id
         LEFT JOIN tasks_app_ranking r ON r.task_id = k.id
-        WHERE k.done_at IS NOT NULL AND NOT CASE
+        WHERE k.done_at IS NOT NULL AND NOT k.purged AND NOT CASE
             WHEN k.kind LIKE 'label%' THEN l.message_id = k.message_id AND l.user_id = k.user_id
             WHEN k.kind LIKE 'rank%' THEN r.user_id = k.user_id
                 AND r.parent_id IS NOT DISTINCT FROM k.message_id

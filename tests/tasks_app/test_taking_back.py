@@ -1,0 +1,114 @@
+"""Undoing single actions from the log: the state before comes back, and both entries stay."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from oasst.accounts.models import User
+from tasks_app import checks, holding, moderation, standing, taking_back
+from tasks_app.config import TreeConfig
+from tasks_app.enums import TreeState
+from tasks_app.models import ModerationAction
+from tests.factories import NOW, grow
+
+LATER = NOW + timedelta(hours=1)
+WHY = {"reason": "Rude.", "now": NOW}
+
+
+def take_back(mona: User, now: datetime = LATER) -> ModerationAction:
+    entry = ModerationAction.objects.latest("id")
+    return taking_back.take_back(entry.pk, actor=mona, reason="Too harsh.", now=now)
+
+
+def fresh(user: User) -> User:
+    return User.objects.get(pk=user.pk)
+
+
+def test_mute_taken_back_leaves_the_earlier_one(alice: User, mona: User) -> None:
+    first = NOW + timedelta(days=1)
+    moderation.mute_user(alice.pk, until=first, actor=mona, **WHY)
+    moderation.mute_user(alice.pk, until=NOW + timedelta(days=30), actor=mona, **WHY)
+
+    added = take_back(mona)
+
+    assert fresh(alice).muted_until == first
+    assert added.undoes == ModerationAction.objects.filter(action="mute_user").latest("id")
+    assert ModerationAction.objects.count() == 3
+
+
+def test_hold_and_its_end_are_taken_back(alice: User, mona: User) -> None:
+    holding.hold_user(alice.pk, actor=mona, **WHY)
+    since = fresh(alice).held_since
+    take_back(mona)
+    assert fresh(alice).held_since is None
+
+    holding.hold_user(alice.pk, actor=mona, **WHY)
+    holding.unhold_user(alice.pk, actor=mona, **WHY)
+    take_back(mona)
+    assert fresh(alice).held_since == since
+
+
+def test_ban_taken_back_puts_prompts_into_the_lottery_again(alice: User, mona: User) -> None:
+    tree = grow("P", state=TreeState.PROMPT_LOTTERY_WAITING, author=alice).tree
+    moderation.ban_user(alice.pk, actor=mona, reason="Rude.", now=LATER)
+    tree.refresh_from_db()
+    assert tree.state == TreeState.HALTED_BY_MODERATOR
+
+    take_back(mona)
+
+    tree.refresh_from_db()
+    assert (tree.state, tree.state_since) == (TreeState.PROMPT_LOTTERY_WAITING, NOW)
+    assert fresh(alice).is_active
+    assert list(checks.broken_invariants()) == []
+
+
+def test_end_of_a_ban_taken_back_bans_again(trudy: User, mona: User) -> None:
+    moderation.unban_user(trudy.pk, actor=mona, **WHY)
+
+    take_back(mona)
+
+    assert not fresh(trudy).is_active
+
+
+@pytest.mark.parametrize("state", [TreeState.RANKING, TreeState.READY_FOR_EXPORT])
+def test_halt_taken_back_leads_to_the_state_before(mona: User, state: TreeState) -> None:
+    tree = grow("P(A A)", state=state).tree
+    moderation.halt_tree(tree.pk, actor=mona, **WHY)
+
+    take_back(mona)
+
+    tree.refresh_from_db()
+    assert (tree.state, tree.state_since) == (state, NOW)
+    assert list(checks.broken_invariants()) == []
+
+
+def test_nothing_is_taken_back_twice_late_or_over_a_later_action(alice: User, mona: User) -> None:
+    moderation.ban_user(alice.pk, actor=mona, **WHY)
+    ban = ModerationAction.objects.get()
+    moderation.unban_user(alice.pk, actor=mona, **WHY)
+    again = {"actor": mona, "reason": "Hm.", "now": LATER}
+
+    with pytest.raises(taking_back.CannotTakeBack):
+        taking_back.take_back(ban.pk, **again)
+    with pytest.raises(taking_back.CannotTakeBack):
+        take_back(mona, now=NOW + timedelta(days=30))
+    take_back(mona)
+    with pytest.raises(taking_back.CannotTakeBack):
+        taking_back.take_back(ban.pk + 1, **again)
+    assert not fresh(alice).is_active
+
+
+def test_renames_have_no_way_back_because_the_log_holds_no_names(alice: User, mona: User) -> None:
+    standing.rename(alice.pk, "Alicia", actor=mona, **WHY)
+
+    with pytest.raises(taking_back.CannotTakeBack):
+        take_back(mona)
+
+
+def test_change_of_a_setting_stands_in_the_log(root: User) -> None:
+    standing.change_setting("goal_tree_size", 9, actor=root, **WHY)
+
+    entry = ModerationAction.objects.get()
+    assert (entry.action, entry.reason, entry.actor) == ("change_setting", "Rude.", root)
+    assert entry.data["setting"].endswith("→ 9")
+    assert TreeConfig.current().goal_tree_size == 9
