@@ -94,6 +94,7 @@ _NAVIGATION = [
         "items": [
             _page(_("Configuration"), "tune", "tasks_app.configchange"),
             _page(_("Moderation log"), "gavel", "tasks_app.moderationaction"),
+            _page(_("Bulk actions"), "checklist_rtl", "tasks_app.bulkaction"),
             {
                 "title": _("Job queue"),
                 "icon": "queue",

@@ -108,6 +108,11 @@ class BulkAction(models.Model):
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.messages}"
 
+    @property
+    def is_finished(self) -> bool:
+        """True if it is done or undone."""
+        return self.state in {BulkState.DONE, BulkState.UNDONE}
+
 
 class BulkStep(models.Model):
     """The share of a bulk action in one tree; without a tree, rankings of prompts and reports."""

@@ -25,6 +25,8 @@ _MODERATOR_ACTIONS: dict[str, dict[str, tuple[str, ...]]] = {
         "message": ("view", "change"),
         "messagetree": ("view", "change"),
         "report": ("view", "change"),
+        "bulkaction": ("view", "change"),
+        "moderationaction": ("view", "change"),
         "golditem": ("view", "change"),
         "*": ("view",),
     },

@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from oasst.lib.desk.actions import ReasonForm
 from oasst.lib.desk.display import list_url
-from tasks_app import config
+from tasks_app import config, standing
 from tasks_app.admin.log import ReadOnlyAdmin
 from tasks_app.config import ConfigChange, InvalidSetting, TreeConfig
 
@@ -150,7 +150,9 @@ class ConfigChangeAdmin(ReadOnlyAdmin):
         data = form.cleaned_data
         actor, now = request.user, timezone.now()
         try:
-            config.change(form.name, data["value"], actor=actor, reason=data["reason"], now=now)
+            standing.change_setting(
+                form.name, data["value"], actor=actor, reason=data["reason"], now=now
+            )
         except InvalidSetting as error:
             form.add_error(None, error.message)
             return False

@@ -1,6 +1,7 @@
 """The moderation log and the journal of contributions: to read, never to change."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
@@ -17,12 +19,15 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import display
 
+from oasst.lib.desk.actions import DeskAction
 from oasst.lib.desk.admin import DeskAdmin
-from oasst.lib.desk.display import NONE, link, page_url, row_link, when
+from oasst.lib.desk.display import NONE, Fact, link, page_url, row_link, when
 from oasst.lib.desk.filters import DaysFilter, LanguageFilter
 from oasst.lib.templatetags.ui import absolute_time
+from tasks_app import taking_back
 from tasks_app.enums import ModerationKind, ReportState
-from tasks_app.models import Contribution, Message, MessageTree, ModerationAction
+from tasks_app.labels import LABELS
+from tasks_app.models import BulkAction, Contribution, Message, MessageTree, ModerationAction
 
 MOST_ENTRIES = 50
 _ACTIONS = dict(ModerationKind.choices)
@@ -43,6 +48,8 @@ def shown(row: ModerationAction) -> dict[str, Any]:
         "when": row.created_at,
         "data": ", ".join(f"{name}: {value}" for name, value in details(row.data)),
         "target": target(row),
+        "url": page_url(ModerationAction, row.pk),
+        "bulk_url": page_url(BulkAction, row.bulk_id) if row.bulk_id else "",
     }
 
 
@@ -52,10 +59,18 @@ def details(data: dict[str, Any]) -> list[tuple[Any, Any]]:
         "messages": lambda count: (_l("messages"), count),
         "outcome": lambda outcome: (_l("decision"), ReportState(outcome).label),
         "until": lambda until: (_l("until"), _moment(until) if until else _l("now")),
+        "setting": lambda text: (_l("setting"), text),
+        "label": lambda name: (_l("label"), label_title(name)),
+        "votes": lambda count: (_l("reviews, rankings, reactions"), count),
         "from": lambda roles: (_l("from"), ", ".join(roles) or NONE),
         "to": lambda role: (_l("to"), role or NONE),
     }
     return [words[name](value) for name, value in data.items() if name in words]
+
+
+def label_title(name: str) -> str:
+    """A label in words."""
+    return str(LABELS[name].title) if name in LABELS else name
 
 
 def _moment(text: str) -> str:
@@ -78,6 +93,22 @@ def target(row: ModerationAction) -> SafeString | str:
     return NONE
 
 
+class UndoAction(DeskAction):
+    """Takes back what an entry tells of."""
+
+    name, title, icon, is_danger = "undo", _l("Undo"), "undo", True
+
+    def fits(self, row: ModerationAction, *, actor: Any, now: datetime) -> bool:
+        return taking_back.may_be_undone(row, now)
+
+    def explain(self, rows: Sequence[ModerationAction]) -> str:
+        return _("It is again as it was before. Both this entry and the undoing stay in the log.")
+
+    def run(self, row: ModerationAction, data: dict[str, Any], *, actor: Any, now: datetime) -> str:
+        taking_back.take_back(row.pk, actor=actor, reason=data["reason"], now=now)
+        return _("It is undone.")
+
+
 class ReadOnlyAdmin(DeskAdmin):
     """Rows that only the domain writes."""
 
@@ -98,17 +129,28 @@ class ActionFilter(DropdownFilter):
 
 
 @admin.register(ModerationAction)
-class ModerationActionAdmin(ReadOnlyAdmin):
-    """Who did what to whom, and why."""
+class ModerationActionAdmin(DeskAdmin):
+    """Who did what to whom, and why. Entries are added by what people do, and never change."""
 
     list_display = ("when_column", "action_column", "actor_column", "target_column",
-                    "reason", "data_column")  # fmt: skip
-    list_display_links = None
+                    "reason", "data_column", "undone_column")  # fmt: skip
+    list_display_links = ("action_column",)
+    page_template = "admin/desk/entry.html"
+    desk_actions = (UndoAction(),)
     list_filter = (ActionFilter, ("actor", AutocompleteSelectFilter), ("created_at", DaysFilter))
     search_fields = ("reason",)
     search_help_text = _l("An id of a message, tree or person, or words of the reason")
     ordering = ("-id",)
-    list_select_related = ("actor",)
+    list_select_related = ("actor", "undone_by")
+
+    def page(self, request: HttpRequest, obj: ModerationAction) -> dict[str, Any]:
+        undone = ModerationAction.objects.filter(undoes=obj).select_related("actor").first()
+        return {
+            "title": _ACTIONS.get(obj.action, obj.action),
+            "by": actor(obj),
+            "undone": undone and f"{undone.actor or ''}: {undone.reason}",
+            "facts": entry_facts(obj),
+        }
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str
@@ -118,7 +160,8 @@ class ModerationActionAdmin(ReadOnlyAdmin):
             pk = uuid.UUID(words)
         except ValueError:
             return queryset.filter(reason__icontains=words) if words else queryset, False
-        return queryset.filter(Q(tree_id=pk) | Q(message_id=pk) | Q(user_id=pk)), False
+        about = Q(tree_id=pk) | Q(message_id=pk) | Q(user_id=pk) | Q(bulk_id=pk)
+        return queryset.filter(about), False
 
     @display(description=_l("when"))
     def when_column(self, row: ModerationAction) -> SafeString | str:
@@ -139,6 +182,25 @@ class ModerationActionAdmin(ReadOnlyAdmin):
     @display(description=_l("details"))
     def data_column(self, row: ModerationAction) -> str:
         return str(shown(row)["data"]) or NONE
+
+    @display(description=_l("undone"), boolean=True)
+    def undone_column(self, row: ModerationAction) -> bool | None:
+        return True if hasattr(row, "undone_by") else None
+
+
+def entry_facts(row: ModerationAction) -> list[Fact]:
+    """An entry in words."""
+    bulk = link(page_url(BulkAction, row.bulk_id), _l("Open")) if row.bulk_id else NONE
+    undoes = link(page_url(ModerationAction, row.undoes_id), _l("Open")) if row.undoes_id else NONE
+    return [
+        (_l("When"), when(row.created_at)),
+        (_l("By"), actor(row)),
+        (_l("About"), target(row)),
+        (_l("Reason"), row.reason or NONE),
+        *((name, value) for name, value in details(row.data)),
+        (_l("Bulk action"), bulk),
+        (_l("Undoes"), undoes),
+    ]
 
 
 @admin.register(Contribution)

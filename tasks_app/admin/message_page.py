@@ -27,13 +27,21 @@ from tasks_app.models import (
 
 MOST_ROWS = 50
 # Tone of the badges on the desk's own pages, by the key that `state` gives.
-TONES = {"deleted": "bad", "rejected": "warn", "accepted": "good", "in review": "info"}
+TONES = {
+    "held": "warn",
+    "deleted": "bad",
+    "rejected": "warn",
+    "accepted": "good",
+    "in review": "info",
+}
 
 
 def state(message: Message) -> tuple[str, str]:
     """A key and words for where a message stands."""
     if message.deleted:
         return "deleted", _("Deleted")
+    if message.held:
+        return "held", _("Held back")
     if message.review_result is None:
         return "in review", _("In review")
     if message.review_result:

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -15,19 +15,23 @@ from django.utils.translation import gettext_lazy as _l
 from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
 
 from oasst.lib.desk.actions import DeskAction, ReasonForm
 from oasst.lib.desk.admin import DeskAdmin
 from oasst.lib.desk.display import excerpt, row_link, when
 from oasst.lib.desk.filters import DaysFilter, LanguageFilter, YesNoFilter
 from oasst.lib.markdown import render
-from tasks_app import moderation
+from tasks_app import labels, moderation
 from tasks_app.admin import message_page
+from tasks_app.admin.report_item import CATEGORIES
+from tasks_app.bulk import actions, plans
+from tasks_app.enums import BulkKind
 from tasks_app.models import Message, Report
 from tasks_app.querysets import count_of
 
 REVIEW_COLOURS = {
+    "held": "warning",
     "deleted": "danger",
     "rejected": "warning",
     "accepted": "success",
@@ -56,50 +60,130 @@ class EditForm(ReasonForm):
     field_order = ("text", "reason")
 
 
-class DeleteMessage(DeskAction):
-    """Hides a message and everything below it."""
+class InBulk(DeskAction):
+    """An action on messages that the log can undo."""
 
-    name, title, icon = "delete", _l("Delete"), "delete"
-    is_danger, in_bulk = True, True
-    form_class = ReasonForAuthor
+    kind: ClassVar[BulkKind]
+    in_bulk = is_job = True
+
+    def plan(self, ids: Sequence[Any], data: dict[str, Any]) -> plans.Plan:
+        """What it would change."""
+        return plans.of_messages(self.kind, ids)
+
+    def explain(self, rows: Sequence[Message]) -> str:
+        return self.explain_job([row.pk for row in rows], actor=None)
+
+    def explain_job(self, ids: Sequence[Any], *, actor: Any) -> str:
+        plan = self.plan(ids, {"label": labels.REPORT_LABELS[0]})
+        where = _("Trees: %(trees)d, people: %(people)d. It can be undone for 30 days.")
+        return f"{self.words(plan.messages)} {where % {'trees': plan.trees, 'people': plan.people}}"
+
+    def words(self, count: int) -> str:
+        """What happens to so many messages."""
+        raise NotImplementedError
+
+    def begin(self, ids: Sequence[Any], data: dict[str, Any], *, actor: Any, now: datetime) -> Any:
+        plan = self.plan(ids, data)
+        return actions.do_now(plan, actor=actor, reason=data["reason"], now=now)
+
+    def run(self, row: Message, data: dict[str, Any], *, actor: Any, now: datetime) -> str:
+        return self.done(self.begin([row.pk], data, actor=actor, now=now).messages)
+
+    def done(self, count: int) -> str:
+        """What has happened to so many messages."""
+        raise NotImplementedError
+
+
+class DeleteMessage(InBulk):
+    """Hides messages and everything below them."""
+
+    name, title, icon, kind = "delete", _l("Delete"), "delete", BulkKind.DELETE
+    is_danger, form_class = True, ReasonForAuthor
 
     def fits(self, row: Message, *, actor: Any, now: datetime) -> bool:
         return not row.deleted
 
-    def explain(self, rows: Sequence[Message]) -> str:
-        below = Message.objects.with_all_below([row.pk for row in rows])
-        count = Message.objects.filter(pk__in=below, deleted=False).count()
+    def words(self, count: int) -> str:
         return ngettext(
-            "This hides %d message. It can be restored.",
-            "This hides %d messages: what you chose and everything written below it. "
-            "They can be restored.",
+            "This hides %d message.",
+            "This hides %d messages: what you chose and everything written below it.",
             count,
         ) % count  # fmt: skip
 
-    def run(self, row: Message, data: dict[str, Any], *, actor: Any, now: datetime) -> str:
-        count = moderation.delete_message(row.pk, actor=actor, reason=data["reason"], now=now)
+    def done(self, count: int) -> str:
         return ngettext("%d message is hidden now.", "%d messages are hidden now.", count) % count
 
 
-class RestoreMessage(DeskAction):
-    """Shows a deleted message again."""
+class RestoreMessage(InBulk):
+    """Shows deleted messages again."""
 
-    name, title, icon, in_bulk = "restore", _l("Restore"), "restore_from_trash", True
+    name, title, icon = "restore", _l("Restore"), "restore_from_trash"
+    kind = BulkKind.RESTORE
 
     def fits(self, row: Message, *, actor: Any, now: datetime) -> bool:
         return row.deleted
 
-    def explain(self, rows: Sequence[Message]) -> str:
+    def words(self, count: int) -> str:
         return ngettext(
-            "This shows %d message again, with the messages above it. Replies to it stay hidden.",
-            "This shows %d messages again, with the messages above them. "
-            "Replies to them stay hidden.",
-            len(rows),
-        ) % len(rows)  # fmt: skip
+            "This shows %d message again. Replies to it stay hidden.",
+            "This shows %d messages again: what you chose and the messages above. Replies to "
+            "what you chose stay hidden.",
+            count,
+        ) % count  # fmt: skip
 
-    def run(self, row: Message, data: dict[str, Any], *, actor: Any, now: datetime) -> str:
-        count = moderation.restore_message(row.pk, actor=actor, reason=data["reason"], now=now)
-        return ngettext("%d message is shown again.", "%d messages are shown again.", count) % count
+    def done(self, count: int) -> str:
+        text = ngettext("%d message is shown again.", "%d messages are shown again.", count)
+        return text % count
+
+
+class ReleaseMessage(InBulk):
+    """Lets held messages out."""
+
+    name, title, icon, kind = "release", _l("Let out"), "lock_open", BulkKind.RELEASE
+
+    def fits(self, row: Message, *, actor: Any, now: datetime) -> bool:
+        return row.held
+
+    def words(self, count: int) -> str:
+        return ngettext(
+            "This lets %d held message out: everybody sees it, and reviewers get it.",
+            "This lets %d held messages out: everybody sees them, and reviewers get them.",
+            count,
+        ) % count  # fmt: skip
+
+    def done(self, count: int) -> str:
+        return ngettext("%d message is out now.", "%d messages are out now.", count) % count
+
+
+class LabelForm(ReasonForm):
+    """What is wrong with messages."""
+
+    label = forms.ChoiceField(
+        label=_l("Label"),
+        choices=list(CATEGORIES.items()),
+        widget=UnfoldAdminRadioSelectWidget,
+    )
+    field_order = ("label", "reason")
+
+
+class LabelMessage(InBulk):
+    """Labels messages in the moderator's own name. No review: it decides nothing."""
+
+    name, title, icon, kind = "label-as", _l("Label as…"), "label", BulkKind.LABEL
+    form_class = LabelForm
+
+    def plan(self, ids: Sequence[Any], data: dict[str, Any]) -> plans.Plan:
+        return plans.of_messages(self.kind, ids, label=data["label"])
+
+    def words(self, count: int) -> str:
+        return ngettext(
+            "This adds a label of yours to %d message. It counts in the data, not as a review.",
+            "This adds a label of yours to %d messages. It counts in the data, not as a review.",
+            count,
+        ) % count  # fmt: skip
+
+    def done(self, count: int) -> str:
+        return ngettext("%d message is labelled.", "%d messages are labelled.", count) % count
 
 
 class EditMessage(DeskAction):
@@ -148,6 +232,15 @@ class DeletedFilter(YesNoFilter):
         return queryset.filter(deleted=answer)
 
 
+class HeldFilter(YesNoFilter):
+    """By whether it waits for a moderator before others see it."""
+
+    title, parameter_name = _l("held back"), "held"
+
+    def narrow(self, queryset: QuerySet, answer: bool) -> QuerySet:
+        return queryset.filter(held=answer)
+
+
 class ReportedFilter(YesNoFilter):
     """By whether an open report waits."""
 
@@ -170,6 +263,7 @@ class MessageAdmin(DeskAdmin):
         ("role", ChoicesDropdownFilter),
         ReviewFilter,
         DeletedFilter,
+        HeldFilter,
         ReportedFilter,
         ("user", AutocompleteSelectFilter),
         ("created_at", DaysFilter),
@@ -179,7 +273,13 @@ class MessageAdmin(DeskAdmin):
     ordering = ("-created_at", "id")
     list_select_related = ("tree", "user")
     page_template = "admin/desk/message.html"
-    desk_actions = (DeleteMessage(), RestoreMessage(), EditMessage())
+    desk_actions = (
+        ReleaseMessage(),
+        DeleteMessage(),
+        RestoreMessage(),
+        EditMessage(),
+        LabelMessage(),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         waiting = Report.objects.waiting().filter(message=OuterRef("pk"))

@@ -28,7 +28,8 @@ from oasst.lib.desk.display import excerpt, row_link, when
 from oasst.lib.desk.filters import LanguageFilter
 from tasks_app import moderation
 from tasks_app.admin import report_item, report_page
-from tasks_app.enums import ReportState
+from tasks_app.bulk import actions, plans
+from tasks_app.enums import BulkKind, ReportState
 from tasks_app.labels import REPORT_SEVERITY
 from tasks_app.models import Message, Report
 
@@ -123,7 +124,9 @@ class DecideReport(DeskAction):
         note, outcome = data["note"], ReportState(data["outcome"])
         # Whoever reports locks the tree before the report, so this must too, and reports in order.
         if data["delete"]:
-            moderation.delete_message(row.message_id, actor=actor, reason=note, now=now)
+            plan = plans.of_messages(BulkKind.DELETE, [row.message_id])
+            if plan.targets:  # else another report of it has led to that
+                actions.do_now(plan, actor=actor, reason=note, now=now)
         ids = {row.pk}
         if data["others"]:
             same = Report.objects.waiting().filter(message=row.message_id)

@@ -17,7 +17,7 @@ from oasst.lib.languages import name as language_name
 from tasks_app.admin import log, message_page
 from tasks_app.admin.report_item import items
 from tasks_app.enums import ContributionKind, ReportState
-from tasks_app.models import Contribution, Message, Report
+from tasks_app.models import Contribution, Message, Reliability, Report
 
 MOST_ROWS = 15
 MOST_MESSAGES = 6
@@ -26,24 +26,26 @@ ACTIVITY_DAYS = 30
 
 def context(user: User, *, with_address: bool) -> dict[str, Any]:
     """What the page of a person shows."""
-    now = timezone.now()
+    now, numbers = timezone.now(), counts(user)
     mine = Contribution.objects.filter(user=user)
     messages = Message.objects.written_by(user).newest_first().select_related("tree", "user")
-    against = Report.objects.filter(message__user=user).select_related("message", "claimed_by")
+    reports = Report.objects.select_related("message", "claimed_by")
+    reports = reports.defer("message__search_vector").order_by("-created_at")
     return {
         "title": user.public_name,
         "person": user,
         "facts": facts(user, with_address=with_address),
-        "counts": counts(user),
+        "counts": numbers,
         "activity": activity(user, now=now),
         "contributions": mine.order_by("-id")[:MOST_ROWS],
         "messages_by": [
             message_page.bubble(row)
             for row in messages.defer("search_vector", "detoxify")[:MOST_MESSAGES]
         ],
-        "reports": items(
-            against.defer("message__search_vector").order_by("-created_at")[:MOST_ROWS]
-        ),
+        "reports": items(reports.filter(message__user=user)[:MOST_ROWS]),
+        "reports_by": items(reports.filter(user=user)[:MOST_ROWS]),
+        "skill": skill(user),
+        "accepted": accepted_share(numbers),
         "messages_url": list_url(Message, f"user__id__exact={user.pk}"),
         "contributions_url": list_url(Contribution, f"user__id__exact={user.pk}"),
         "log": log.entries(user_id=user.pk),
@@ -63,6 +65,7 @@ def facts(user: User, *, with_address: bool) -> list[Fact]:
         (_("Joined"), when(user.date_joined)),
         (_("Last sign-in"), when(user.last_login)),
         (_("Muted until"), muted),
+        (_("New messages held back since"), when(user.held_since)),
         (_("Accepted the terms"), when(user.tos_accepted_at)),
         (_("Id"), format_html("<code>{}</code>", user.pk)),
     ]
@@ -75,6 +78,7 @@ def counts(user: User) -> list[tuple[Any, int]]:
         accepted=Count("pk", filter=Q(review_result=True, deleted=False)),
         rejected=Count("pk", filter=Q(review_result=False, deleted=False)),
         deleted=Count("pk", filter=Q(deleted=True)),
+        held=Count("pk", filter=Q(held=True)),
     )
     rows = Contribution.objects.filter(user=user).values_list("kind")
     did = dict(rows.annotate(n=Count("pk")).order_by())
@@ -86,12 +90,33 @@ def counts(user: User) -> list[tuple[Any, int]]:
         (_l("accepted"), written["accepted"]),
         (_l("not accepted"), written["rejected"]),
         (_l("deleted"), written["deleted"]),
+        (_l("held back"), written["held"]),
         (_l("Reviews"), did.get(ContributionKind.LABELS, 0)),
         (_l("Rankings"), did.get(ContributionKind.RANKING, 0)),
         (_l("Skips"), did.get(ContributionKind.SKIP, 0)),
         (_l("Reports filed"), did.get(ContributionKind.REPORT, 0)),
         (_l("Reports against"), against["all"]),
         (_l("acted upon"), against["acted"]),
+    ]
+
+
+def accepted_share(numbers: list[tuple[Any, int]]) -> int | None:
+    """Percent of a person's decided messages that were accepted; None if none was decided."""
+    by_name = {str(name): count for name, count in numbers}
+    accepted, rejected = by_name[_("accepted")], by_name[_("not accepted")]
+    return round(100 * accepted / (accepted + rejected)) if accepted + rejected else None
+
+
+def skill(user: User) -> list[dict[str, Any]]:
+    """How reliable the person's votes are, by group and language, with the gold score."""
+    rows = Reliability.objects.filter(user=user).order_by("lang", "group")[:MOST_ROWS]
+    return [
+        {
+            "row": row,
+            "lang": language_name(row.lang),
+            "gold": f"{row.n_gold_right}/{row.n_gold}" if row.n_gold else NONE,
+        }
+        for row in rows
     ]
 
 

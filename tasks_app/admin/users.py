@@ -19,8 +19,9 @@ from unfold.widgets import (
 from oasst.accounts.admin import ROLE_NAMES, UserAdmin, role, status
 from oasst.accounts.models import DISPLAY_NAME_MAX_LENGTH, User
 from oasst.lib.desk.actions import DeskAction, ReasonForm
-from tasks_app import moderation, standing
+from tasks_app import holding, moderation, standing
 from tasks_app.admin import user_page
+from tasks_app.bulk import actions, plans
 
 
 class NotesForm(forms.Form):
@@ -146,6 +147,67 @@ class Unmute(OnPerson):
         return _("%s may contribute again.") % row.public_name
 
 
+class Hold(OnPerson):
+    """Lets new messages wait for a moderator; their authors notice nothing."""
+
+    name, title, icon, in_bulk = "hold", _l("Hold back"), "hourglass_top", True
+
+    def fits(self, row: User, *, actor: Any, now: datetime) -> bool:
+        return row.is_active and row.held_since is None
+
+    def explain(self, rows: Sequence[User]) -> str:
+        return ngettext(
+            "What %d person writes from now on is seen by nobody else until you let it out. They "
+            "are not told. Earlier messages stay; reviews and rankings still count.",
+            "What %d people write from now on is seen by nobody else until you let it out. They "
+            "are not told. Earlier messages stay; reviews and rankings still count.",
+            len(rows),
+        ) % len(rows)  # fmt: skip
+
+    def run(self, row: User, data: dict[str, Any], *, actor: Any, now: datetime) -> str:
+        holding.hold_user(row.pk, actor=actor, reason=data["reason"], now=now)
+        return _("New messages of %s are held back.") % row.public_name
+
+
+class Unhold(OnPerson):
+    """Ends that."""
+
+    name, title, icon = "unhold", _l("No longer hold back"), "hourglass_disabled"
+
+    def fits(self, row: User, *, actor: Any, now: datetime) -> bool:
+        return row.held_since is not None and row.deleted_at is None
+
+    def explain(self, rows: Sequence[User]) -> str:
+        return _("New messages are seen at once. Those that are held wait until you decide.")
+
+    def run(self, row: User, data: dict[str, Any], *, actor: Any, now: datetime) -> str:
+        holding.unhold_user(row.pk, actor=actor, reason=data["reason"], now=now)
+        return _("New messages of %s are no longer held back.") % row.public_name
+
+
+class Purge(OnPerson):
+    """Takes everything out that somebody contributed."""
+
+    name, title, icon, is_danger = "purge", _l("Purge contributions"), "delete_sweep", True
+
+    def explain(self, rows: Sequence[User]) -> str:
+        plan = plans.of_person(rows[0])
+        text = _(
+            "This hides %(messages)d messages of %(people)d people (theirs, and what is written "
+            "below) in %(trees)d trees, and takes out %(votes)d reviews, rankings and reactions. "
+            "Verdicts and ranks follow. It can be undone for 30 days. It does not ban."
+        )
+        numbers = {name: getattr(plan, name) for name in ("messages", "people", "trees", "votes")}
+        return text % numbers
+
+    def run(self, row: User, data: dict[str, Any], *, actor: Any, now: datetime) -> str:
+        plan = plans.of_person(row)
+        bulk = actions.do_now(plan, actor=actor, reason=data["reason"], now=now)
+        if bulk.is_finished:
+            return _("The contributions are purged. The log below leads to the undo.")
+        return _("The contributions are being purged. The log below shows how far it is.")
+
+
 class EditNotes(OnPerson):
     """Changes the notes."""
 
@@ -215,6 +277,9 @@ class UserDesk(UserAdmin):
         Mute(7, _l("Mute 7 days")),
         Mute(30, _l("Mute 30 days")),
         Unmute(),
+        Hold(),
+        Unhold(),
+        Purge(),
         EditNotes(),
         Rename(),
         SignOut(),

@@ -192,15 +192,22 @@ tasks_app_task_change             Task             POST 200  200
 accounts_user_change              User             POST 200  200
 tasks_app_contribution_change     Contribution     POST 403  403
 tasks_app_configchange_change     ConfigChange     POST 403  403
-tasks_app_moderationaction_change ModerationAction POST 403  403
+tasks_app_moderationaction_change ModerationAction POST 200  200
+tasks_app_bulkaction_change       BulkAction       POST 200  200
 tasks_app_task_act                nothing          GET  404  404
 tasks_app_task_act                nothing          POST 404  404
 tasks_app_contribution_act        nothing          GET  404  404
 tasks_app_contribution_act        nothing          POST 404  404
 tasks_app_configchange_act        nothing          GET  404  404
 tasks_app_configchange_act        nothing          POST 404  404
-tasks_app_moderationaction_act    nothing          GET  404  404
-tasks_app_moderationaction_act    nothing          POST 404  404
+tasks_app_moderationaction_act    unmute           GET  200  200
+tasks_app_moderationaction_act    unmute           POST go   go   tasks_app_moderationaction_change
+tasks_app_bulkaction_act          undo             GET  200  200
+tasks_app_bulkaction_act          undo             POST go   go   tasks_app_bulkaction_change
+accounts_user_act                 purge            GET  200  200
+accounts_user_act                 purge            POST go   go   accounts_user_change
+accounts_user_act                 hold             GET  200  200
+accounts_user_act                 hold             POST go   go   accounts_user_change
 chat_app_chatreport_act           resolve          GET  200  200
 chat_app_chatreport_act           resolve          POST go   go   chat_app_chatreport_change
 chat_app_servedmodel_act          withdraw         GET  403  200
@@ -245,6 +252,7 @@ MODELS = {
     "Contribution": "tasks_app_contribution",
     "ConfigChange": "tasks_app_configchange",
     "ModerationAction": "tasks_app_moderationaction",
+    "BulkAction": "tasks_app_bulkaction",
     "User": "accounts_user",
     "ChatReport": "chat_app_chatreport",
     "ServedModel": "chat_app_servedmodel",

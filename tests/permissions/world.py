@@ -18,8 +18,10 @@ from chat_app import conversations, sharing
 from chat_app.models import Chat, ChatMessage
 from oasst.accounts.models import User
 from tasks_app import moderation, reactions
+from tasks_app.bulk import actions as bulk
+from tasks_app.bulk import plans
 from tasks_app.config import change
-from tasks_app.enums import TaskType, TreeState
+from tasks_app.enums import BulkKind, TaskType, TreeState
 from tasks_app.models import ConfigChange, Contribution, Message, ModerationAction, Task
 from tests import factories
 from tests.chat_app import given
@@ -78,6 +80,8 @@ def build() -> World:
     change("goal_tree_size", 9, actor=people["root"], reason="Shorter trees.", now=now)
     logs = [model.objects.latest("id") for model in (Contribution, ConfigChange, ModerationAction)]
     trained = _training_rows()
+    plan = plans.of_messages(BulkKind.LABEL, [grown[1].pk], label="pii")
+    logs.append(bulk.do_now(plan, actor=mona, reason="A number.", now=now))
     shown = [grown[1], grown.tree, report, tasks[0], alice, *logs, *_chat_rows(alice), *trained]
     rows = {type(row).__name__: row for row in shown}
     chat, said = given.thread(alice, "Why is the sky blue?", "Because of scattering.", now=now)
@@ -176,6 +180,10 @@ def _desk_pages(rows: dict[str, Model], root: User) -> dict[str, dict[str, Any]]
         "halt": act("MessageTree", "halt"),
         "decide": act("Report", "decide"),
         "ban": act("User", "ban"),
+        "purge": act("User", "purge"),
+        "hold": act("User", "hold"),
+        "unmute": act("ModerationAction", "undo"),
+        "undo": act("BulkAction", "undo"),
         "promote": act("User", "role"),
         "ban_root": {"object_id": root.pk, "name": "ban"},
         "resolve": act("ChatReport", "resolve"),
@@ -211,7 +219,9 @@ def _data() -> dict[tuple[str, str], dict[str, Any]]:
         ("admin:tasks_app_messagetree_act", "halt"): reason,
         ("admin:tasks_app_report_act", "decide"): {"outcome": "dismissed", "note": "A test."},
         ("admin:chat_app_chatreport_act", "resolve"): {"resolution": "A test."},
-        ("admin:accounts_user_act", "ban"): reason,
+        **{("admin:accounts_user_act", name): reason for name in ("ban", "purge", "hold")},
+        ("admin:tasks_app_moderationaction_act", "unmute"): reason,
+        ("admin:tasks_app_bulkaction_act", "undo"): reason,
         ("admin:accounts_user_act", "promote"): {"role": "moderators"} | reason,
         ("admin:accounts_user_act", "ban_root"): reason,
     }

@@ -35,6 +35,8 @@ class DeskAction:
     is_danger: ClassVar[bool] = False
     in_bulk: ClassVar[bool] = False
     has_preview: ClassVar[bool] = False
+    # Chosen rows are not done one by one but handed to `begin` together, many more of them.
+    is_job: ClassVar[bool] = False
     form_class: ClassVar[type[forms.Form]] = ReasonForm
 
     def allows(self, actor: Any) -> bool:
@@ -48,6 +50,17 @@ class DeskAction:
     def explain(self, rows: Sequence[Any]) -> str:
         """What will happen, with counts."""
         return ""
+
+    def explain_job(self, ids: Sequence[Any], *, actor: Any) -> str:
+        """What `begin` would do with rows of these keys, with counts."""
+        return ""
+
+    def begin(self, ids: Sequence[Any], data: dict[str, Any], *, actor: Any, now: datetime) -> Any:
+        """Begin a job on rows of these keys; returns its row, which says `is_finished`.
+
+        Raises DomainError.
+        """
+        raise NotImplementedError
 
     def initial(self, row: Any) -> dict[str, Any]:
         """Values that the form starts with."""

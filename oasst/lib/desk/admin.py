@@ -26,6 +26,8 @@ from oasst.lib.desk.paging import EstimatedPaginator
 from oasst.lib.errors import DomainError
 
 MOST_AT_ONCE = 100
+MOST_IN_A_JOB = 10_000
+MOST_SHOWN = 20
 
 
 class DeskList(ChangeList):
@@ -161,8 +163,10 @@ class DeskAdmin(ModelAdmin):
         context: dict[str, Any],
     ) -> HttpResponse:
         shown = {"action": action, "rows": rows, "form": form, "title": action.title}
-        explained = {"explanation": action.explain(rows)}
-        return self._render(request, "admin/desk/act.html", shown | explained | context)
+        if "explanation" not in context:
+            shown["explanation"] = action.explain(rows)
+        shown.setdefault("chosen_ids", [row.pk for row in rows])
+        return self._render(request, "admin/desk/act.html", shown | context)
 
     # Many rows
 
@@ -181,11 +185,15 @@ class DeskAdmin(ModelAdmin):
         self, request: HttpRequest, action: DeskAction, chosen: QuerySet
     ) -> HttpResponse | None:
         """Show what would happen to the chosen rows; once confirmed, do it to each."""
-        rows = list(chosen[: MOST_AT_ONCE + 1])
-        if len(rows) > MOST_AT_ONCE:
-            text = _("Please choose at most %d rows at a time.") % MOST_AT_ONCE
+        most = MOST_IN_A_JOB if action.is_job else MOST_AT_ONCE
+        ids = list(chosen.values_list("pk", flat=True)[: most + 1])
+        if len(ids) > most:
+            text = _("Please choose at most %d rows at a time.") % most
             self.message_user(request, text, messages.ERROR)
             return None
+        if action.is_job:
+            return self._begin_on_many(request, action, chosen, ids)
+        rows = list(chosen)
         confirmed = "confirmed" in request.POST
         form = action.form_class(request.POST if confirmed else None)
         if confirmed and form.is_valid():
@@ -193,6 +201,34 @@ class DeskAdmin(ModelAdmin):
             return None
         context = {"bulk_field": helpers.ACTION_CHECKBOX_NAME, "back": request.get_full_path()}
         return self._ask(request, action, rows, form, context)
+
+    def _begin_on_many(
+        self, request: HttpRequest, action: DeskAction, chosen: QuerySet, ids: Sequence[Any]
+    ) -> HttpResponse | None:
+        """Show what would happen to all of them together; once confirmed, begin a job."""
+        confirmed = "confirmed" in request.POST
+        form = action.form_class(request.POST if confirmed else None)
+        if confirmed and form.is_valid():
+            data, now = form.cleaned_data, timezone.now()
+            try:
+                job = action.begin(ids, data, actor=request.user, now=now)
+            except DomainError as error:
+                form.add_error(None, error.message)
+            else:
+                if not job.is_finished:
+                    return redirect(page_url(type(job), job.pk))
+                text = _("%(action)s: done for %(count)d.")
+                count = {"action": action.title, "count": len(ids)}
+                self.message_user(request, text % count, messages.SUCCESS)
+                return None
+        context = {
+            "bulk_field": helpers.ACTION_CHECKBOX_NAME,
+            "back": request.get_full_path(),
+            "explanation": action.explain_job(ids, actor=request.user),
+            "more": max(0, len(ids) - MOST_SHOWN),
+            "chosen_ids": [] if request.POST.get("select_across") == "1" else ids,
+        }
+        return self._ask(request, action, list(chosen[:MOST_SHOWN]), form, context)
 
     def _run_on_many(
         self, request: HttpRequest, action: DeskAction, rows: Iterable[Any], data: dict[str, Any]

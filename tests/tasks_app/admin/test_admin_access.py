@@ -10,8 +10,10 @@ from django.urls import reverse
 
 from oasst.accounts.models import User
 from tasks_app import config, moderation, reactions
-from tasks_app.enums import TaskType
+from tasks_app.bulk import actions, plans
+from tasks_app.enums import BulkKind, TaskType
 from tasks_app.models import (
+    BulkAction,
     ConfigChange,
     Contribution,
     Message,
@@ -24,7 +26,8 @@ from tests.factories import NOW, grow, hand_out, person
 from tests.sessions import signed_in
 from tests.tasks_app.admin.desk import act_on, list_of, page_of
 
-MODELS = (Message, MessageTree, Task, Report, Contribution, ModerationAction, ConfigChange, User)
+MODELS = (Message, MessageTree, Task, Report, Contribution, ModerationAction, BulkAction,
+          ConfigChange, User)  # fmt: skip
 EVERYBODY = ("anonymous", "contributor", "banned", "moderator", "admin", "superuser")
 STAFF = {"moderator", "admin", "superuser"}
 LOGIN = "/accounts/login/"
@@ -60,6 +63,12 @@ def rows(bob: User, alice: User, mona: User, root: User) -> dict[str, object]:
         "logged": ModerationAction.objects.get(),
         "contribution": Contribution.objects.first(),
         "change": change,
+        "bulk": actions.do_now(
+            plans.of_messages(BulkKind.LABEL, [grown[1].pk], label="pii"),
+            actor=mona,
+            reason="numbers",
+            now=NOW,
+        ),
     }
 
 

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from oasst.accounts.models import User
+from oasst.lib.desk import admin as desk
 from tasks_app import moderation, reactions
 from tasks_app.enums import TreeState
 from tasks_app.models import Message, MessageRevision, ModerationAction
@@ -185,12 +186,13 @@ def test_bulk_delete_counts_asks_and_deletes(moderator: Client, grown: Grown) ->
     assert ModerationAction.objects.count() == 2
 
 
-def test_bulk_takes_no_more_than_a_hundred(moderator: Client, db: None) -> None:
-    grown = grow("P(" + "A " * 101 + ")")
+def test_bulk_has_a_limit(moderator: Client, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "MOST_IN_A_JOB", 3)
+    grown = grow("P(A A A)")
 
     response = moderator.post(LIST, bulk("delete", grown, confirmed="yes", **WHY))
 
-    assert told(response) == ["Please choose at most 100 rows at a time."]
+    assert told(response) == ["Please choose at most 3 rows at a time."]
     assert not Message.objects.filter(deleted=True).exists()
 
 

@@ -10,8 +10,10 @@ from django.test.utils import CaptureQueriesContext
 from oasst.accounts.models import User
 from oasst.lib.desk import paging
 from tasks_app import config, moderation, reactions
-from tasks_app.enums import ReportState, TaskType
+from tasks_app.bulk import actions, plans
+from tasks_app.enums import BulkKind, ReportState, TaskType
 from tasks_app.models import (
+    BulkAction,
     Contribution,
     Message,
     MessageTree,
@@ -24,7 +26,7 @@ from tests.factories import NOW, Grown, crowd, grow, hand_out
 from tests.tasks_app.admin.desk import act_on, list_of, page_of
 
 MOST_QUERIES = 20
-LISTS = (Message, MessageTree, Task, Report, Contribution, ModerationAction, User)
+LISTS = (Message, MessageTree, Task, Report, Contribution, ModerationAction, BulkAction, User)
 
 
 def add(number: int, root: User) -> Grown:
@@ -41,6 +43,9 @@ def add(number: int, root: User) -> Grown:
     Ranking.objects.create(parent=grown.root, user=reviewer, groups=order, created_at=NOW)
     moderation.mute_user(author.pk, until=NOW, actor=root, reason="why", now=NOW)
     config.change("goal_tree_size", 9 + number, actor=root, reason="why", now=NOW)
+    chosen = [message.pk for message in grown]
+    plan = plans.of_messages(BulkKind.LABEL, chosen, label="pii")
+    actions.do_now(plan, actor=root, reason="why", now=NOW)
     return grown
 
 
@@ -57,9 +62,17 @@ def count(client: Client, url: str) -> int:
 def urls(grown: Grown) -> list[str]:
     report = Report.objects.filter(message=grown[1]).first()
     rows = (grown[1], grown.root, grown.tree, report, grown.root.user)
-    pages = [page_of(row) for row in (*rows, Task.objects.get(tree=grown.tree))]
+    logged = ModerationAction.objects.filter(user_id=grown.root.user_id).first()
+    rows = (
+        *rows,
+        Task.objects.get(tree=grown.tree),
+        logged,
+        BulkAction.objects.get(steps__tree=grown.tree),
+    )
+    pages = [page_of(row) for row in rows]
     lists = ["/admin/", "/admin/tasks_app/configchange/", *(list_of(model) for model in LISTS)]
-    return [*lists, *pages, act_on(grown[1], "delete"), act_on(report, "decide")]
+    acts = [act_on(grown.root.user, name) for name in ("purge", "hold")]
+    return [*lists, *pages, *acts, act_on(grown[1], "delete"), act_on(report, "decide")]
 
 
 @pytest.mark.slow
