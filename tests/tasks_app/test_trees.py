@@ -45,7 +45,14 @@ REOPENING = {
     for target in (S.GROWING, S.INITIAL_PROMPT_REVIEW)
     if state not in (S.PROMPT_LOTTERY_WAITING, target)
 }
-LEGAL = set(SPECIFIED.values()) | RANKED_AGAIN | HALTING | REOPENING
+# Beyond the specification: an undo leads back to the state before a halt, or before a purge that
+# left nothing to rank.
+UNDOING = {
+    (S.HALTED_BY_MODERATOR, state)
+    for state in S
+    if state not in (S.HALTED_BY_MODERATOR, S.READY_FOR_SCORING)
+} | {(S.READY_FOR_EXPORT, S.RANKING)}
+LEGAL = set(SPECIFIED.values()) | RANKED_AGAIN | HALTING | REOPENING | UNDOING
 
 
 def test_transitions_are_those_of_the_specification() -> None:
