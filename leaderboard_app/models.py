@@ -8,9 +8,21 @@ from django.utils.translation import gettext_lazy as _
 
 from leaderboard_app.enums import EntryState, Frame, Reason, Why
 from leaderboard_app.querysets import PointEntryQuerySet, UserStatsQuerySet
+from leaderboard_app.records import DailyStatistics, WeeklyLabels, WeeklyPeople
 from tasks_app.records import LANG_LENGTH, Contribution
 
-__all__ = ["Cursor", "PointEntry", "Prize", "PrizeWinner", "Streak", "TeamGoal", "UserStats"]
+__all__ = [
+    "Cursor",
+    "DailyStatistics",
+    "PointEntry",
+    "Prize",
+    "PrizeWinner",
+    "Streak",
+    "TeamGoal",
+    "UserStats",
+    "WeeklyLabels",
+    "WeeklyPeople",
+]
 
 
 class PointEntry(models.Model):

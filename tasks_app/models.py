@@ -413,7 +413,10 @@ class TextLabels(models.Model):
 
     class Meta:
         verbose_name = _("label set")
-        indexes = [models.Index(fields=["user", "kind", "message"], name="textlabels_user_message")]
+        indexes = [
+            models.Index(fields=["user", "kind", "message"], name="textlabels_user_message"),
+            models.Index(fields=["created_at"], name="textlabels_by_time"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["message", "user", "kind"], name="textlabels_once_per_person"

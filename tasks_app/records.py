@@ -28,6 +28,7 @@ class TreeTransition(models.Model):
     class Meta:
         verbose_name = _("tree transition")
         ordering = ["id"]
+        indexes = [models.Index(fields=["created_at"], name="treetransition_by_time")]
 
     def __str__(self) -> str:
         return f"{self.tree_id}: {self.from_state} → {self.to_state}"
@@ -49,6 +50,7 @@ class Contribution(models.Model):
         verbose_name = _("contribution")
         indexes = [
             models.Index(fields=["user", "-id"], name="contribution_user_newest"),
+            models.Index(fields=["created_at"], name="contribution_by_time"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["task"], name="contribution_once_per_task"),
