@@ -7,6 +7,8 @@ SCHEDULE_S = {
     "tasks_app.jobs.carry_on_bulk_actions": 60,
     "tasks_app.jobs.expire_tasks": 3600,
     "tasks_app.jobs.halt_prompts_of_disabled_users": 3600,
+    "leaderboard_app.jobs.refresh_statistics": 120,
+    "leaderboard_app.jobs.recount_statistics": 86400,
     "chat_app.jobs.reap_replies": 10,
     "chat_app.jobs.delete_api_calls": 600,
     "chat_app.jobs.forget_workers": 3600,
