@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from leaderboard_app.enums import EntryState, Frame, Reason, Why
 from leaderboard_app.querysets import PointEntryQuerySet, UserStatsQuerySet
 from leaderboard_app.records import DailyStatistics, WeeklyLabels, WeeklyPeople
+from leaderboard_app.troll_records import TrollStats
 from tasks_app.records import LANG_LENGTH, Contribution
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "PrizeWinner",
     "Streak",
     "TeamGoal",
+    "TrollStats",
     "UserStats",
     "WeeklyLabels",
     "WeeklyPeople",

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from leaderboard_app.models import PointEntry, PrizeWinner, Streak, UserStats
+from leaderboard_app.models import PointEntry, PrizeWinner, Streak, TrollStats, UserStats
 from oasst.accounts.models import User
 from oasst.accounts.privacy import Sections, rows_of
 
@@ -30,6 +30,6 @@ def erase(user: User, *, now: datetime) -> None:
 
     The ledger writes nothing about deleted accounts, so nothing comes back.
     """
-    for model in (PointEntry, UserStats, Streak):
+    for model in (PointEntry, UserStats, Streak, TrollStats):
         model.objects.filter(user=user).delete()
     PrizeWinner.objects.filter(user=user).update(user=None)

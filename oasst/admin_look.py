@@ -86,6 +86,7 @@ _NAVIGATION = [
         "title": _("People"),
         "items": [
             _page(_("People"), "group", "accounts.user"),
+            _page(_("Trollboard"), "sentiment_dissatisfied", "leaderboard_app.trollstats"),
             _page(_("Contributions"), "history", "tasks_app.contribution"),
         ],
     },

@@ -61,13 +61,14 @@ SHOWN = {
     "tasks_app.NotificationSettings.user": "contributions.notification_settings",
 }
 # Secrets that live for minutes, whose turn it is, second factors, Django's own log, what moderators
-# did in office, what keeps notifications from being told twice.
+# did in office and where they look first, what keeps notifications from being told twice.
 NOT_SHOWN = {
     "accounts.EmailCode.user",
     "admin.LogEntry.user",
     "chat_app.ChatReport.resolved_by",
     "chat_app.QueueTurn.user",
     "mfa.Authenticator.user",
+    "leaderboard_app.TrollStats.user",
     "tasks_app.BulkAction.actor",
     "tasks_app.BulkAction.person",
     "tasks_app.BulkAction.undo_actor",

@@ -208,6 +208,9 @@ accounts_user_act                 purge            GET  200  200
 accounts_user_act                 purge            POST go   go   accounts_user_change
 accounts_user_act                 hold             GET  200  200
 accounts_user_act                 hold             POST go   go   accounts_user_change
+leaderboard_app_trollstats_act    nothing          GET  404  404
+leaderboard_app_trollstats_act    nothing          POST 404  404
+leaderboard_app_trollstats_change TrollStats       POST 403  403
 chat_app_chatreport_act           resolve          GET  200  200
 chat_app_chatreport_act           resolve          POST go   go   chat_app_chatreport_change
 chat_app_servedmodel_act          withdraw         GET  403  200
@@ -254,6 +257,7 @@ MODELS = {
     "ModerationAction": "tasks_app_moderationaction",
     "BulkAction": "tasks_app_bulkaction",
     "User": "accounts_user",
+    "TrollStats": "leaderboard_app_trollstats",
     "ChatReport": "chat_app_chatreport",
     "ServedModel": "chat_app_servedmodel",
     "Worker": "chat_app_worker",

@@ -16,6 +16,9 @@ from django.utils import timezone
 
 from chat_app import conversations, sharing
 from chat_app.models import Chat, ChatMessage
+from leaderboard_app import trolls
+from leaderboard_app.enums import Frame
+from leaderboard_app.models import TrollStats
 from oasst.accounts.models import User
 from tasks_app import moderation, reactions
 from tasks_app.bulk import actions as bulk
@@ -82,6 +85,8 @@ def build() -> World:
     trained = _training_rows()
     plan = plans.of_messages(BulkKind.LABEL, [grown[1].pk], label="pii")
     logs.append(bulk.do_now(plan, actor=mona, reason="A number.", now=now))
+    trolls.refresh(Frame.TOTAL, now=now)
+    logs.append(TrollStats.objects.get(user=alice))
     shown = [grown[1], grown.tree, report, tasks[0], alice, *logs, *_chat_rows(alice), *trained]
     rows = {type(row).__name__: row for row in shown}
     chat, said = given.thread(alice, "Why is the sky blue?", "Because of scattering.", now=now)

@@ -1,0 +1,5 @@
+"""The community at the desk."""
+
+from leaderboard_app import admin_trolls
+
+__all__ = ["admin_trolls"]
