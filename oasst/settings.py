@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from environ import Env
 
 from oasst import admin_look
-from oasst.lib import env, services
+from oasst.lib import env, services, webhook
 
 env.load_env_file()
 BASE_DIR = env.BASE_DIR
@@ -284,6 +284,11 @@ TRAINING_COMMAND = shlex.split(env.text("TRAINING_COMMAND")) or [sys.executable,
 TRAINING_LEASE_S = env.integer("TRAINING_LEASE_S", 60, minimum=2)
 CRON_SCHEDULE = "oasst.cron.SCHEDULE_S"
 TREE_CONFIG = env.prefixed("TREE_CONFIG__")
+# Where new reports are told: a webhook of Discord, of Slack, or one that takes plain JSON.
+REPORT_WEBHOOK_URL = webhook.checked("REPORT_WEBHOOK_URL", env.secret("REPORT_WEBHOOK_URL"))
+REPORT_WEBHOOK_FORMAT = env.choice(
+    "REPORT_WEBHOOK_FORMAT", "generic", ("discord", "slack", "generic")
+)
 # Chat. Replies of one person that are written at once, and that may wait besides; all that wait.
 CHAT_RUNNING_PER_USER = env.integer("CHAT_RUNNING_PER_USER", 4, minimum=1)
 CHAT_WAITING_PER_USER = env.integer("CHAT_WAITING_PER_USER", 16, minimum=1)

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from oasst.lib import queue
-from tasks_app import agreement_sums, interactions, lottery, moderation, trees
+from tasks_app import agreement_sums, announcing, interactions, lottery, moderation, trees
 from tasks_app.bulk import actions as bulk
 from tasks_app.config import TreeConfig
 from tasks_app.models import MessageTree
@@ -72,6 +72,11 @@ def carry_on_bulk_actions() -> None:
     for bulk_id in bulk.unfinished():
         bulk.carry_on(bulk_id, now=timezone.now())
     bulk.forget_old(now=timezone.now())
+
+
+def announce_reports() -> None:
+    """Tell the team's chat of new reports; what fails is tried again."""
+    announcing.announce(now=timezone.now())
 
 
 def advance_trees(after: str | None = None) -> None:

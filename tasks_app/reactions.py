@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from oasst.lib.errors import DomainError
-from tasks_app import journal, labels, moderation, trees, turns
+from tasks_app import announcing, journal, labels, moderation, trees, turns
 from tasks_app.config import TreeConfig
 from tasks_app.enums import ContributionKind, Emoji, LabelKind, ReportState, SkipMark
 from tasks_app.errors import MessageNotFound
@@ -88,6 +88,7 @@ def report(
         _add(message, user, Emoji.RED_FLAG, now)
         _settle(tree, message, Emoji.RED_FLAG, now)
     journal.record(ContributionKind.REPORT, user=user, now=now, message=message)
+    announcing.enqueue()
     return stored
 
 
