@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('leaderboard_app', '0001_points'),
+        ('leaderboard_app', '0002_statistics'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
