@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
@@ -18,6 +18,7 @@ from tasks_app.models import Message, ModerationAction, Report, TextLabels
 # Labels that count against acceptance; they are the reasons an author is told.
 OBJECTIONS = ("spam", "lang_mismatch")
 _REMOVALS = (ModerationKind.DELETE_MESSAGE, ModerationKind.AUTO_DELETE)
+_DECISIONS = (*_REMOVALS, ModerationKind.DECIDE_SPLIT)
 _STOPPED = {TreeState.HALTED_BY_MODERATOR, TreeState.ABORTED_LOW_GRADE}
 
 
@@ -67,35 +68,66 @@ def status(message: Message, config: TreeConfig, *, ranked: int = 0) -> Status:
 
 
 def reasons(messages: Iterable[Message]) -> dict[uuid.UUID, list[str]]:
-    """Why messages were removed or not accepted, by message. At most two queries."""
-    removed = [message.pk for message in messages if message.deleted]
-    rejected = [
-        message.pk for message in messages if message.review_result is False and not message.deleted
-    ]
-    return _reasons_of_removal(removed) | _reasons_of_rejection(rejected)
+    """Why messages were removed, not accepted or accepted, by message: one reason at least for
+    each that has an outcome. At most two queries."""
+    decided = {m.pk: m for m in messages if m.deleted or m.review_result is not None}
+    acts = _acts(decided)
+    standing = [pk for pk, message in decided.items() if not message.deleted]
+    judged = _reasons_of_verdicts([decided[pk] for pk in standing])
+    found: dict[uuid.UUID, list[str]] = {}
+    for pk, message in decided.items():
+        if message.deleted:
+            found[pk] = acts[pk] or [_("It went together with others.")]
+        else:
+            found[pk] = acts[pk] or judged[pk] or [_("That was decided before it came here.")]
+    return found
 
 
-def _reasons_of_removal(ids: list[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
-    if not ids:
-        return {}
-    actions = ModerationAction.objects.filter(message_id__in=ids, action__in=_REMOVALS)
-    rows = actions.values_list("message_id", "reason")
-    return {pk: [reason] for pk, reason in rows if pk and reason}
+def _acts(messages: Mapping[uuid.UUID, Message]) -> dict[uuid.UUID, list[str]]:
+    """What moderators, or the automatic rules, gave as the reason of their last act."""
+    found: dict[uuid.UUID, list[str]] = defaultdict(list)
+    if not messages:
+        return found
+    actions = ModerationAction.objects.filter(message_id__in=list(messages), action__in=_DECISIONS)
+    rows = actions.order_by("id").values_list("message_id", "action", "reason")
+    for pk, action, reason in rows:
+        if pk and messages[pk].deleted == (action in _REMOVALS):
+            flagged = _("Several people reported it.")
+            found[pk] = [flagged if action == ModerationKind.AUTO_DELETE else reason]
+    return found
 
 
-def _reasons_of_rejection(ids: list[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
-    if not ids:
-        return {}
+def _reasons_of_verdicts(messages: Sequence[Message]) -> dict[uuid.UUID, list[str]]:
+    """What the reviewers said: objections, or that there were none."""
+    found: dict[uuid.UUID, list[str]] = defaultdict(list)
+    if not messages:
+        return found
     counts: dict[uuid.UUID, Counter[str]] = defaultdict(Counter)
     reviews: Counter[uuid.UUID] = Counter()
-    rows = TextLabels.objects.filter(message__in=ids, kind=LabelKind.TASK)
+    content: Counter[uuid.UUID] = Counter()
+    rows = TextLabels.objects.filter(message__in=messages, kind=LabelKind.TASK)
     for pk, values in rows.values_list("message", "values"):
+        objected = [name for name in OBJECTIONS if values.get(name)]
         reviews[pk] += 1
-        counts[pk].update(name for name in OBJECTIONS if values.get(name))
-    return {
-        pk: [_objection(name, count, reviews[pk]) for name, count in counts[pk].most_common()]
-        for pk in counts
-    }
+        counts[pk].update(objected)
+        content[pk] += not objected
+    for message in messages:
+        pk = message.pk
+        if message.review_result:
+            found[pk] = [_praise(content[pk], reviews[pk])] if content[pk] else []
+        else:
+            told = counts[pk].most_common()
+            found[pk] = [_objection(name, count, reviews[pk]) for name, count in told]
+    return found
+
+
+def _praise(count: int, reviews: int) -> str:
+    text = ngettext(
+        "%(count)d of %(reviews)d reviewer found nothing against it",
+        "%(count)d of %(reviews)d reviewers found nothing against it",
+        reviews,
+    )
+    return text % {"count": count, "reviews": reviews}
 
 
 def _objection(name: str, count: int, reviews: int) -> str:
@@ -204,15 +236,18 @@ _DONE = {
 }
 
 
-def steps(message: Message) -> list[Step]:
-    """The way of a message from being written to the data. Needs `message.tree`."""
+def steps(message: Message, *, is_frozen: bool = False, has_taught: bool = False) -> list[Step]:
+    """The way of a message from being written to the data, and beyond if it got there: into a
+    snapshot and a model. Needs `message.tree`."""
     titles = _PROMPT_STEPS if message.is_root else _REPLY_STEPS
     state = TreeState(message.tree.state)
     failed = message.deleted or message.review_result is False or state in _STOPPED
     done = _DONE[state][0 if message.is_root else 1] if message.review_result else 1
     if message.review_result is False:
         done = 1
-    return [Step(title, _step_state(place, done, failed)) for place, title in enumerate(titles)]
+    way = [Step(title, _step_state(place, done, failed)) for place, title in enumerate(titles)]
+    beyond = ((is_frozen, _l("In a snapshot")), (has_taught, _l("Taught a model")))
+    return way + [Step(title, "done") for reached, title in beyond if reached]
 
 
 def _step_state(place: int, done: int, failed: bool) -> str:

@@ -97,6 +97,13 @@ class Card:
             )
         return _("The reviewers did not accept this message.")
 
+    def find_target(self) -> "Card | None":
+        """The card that a page is about, this one or one below."""
+        if self.is_target:
+            return self
+        below = (reply.find_target() for reply in self.replies)
+        return next((card for card in below if card), None)
+
     @property
     def may_react(self) -> bool:
         """True if the message takes reactions, labels and reports."""

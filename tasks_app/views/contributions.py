@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from tasks_app import assignment, browsing, fate, interactions, kinds, reading
+from tasks_app import assignment, browsing, fate, interactions, kinds, reading, timeline, votes
 from tasks_app.config import TreeConfig
 from tasks_app.enums import ContributionKind
 from tasks_app.forms.messages import ContributionsForm
@@ -55,9 +55,14 @@ def contributions(request: HttpRequest) -> HttpResponse:
 
 def _entries(found: list[Contribution], user: "User") -> list[dict[str, Any]]:
     config = TreeConfig.current()
-    reasons = fate.reasons([each.message for each in found if _is_own_text(each)])
+    told = timeline.of([c.message for c in found if _is_own_text(c)], config, is_author=True)
+    given = votes.of([each for each in found if not _is_own_text(each)], config)
     veiled = reading.veiled((each.message.tree_id for each in found if each.message), user)
-    return [_entry(each, user, config, reasons, veiled) for each in found]
+    return [
+        _entry(each, user, config, veiled)
+        | (_way(each, told) if _is_own_text(each) else {"vote": given.get(each.pk)})
+        for each in found
+    ]
 
 
 def _is_own_text(contribution: Contribution) -> bool:
@@ -68,7 +73,6 @@ def _entry(
     contribution: Contribution,
     user: "User",
     config: TreeConfig,
-    reasons: dict[Any, list[str]],
     veiled: set[uuid.UUID],
 ) -> dict[str, Any]:
     message = contribution.message
@@ -80,9 +84,12 @@ def _entry(
         "is_readable": bool(message and (is_text or _may_read(message, user, veiled))),
         "status": fate.status(message, config) if message else None,
         "story": fate.story(message, config) if is_text else "",
-        "reasons": reasons.get(message.pk, []) if is_text else [],
-        "steps": fate.steps(message) if is_text else [],
     }
+
+
+def _way(contribution: Contribution, told: dict[uuid.UUID, timeline.Told]) -> dict[str, Any]:
+    way = told[contribution.message.pk]
+    return {"reasons": way.reasons, "steps": way.steps, "events": way.events}
 
 
 def _may_read(message: Message, user: "User", veiled: set[uuid.UUID]) -> bool:

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from tasks_app import blockers, browsing, fate, kinds, selection
+from tasks_app import blockers, browsing, fate, kinds, selection, timeline
 from tasks_app.config import TreeConfig
 from tasks_app.enums import RANDOM, ContributionKind, TaskType
 from tasks_app.forms.work import LanguageForm
@@ -85,14 +85,16 @@ def _with_kinds(user: "User", now: datetime) -> list[dict[str, Any]]:
 def _recent(user: "User") -> list[dict[str, Any]]:
     rows = Message.objects.written_by(user).newest_first().select_related("tree")
     messages = list(rows[:RECENT])
-    config, reasons = TreeConfig.current(), fate.reasons(messages)
+    config = TreeConfig.current()
+    told = timeline.of(messages, config, is_author=True)
     return [
         {
             "message": message,
             "status": fate.status(message, config),
             "story": fate.story(message, config),
-            "reasons": reasons.get(message.pk, []),
-            "steps": fate.steps(message),
+            "reasons": told[message.pk].reasons,
+            "steps": told[message.pk].steps,
+            "events": told[message.pk].events,
         }
         for message in messages
     ]

@@ -14,7 +14,8 @@ from django_htmx.http import trigger_client_event
 
 from oasst.accounts.redirects import wanted_path
 from oasst.lib import ratelimit
-from tasks_app import browsing, reactions, reading
+from tasks_app import browsing, reactions, reading, timeline
+from tasks_app.config import TreeConfig
 from tasks_app.enums import TreeState
 from tasks_app.errors import MessageNotFound
 from tasks_app.forms.messages import BrowseForm, FreeLabelForm, ReactionForm, ReportForm
@@ -74,14 +75,26 @@ def _tree_page(
     rows = browsing.tree_messages(found.pk, request.user)
     if not rows:
         raise Http404
+    root = reading.tree(rows, request.user, target=target)
     context = {
         "tree": found,
         "state": TreeState(found.state),
-        "root": reading.tree(rows, request.user, target=target),
+        "root": root,
         "count": len(rows),
         "target": target,
+        "way": _way(root.find_target()),
     }
     return render(request, "tasks/tree.html", context)
+
+
+def _way(card: reading.Card | None) -> dict[str, Any] | None:
+    """What became of the message that the page is about: to its author all, to others who may read
+    it the public part."""
+    if card is None or (card.is_hidden and not card.is_own):
+        return None
+    message = card.message
+    told = timeline.of([message], TreeConfig.current(), is_author=card.is_own)[message.pk]
+    return {"card": card, "events": told.events}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -100,5 +100,19 @@ def test_reasons_of_a_removal_are_the_moderators(mona: User) -> None:
     assert fate.reasons([message]) == {message.pk: ["names a person"]}
 
 
-def test_accepted_messages_need_no_reason() -> None:
-    assert fate.reasons(grow("P(A A?)").messages) == {}
+def test_accepted_messages_have_a_reason_too_and_open_ones_none() -> None:
+    grown = grow("P(A A?)")
+
+    assert fate.reasons(grown.messages) == {
+        grown.root.pk: ["3 of 3 reviewers found nothing against it"],
+        grown[1].pk: ["3 of 3 reviewers found nothing against it"],
+    }
+
+
+def test_outcomes_without_reviews_or_acts_have_a_reason() -> None:
+    grown = grow("P(A0 A-0 Ax)")
+
+    told = fate.reasons(grown.messages)
+
+    assert told[grown[1].pk] == told[grown[2].pk] == ["That was decided before it came here."]
+    assert told[grown[3].pk] == ["It went together with others."]
