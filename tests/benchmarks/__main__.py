@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-NAMES = ("tasks", "engine", "chat", "training", "crowd")
+NAMES = ("tasks", "engine", "chat", "training", "crowd", "agreement")
 
 
 def main() -> None:
     options = _options()
     measures = {"tasks": _tasks, "engine": _engine, "chat": _chat, "training": _training}
-    measure = (measures | {"crowd": _crowd})[options.name]
+    measure = (measures | {"crowd": _crowd, "agreement": _agreement})[options.name]
     figures = measure(options)
     sys.stdout.write(json.dumps(figures, indent=None if options.json else 2) + "\n")
 
@@ -77,6 +77,13 @@ def _crowd(options: argparse.Namespace) -> dict[str, Any]:
     return figures
 
 
+def _agreement(options: argparse.Namespace) -> dict[str, Any]:
+    _start_django()
+    from tests.benchmarks import agreement
+
+    return agreement.measure(options.labels, say=_say)
+
+
 def _start_django() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.benchmarks.settings"
     os.environ.setdefault("TEST_DATABASE_NAME", "benchmark")
@@ -119,6 +126,8 @@ def _options() -> argparse.Namespace:
     crowd = parser.add_argument_group("crowd")
     crowd.add_argument("--seeds", type=int, default=20, help="crowds of each condition")
     crowd.add_argument("--svg", type=Path, metavar="FILE", help="draw reviews against accuracy")
+    agreement = parser.add_argument_group("agreement")
+    agreement.add_argument("--labels", type=int, default=100_000, help="label sets, about")
     return parser.parse_args()
 
 
