@@ -239,6 +239,11 @@ def worst(
     return _disputed(measure, shown), more
 
 
+def disputed_measures() -> set[str]:
+    """The measures in which anything is disputed. One query."""
+    return set(AgreementDissent.objects.values_list("measure", flat=True).distinct())
+
+
 def _disputed(measure: str, rows: Iterable[AgreementDissent]) -> list[Disputed]:
     ids = [row.message_id for row in rows]
     messages = Message.objects.in_bulk(ids)

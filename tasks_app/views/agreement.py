@@ -74,8 +74,15 @@ def disputed(request: HttpRequest) -> HttpResponse:
         "first": f"?{_query(form, measure=measure)}" if after else "",
         "more": f"?{_query(form, measure=measure, after=str(more))}" if more else "",
         "back": f"?{_query(form, measure=measure)}",
+        "others": [] if found else _others(measure),
     }
     return render(request, "tasks/disputed.html", context)
+
+
+def _others(measure: str) -> list[tuple[str, Any]]:
+    """What people do differ about, where they do not about this."""
+    found = agreement_report.disputed_measures()
+    return [(name, title) for name, title in MEASURES if name in found and name != measure]
 
 
 def _query(form: AgreementForm, **more: str) -> str:
@@ -103,7 +110,7 @@ def _plot(measure: str, report: Report) -> plots.Plot:
     is_known = any(week.estimate.value is not None for week in report.weeks)
     weeks = report.weeks if is_known else []
     said = [week.estimate for week in weeks]
-    n = sum(each.n for each in said)
+    n = sum(week.estimate.n for week in report.weeks)
     is_ranking = measure == RANKINGS
     series = plots.Series(
         _("mean τ") if is_ranking else _("α"),

@@ -151,6 +151,16 @@ def test_staff_sees_what_people_differ_most_about_first(moderator: Client) -> No
     assert str(agreed.pk) not in page.text
 
 
+def test_where_nothing_is_disputed_the_page_says_what_is(moderator: Client) -> None:
+    judged([[0.0, 1.0]])
+
+    page = moderator.get(DISPUTED + "?measure=humor")
+
+    assert page.context["rows"] == []
+    assert [name for name, _title in page.context["others"]] == ["quality"]
+    assert 'href="?measure=quality"' in page.text
+
+
 def test_contributors_see_no_single_messages(web: Client, client: Client) -> None:
     judged([[0.0, 1.0]])
 
