@@ -5,6 +5,8 @@ SCHEDULE_S = {
     "tasks_app.jobs.settle_languages": 60,
     "tasks_app.jobs.fold_agreement": 30,
     "tasks_app.jobs.carry_on_bulk_actions": 60,
+    "tasks_app.jobs.tell_news": 30,
+    "tasks_app.jobs.send_digests": 3600,
     "tasks_app.jobs.expire_tasks": 3600,
     "tasks_app.jobs.halt_prompts_of_disabled_users": 3600,
     "leaderboard_app.jobs.refresh_statistics": 120,

@@ -12,7 +12,16 @@ from django.db import transaction
 from django.utils import timezone
 
 from oasst.lib import queue
-from tasks_app import agreement_sums, announcing, interactions, lottery, moderation, trees
+from tasks_app import (
+    agreement_sums,
+    announcing,
+    digests,
+    interactions,
+    lottery,
+    moderation,
+    notifications,
+    trees,
+)
 from tasks_app.bulk import actions as bulk
 from tasks_app.config import TreeConfig
 from tasks_app.models import MessageTree
@@ -77,6 +86,18 @@ def carry_on_bulk_actions() -> None:
 def announce_reports() -> None:
     """Tell the team's chat of new reports; what fails is tried again."""
     announcing.announce(now=timezone.now())
+
+
+def tell_news() -> None:
+    """Tell people what became of what they wrote and reported."""
+    told = notifications.tell_news(now=timezone.now())
+    if told:
+        logger.info("told news to %d people", told)
+
+
+def send_digests() -> None:
+    """Send the weekly mails that are due."""
+    logger.info("sent %d digests", digests.send_due(now=timezone.now()))
 
 
 def advance_trees(after: str | None = None) -> None:

@@ -100,14 +100,14 @@ class NotificationSettings(models.Model):
 class EventCursor(models.Model):
     """How far a source of events was read. Its row is the lock of those who read on.
 
-    Ids are given out before rows are seen, so one below `seen` may still appear: reading begins
-    again after `position`, which follows `seen` once that is old.
+    Ids are given out before rows are seen, so one below `seen` may still appear: up to `position`,
+    everything was read a second time, when that could not be any more.
     """
 
     source = models.CharField(max_length=32, primary_key=True)
     position = models.BigIntegerField(default=0)
     seen = models.BigIntegerField(default=0)
-    seen_at = models.DateTimeField()
+    seen_at = models.DateTimeField()  # when it was last read on
 
     class Meta:
         verbose_name = _("event cursor")

@@ -10,6 +10,7 @@ from tasks_app.views import (
     handout,
     home,
     messages,
+    notifications,
     work,
 )
 
@@ -35,6 +36,11 @@ urlpatterns = [
     path("messages/<uuid:message_id>/labels/", messages.label, name="label"),
     path("trees/<uuid:tree_id>/", messages.tree, name="tree"),
     path("contributions/", contributions.contributions, name="contributions"),
+    path("notifications/", notifications.page, name="notifications"),
+    path("notifications/read/", notifications.read, name="notifications_read"),
+    path("notifications/<int:notification_id>/", notifications.show, name="notification"),
+    path("notifications/unsubscribe/<str:token>/", notifications.unsubscribe, name="unsubscribe"),
+    path("account/notifications/", notifications.wishes, name="wishes"),
     path("stats/agreement/", agreement.agreement, name="agreement"),
     path("stats/agreement/disputed/", agreement.disputed, name="disputed"),
 ]

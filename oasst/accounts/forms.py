@@ -72,7 +72,15 @@ class LanguagesField(forms.MultipleChoiceField):
 
 
 class _NamedForm(forms.ModelForm):
-    """A form that has the display name; an empty one stays empty where that is allowed."""
+    """A form that has the display name; an empty one stays empty where that is allowed.
+
+    It writes its own columns only: others, such as counts, may change meanwhile.
+    """
+
+    def save(self, commit: bool = True) -> User:
+        self.instance.save(update_fields=list(self.fields))
+        user: User = self.instance
+        return user
 
     def clean_display_name(self) -> str:
         text = self.cleaned_data["display_name"]

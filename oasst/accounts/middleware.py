@@ -24,6 +24,7 @@ OPEN_PAGES = {
     "accounts:link",
     "accounts:end_sessions",
     "accounts:mailbox",
+    "tasks:unsubscribe",
     "accounts:mailbox_mail",
     "healthz",
     "readyz",

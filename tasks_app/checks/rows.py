@@ -266,7 +266,17 @@ TASKS = (
     ),
 )
 
-RULES = TREES + MESSAGES + COUNTERS + VOTES + TASKS
+NOTICES = (
+    Rule(
+        "unread_notifications_are_counted",
+        """SELECT u.id, u.unread_notifications || ' stored, ' || count(n.id) || ' unread'
+        FROM accounts_user u LEFT JOIN tasks_app_notification n
+            ON n.user_id = u.id AND n.read_at IS NULL
+        GROUP BY u.id HAVING u.unread_notifications <> count(n.id)""",
+    ),
+)
+
+RULES = TREES + MESSAGES + COUNTERS + VOTES + TASKS + NOTICES
 
 
 def broken_by(rule: Rule) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,15 @@ from tests.factories import Grown, grow
 from tests.journeys.looks import problems
 
 PUBLIC = ["/", "/guidelines/", "/terms/", "/privacy/", "/accounts/login/"]
-OWN = ["/dashboard/", "/tasks/", "/messages/", "/contributions/", "/account/"]
+OWN = [
+    "/dashboard/",
+    "/tasks/",
+    "/messages/",
+    "/contributions/",
+    "/account/",
+    "/notifications/",
+    "/account/notifications/",
+]
 # The usual configuration asks only for this kind of ranking; the others have nothing to give.
 KINDS = [kind for kind in TaskType if not kind.is_ranking] + [TaskType.RANK_ASSISTANT_REPLIES]
 NOTHING = "/tasks/rank_prompter_replies/next/"

@@ -49,6 +49,14 @@ tasks:tree                    tree     GET  login 200   200   200   200   200
 tasks:contributions           -        GET  login 200   200   200   200   200
 tasks:agreement               -        GET  200   200   200   200   200   200
 tasks:disputed                -        GET  login 403   403   403   200   200
+tasks:notifications           -        GET  login 200   200   200   200   200
+tasks:notifications_read      -        POST login go    go    go    go    go    tasks:notifications
+tasks:notification            told     POST login go    404   404   404   404   tasks:message
+tasks:wishes                  -        GET  login 200   200   200   200   200
+tasks:wishes                  -        POST login go    go    go    go    go    tasks:wishes
+tasks:unsubscribe             stop     GET  200   200   200   200   200   200
+tasks:unsubscribe             stop     POST 200   200   200   200   200   200
+tasks:unsubscribe             unknown  GET  404   404   404   404   404   404
 chat:list                     -        GET  login 200   200   200   200   200
 chat:list                     -        POST login go    go    422   go    go    chat:chat
 chat:settings                 -        GET  login 200   200   200   200   200

@@ -20,12 +20,13 @@ from leaderboard_app import trolls
 from leaderboard_app.enums import Frame
 from leaderboard_app.models import TrollStats
 from oasst.accounts.models import User
-from tasks_app import moderation, reactions
+from tasks_app import digests, moderation, reactions
 from tasks_app.bulk import actions as bulk
 from tasks_app.bulk import plans
 from tasks_app.config import change
 from tasks_app.enums import BulkKind, TaskType, TreeState
 from tasks_app.models import ConfigChange, Contribution, Message, ModerationAction, Task
+from tasks_app.notice_records import Notification
 from tests import factories
 from tests.chat_app import given
 from tests.permissions.routes import QUEUE_PAGES, every_route
@@ -131,6 +132,9 @@ def _training_pages(rows: dict[str, Model]) -> dict[str, dict[str, Any]]:
 def _pages(grown: factories.Grown, tasks: list[Task]) -> dict[str, dict[str, Any]]:
     """What the words in the column "of" stand for."""
     accepted, refused, removed = grown[1:4]
+    told = Notification.objects.create(
+        user=accepted.user, kind="accepted", message=accepted, created_at=timezone.now()
+    )
     return {
         "random": {"kind": "random"},
         "nonsense": {"kind": "nonsense"},
@@ -140,6 +144,8 @@ def _pages(grown: factories.Grown, tasks: list[Task]) -> dict[str, dict[str, Any
         "refused": {"message_id": refused.pk},
         "removed": {"message_id": removed.pk},
         "tree": {"tree_id": grown.tree.pk},
+        "told": {"notification_id": told.pk},
+        "stop": {"token": digests.token_for(told.user_id)},
         "unknown": {"token": "unknown"},
         "token": {"token_id": tasks[0].pk},
         "mail": {"mail_id": "unknown"},

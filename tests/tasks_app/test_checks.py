@@ -78,6 +78,8 @@ def test_check_lets_a_moderator_put_back_more_than_the_limit() -> None:
 
 # What breaks each rule; {name} stands for an id.
 BREAKS = {
+    "unread_notifications_are_counted": """UPDATE accounts_user SET unread_notifications = 4
+        WHERE id = {alice}""",
     "tree_has_its_root": "UPDATE tasks_app_message SET parent_id = id, depth = 2 WHERE id = {done}",
     "tree_has_one_root": "UPDATE tasks_app_message SET parent_id = NULL WHERE id = {reply}",
     "transitions_are_logged": "DELETE FROM tasks_app_treetransition WHERE tree_id = {done}",
