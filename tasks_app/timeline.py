@@ -178,6 +178,6 @@ def _use(use: usage.Use) -> Iterable[Event]:
         names = [model.name for model in use.models]
         newest = use.models[-1].trained_at
         live = [model.served_as for model in use.models if model.served_as]
-        answers = _("It answers in the chat as %s.")
+        answers = _("It lives on in what the chat offers as %s.")
         told = [answers % name for name in live]
         yield Event(title % count if "%d" in title else title, at=newest, notes=told, models=names)

@@ -56,7 +56,7 @@ def test_a_message_walks_through_all_states(alice: User) -> None:
     use(mine)
     assert titles(mine)[3:] == ["Part of a snapshot of the data", "A model learned from it"]
     mine.refresh_from_db()
-    assert notes(mine)[-1] == "It answers in the chat as helper."
+    assert notes(mine)[-1] == "It lives on in what the chat offers as helper."
 
     moderation.delete_message(mine.pk, actor=None, reason="Names a person.", now=NOW)
     mine.refresh_from_db()
