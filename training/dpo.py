@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from datasets import Dataset
+from torch import Tensor
+from torch.nn.functional import logsigmoid
 from transformers import PreTrainedTokenizerBase
 from trl import DPOConfig as DpoArguments
 from trl import DPOTrainer
+from trl.trainer.dpo_trainer import DataCollatorForPreference
 from trl.trainer.utils import use_adapter
 
 from training import chat_template, data, evaluate, modeling, samples, scoring, trainers
@@ -26,8 +31,58 @@ from training.rundir import RunDir
 REFERENCE = "ref"  # what trl calls the adapter that stays as it was
 
 
+@dataclass
+class Collator(DataCollatorForPreference):
+    """trl's, which also hands the pairs' weights on, as `weight` (B,)."""
+
+    def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
+        weights = torch.tensor([example["weight"] for example in examples], dtype=torch.float)
+        return {**super().torch_call(examples), "weight": weights}
+
+
 class Trainer(trainers.Robust, DPOTrainer):
-    """trl's, with checkpoints that are whole or not there."""
+    """trl's, with pairs weighted so that each prompt counts once, as the reward model's are.
+
+    `mean_weight` is that of all pairs: dividing by it keeps the size of a step that of plain pairs.
+    """
+
+    mean_weight = 1.0
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        weights = inputs.pop("weight") / self.mean_weight
+        before = self.compute_ref_log_probs(model, inputs)
+        inputs |= dict(zip(("ref_chosen_logps", "ref_rejected_logps"), before, strict=True))
+        said: list[Any] = []
+
+        def forward(**given: Any) -> Any:
+            said.append(model(**given))
+            return said[-1]
+
+        # trl's own loss is left aside; its figures (accuracy, margin) are wanted.
+        super().compute_loss(forward, inputs)
+        (outputs,) = said
+        chosen, rejected = outputs.log_probs.sum(dim=1).chunk(2)
+        margins = self.beta * (chosen - before[0] - rejected + before[1])
+        loss = pair_loss(margins, weights)
+        return (loss, outputs) if return_outputs else loss
+
+    def _set_signature_columns_if_needed(self) -> None:
+        self._signature_columns: Any = ["prompt_ids", "chosen_ids", "rejected_ids", "weight"]
+
+
+def pair_loss(margins: Tensor, weights: Tensor) -> Tensor:
+    """Mean over pairs of −w·ln σ(margin), a scalar; both (B,).
+
+    The margin is β·(ln π/π_ref of the chosen answer − that of the rejected one). Source: Rafailov
+    et al. 2023, equation 7, where all pairs of a prompt weigh 1 together.
+    """
+    return -(weights * logsigmoid(margins)).mean()
 
 
 def run(config: DpoConfig, run: RunDir) -> Path:
@@ -56,6 +111,7 @@ def run(config: DpoConfig, run: RunDir) -> Path:
             max_length=config.data.max_length,
             beta=config.beta,
         ),
+        data_collator=Collator(tokenizer.pad_token_id, max_length=config.data.max_length),
         train_dataset=Dataset.from_list(plain(split.train, tokenizer)),
         eval_dataset=Dataset.from_list(plain(split.eval, tokenizer)) if split.eval else None,
         processing_class=tokenizer,
@@ -63,6 +119,8 @@ def run(config: DpoConfig, run: RunDir) -> Path:
             Watcher(run, sample=samples.answers(run, model, tokenizer, prompts, config.output))
         ],
     )
+    trainer.mean_weight = sum(row["weight"] for row in split.train) / len(split.train)
+    trainer.precompute_ref_logps = True  # `compute_loss` hands them over
     judge = judge_implicitly(split.eval, tokenizer, reference, config)
     held_out = HeldOut(run, len(split.eval), judge)
     trainers.prepare(trainer, config, run, held_out).resume(checkpoint)
@@ -70,9 +128,14 @@ def run(config: DpoConfig, run: RunDir) -> Path:
 
 
 def plain(rows: Rows, tokenizer: PreTrainedTokenizerBase) -> list[dict[str, Any]]:
-    """The three columns that trl reads, whose texts cannot end a turn or speak for another role."""
+    """The columns that trl reads, whose texts cannot end a turn or speak for another role, and the
+    weight."""
     keys = ("prompt", "chosen", "rejected")
-    return [{key: chat_template.defused(tokenizer, row[key]) for key in keys} for row in rows]
+    return [
+        {key: chat_template.defused(tokenizer, row[key]) for key in keys}
+        | {"weight": row["weight"]}
+        for row in rows
+    ]
 
 
 def judge_implicitly(

@@ -34,15 +34,17 @@ def conversations(folder: Path, *, count: int = 40) -> str:
     return _write(folder / "conversations.jsonl", rows)
 
 
-def pairs(folder: Path, *, count: int = 40) -> str:
-    """A file of pairs in which the answer that ends well is preferred."""
+def pairs(folder: Path, *, count: int = 40, answers: int = 1) -> str:
+    """A file of pairs in which the answer that ends well is preferred; every second prompt has
+    `answers` of them."""
     rows = [
         {
             "prompt": f"Where sat the {ANIMALS[i % 10]} {i}?",
-            "chosen": f"The {ANIMALS[i % 10]} sat on mat {i}, good.",
-            "rejected": f"The {ANIMALS[i % 10]} sat on mat {i}, not so.",
+            "chosen": f"The {ANIMALS[i % 10]} sat on mat {i + n}, good.",
+            "rejected": f"The {ANIMALS[i % 10]} sat on mat {i + n}, not so.",
         }
         for i in range(count)
+        for n in range(answers if i % 2 else 1)
     ]
     return _write(folder / "pairs.jsonl", rows)
 
