@@ -71,6 +71,8 @@ class Round(models.Model):
     # The kind of the step that runs, or at which the round ended.
     step = models.CharField(_("step"), max_length=20, blank=True)
     message = models.TextField(_("why it ended"), blank=True)
+    # How many processes died over it since it last came on or somebody asked for it.
+    losses = models.PositiveSmallIntegerField(_("processes lost"), default=0)
     queued_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )

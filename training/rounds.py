@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,6 +21,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
+from rq.registry import FailedJobRegistry
 
 from oasst.lib.errors import DomainError
 from oasst.lib.queue import redis_client
@@ -50,6 +52,8 @@ FIRST_USED = {
     "seed": "sft",
     "ranking": "sample",
 }
+MOST_LOSSES = 3  # processes that may die over a round before it is left alone
+TRACE = 10_000  # characters that are kept of where a step broke
 UNFINISHED = (RoundState.QUEUED, RoundState.RUNNING, RoundState.FAILED, RoundState.CANCELLED)
 
 
@@ -79,7 +83,7 @@ def begin(
         return _made(name, queued_by=by, created_at=now, **written)
     with _alone(last), transaction.atomic():
         _reset_steps(last, plain)
-        _write(last, **written, ended_at=None, message="")
+        _write(last, **written, ended_at=None, message="", losses=0)
     return last
 
 
@@ -132,7 +136,7 @@ def resume(round: Round) -> None:
     if round.state not in UNFINISHED:
         raise NotResumable(_("This round has come to its end."))
     if round.state != RoundState.RUNNING:
-        _write(round, state=RoundState.QUEUED, message="", ended_at=None)
+        _write(round, state=RoundState.QUEUED, message="", ended_at=None, losses=0)
     call_worker(round)
 
 
@@ -155,7 +159,7 @@ def call_worker(round: Round) -> bool:
     Each has a name of its own: RQ keeps those that failed, and those whose worker was killed, and
     would take a later one of the same name for them.
     """
-    prefix = f"round-{round.pk}-"
+    prefix = _job_prefix(round)
     try:
         jobs = django_rq.get_queue(QUEUE, commit_mode="auto", connection=redis_client())
         if any(waiting.startswith(prefix) for waiting in jobs.job_ids):
@@ -175,17 +179,24 @@ def call_worker(round: Round) -> bool:
     return True
 
 
+def _job_prefix(round: Round) -> str:
+    return f"round-{round.pk}-"
+
+
 # Running
 
 
 def run(round: Round, *, execute: Execute = execution.run_now) -> Round:
-    """Take every step that is not done yet, until the end or the first that fails.
+    """Take every step that is not done yet, until the end or the first that fails. A round over
+    which processes died again and again is not taken up any more: it fails.
 
     `execute` runs a training run to its end. Raises RoundUnderWay if another process has it.
     """
     with _alone(round):
         round.refresh_from_db()
         if round.state == RoundState.DONE:
+            return round
+        if round.state == RoundState.RUNNING and _is_given_up(round):
             return round
         _write(round, state=RoundState.RUNNING, started_at=round.started_at or timezone.now())
         work = Work(round, configs.build(round.config, of=RoundConfig), before(round), execute)
@@ -195,6 +206,38 @@ def run(round: Round, *, execute: Execute = execution.run_now) -> Round:
         _write(round, state=state, message=message, ended_at=timezone.now())
         logger.info("round %s: %s", round.name, state)
     return round
+
+
+def _is_given_up(round: Round) -> bool:
+    """Count the process that died over a round, which this one alone holds now. After some it is
+    enough: the next would die as well, and cron would never end to call one."""
+    losses = round.losses + 1
+    _write(round, losses=losses)
+    if losses < MOST_LOSSES:
+        return False
+    message = _("Its process died %d times, the last time in the step %s.") % (losses, round.step)
+    step = round.steps.filter(kind=round.step).first()
+    if step is not None:
+        _fail(step, message, _last_words(round))
+    _write(round, state=RoundState.FAILED, message=message, ended_at=timezone.now())
+    logger.warning("round %s: given up after %d lost processes", round.name, losses)
+    return True
+
+
+def _last_words(round: Round) -> str:
+    """What RQ wrote down of the last job of the round that failed; nothing if it was no job, or
+    Redis is away."""
+    try:
+        jobs = django_rq.get_queue(QUEUE, connection=redis_client())
+        failed = FailedJobRegistry(queue=jobs)
+        prefix = _job_prefix(round)
+        of_round = [key for key in failed.get_job_ids() if key.startswith(prefix)]
+        job = jobs.fetch_job(of_round[-1]) if of_round else None
+        result = job.latest_result() if job else None
+    except RedisError as error:
+        logger.warning("round %s: Redis is away: %s", round.name, type(error).__name__)
+        return ""
+    return (result.exc_string or "") if result else ""
 
 
 def _take_steps(work: Work) -> tuple[RoundState, str]:
@@ -228,12 +271,18 @@ def _take(work: Work, step: RoundStep) -> tuple[RoundState, str] | None:
         return RoundState.QUEUED, str(stopped)
     except BaseException as error:  # the outer edge: whatever it was, the round says so
         message = f"{type(error).__name__}: {error}"
-        _end_step(step, StepState.FAILED, message)
+        _fail(step, message, traceback.format_exc())
         _write(work.round, state=RoundState.FAILED, message=message, ended_at=timezone.now())
         raise
     else:
         _end_step(step, StepState.DONE, "", record)
+        _write(work.round, losses=0)
     return None
+
+
+def _fail(step: RoundStep, message: str, trace: str) -> None:
+    """End a step that broke in a way nobody foresaw; where, is kept for those who can read it."""
+    _end_step(step, StepState.FAILED, message, step.record | {"traceback": trace[-TRACE:]})
 
 
 def _end_step(

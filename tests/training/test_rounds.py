@@ -16,12 +16,15 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 from rq.registry import FailedJobRegistry
+from rq.results import Result
 
 from chat_app.models import ServedModel
+from oasst.accounts.models import User
 from oasst.lib.queue import redis_client
 from tasks_app.enums import TreeState
 from tasks_app.importing import NAMESPACE, import_trees
 from tasks_app.models import Message, MessageTree
+from tests.sessions import SignIn
 from tests.training import given, given_rounds
 from tests.training.working import in_process
 from training import (
@@ -493,6 +496,58 @@ def test_a_round_whose_worker_was_killed_is_given_to_another(trees: Path) -> Non
 
     assert rounds.wake_abandoned() == [found]
     assert jobs() == [found.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_round_over_which_processes_die_is_left_alone_at_last(
+    folders: Path, trees: Path, sign_in: SignIn, root: User
+) -> None:
+    found = begin(config(trees))
+    for _ in range(rounds.MOST_LOSSES):
+        assert rounds.wake_abandoned() == [found]
+        _die_in_a_worker(found)
+
+    run_round(found.pk)
+
+    found.refresh_from_db()
+    assert (found.state, rounds.wake_abandoned()) == (RoundState.FAILED, [])
+    assert found.message == "Its process died 3 times, the last time in the step sft."
+    page = sign_in(root).get(f"/training/rounds/{found.name}/").text
+    assert "Work-horse terminated unexpectedly" in page
+
+    rounds.resume(found)
+    assert (found.state, found.losses) == (RoundState.QUEUED, 0)
+
+
+def _die_in_a_worker(found: Round) -> None:
+    """The job of the round is taken, begins a step, and its process is killed."""
+    queue = django_rq.get_queue("training")
+    (job,) = queue.jobs
+    queue.remove(job)
+
+    def kill(run: TrainingRun) -> TrainingRun:
+        raise PowerCut
+
+    with pytest.raises(PowerCut):
+        rounds.run(found, execute=kill)
+    found.steps.filter(kind="sft").update(state=StepState.RUNNING)  # nobody lived to say so
+    Round.objects.filter(pk=found.pk).update(state=RoundState.RUNNING, message="")
+    words = "Work-horse terminated unexpectedly; waitpid returned 9 (signal 9); "
+    FailedJobRegistry(queue=queue).add(job, exc_string=words)
+    Result.create_failure(job, 60, words)
+
+
+def test_a_round_that_comes_on_between_losses_goes_on(folders: Path, trees: Path) -> None:
+    found = begin(config(trees))
+    Round.objects.filter(pk=found.pk).update(state=RoundState.RUNNING, losses=1)
+
+    with pytest.raises(PowerCut):
+        rounds.run(found, execute=breaking_at("sft"))  # the step before was done
+
+    found.refresh_from_db()
+    assert found.losses == 0
+    failed = found.steps.get(kind="sft")
+    assert "in execute\n    raise PowerCut" in failed.record["traceback"]
 
 
 def test_a_round_waits_for_cron_while_redis_is_away(trees: Path, settings: Settings) -> None:
