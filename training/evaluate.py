@@ -18,7 +18,7 @@ from accelerate import PartialState
 from accelerate.utils import gather_object
 from transformers import PreTrainedTokenizerBase
 
-from training import chat_template, checkpoints, data, modeling, plots, scoring
+from training import chat_template, checkpoints, data, modeling, plots, probes, scoring
 from training.config import ConfigError, DataConfig, EvaluateConfig, ModelConfig
 from training.figures import Bootstrap, Rows, language_model
 from training.pair_figures import reward_model, rightness
@@ -35,12 +35,13 @@ class HeldOut:
     """The held-out examples of a run, and what was found on them at each evaluation.
 
     `judge(model, places)` gives the rows of some of the `count` examples; the processes of a run
-    share the work.
+    share the work. `probe` asks what no held-out example does.
     """
 
     run: RunDir
     count: int
     judge: Judge
+    probe: Callable[[Any], dict[str, Any]] | None = None  # of a reward model, at the end
 
     def at(self, model: Any, step: int) -> dict[str, float]:
         """Judge the model, keep the rows and give the figures of the curves."""
@@ -50,7 +51,7 @@ class HeldOut:
             checkpoints.write_json(self.run.evaluations / f"{step}.json", rows)
         return curve(rows)
 
-    def report(self, stage: str, how: Bootstrap) -> dict[str, Any]:
+    def report(self, model: Any, stage: str, how: Bootstrap) -> dict[str, Any]:
         """The figures of the last evaluation, beside those of the first where it helps.
 
         They are written to the run's folder, with plots.
@@ -58,7 +59,8 @@ class HeldOut:
         found = sorted(self.run.evaluations.glob("*.json"), key=lambda path: int(path.stem))
         rows = json.loads(found[-1].read_text(encoding="utf-8"))
         first = json.loads(found[0].read_text(encoding="utf-8"))
-        return write(self.run, stage, rows, how, before=first)
+        probed = self.probe(model) if self.probe else None
+        return write(self.run, stage, rows, how, before=first, probed=probed)
 
     def _together(self, model: Any) -> list[dict[str, Any]]:
         """Each process judges its share; all get all rows."""
@@ -176,13 +178,23 @@ def curve(rows: Rows) -> dict[str, float]:
 
 
 def write(
-    run: RunDir, stage: str, rows: Rows, how: Bootstrap, *, before: Rows | None = None
+    run: RunDir,
+    stage: str,
+    rows: Rows,
+    how: Bootstrap,
+    *,
+    before: Rows | None = None,
+    probed: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write `evaluation.json` and the plots into the run's folder, and give the figures."""
+    """Write `evaluation.json` and the plots into the run's folder, and give the figures, with
+    those of probes."""
     measured = (
         reward_model(rows, how) if are_pairs(rows) else language_model(rows, how, before=before)
     )
     found = {"stage": stage, **measured}
+    if probed is not None:
+        warnings = [*found.get("warnings", []), *probed["warnings"]]
+        found |= probed | {"warnings": warnings}
     checkpoints.write_json(run.evaluation, found)
     draw = plots.of_pairs if are_pairs(rows) else plots.of_texts
     for name, svg in draw(rows, found).items():
@@ -203,8 +215,11 @@ def run(config: EvaluateConfig, run: RunDir) -> Path:
     folder = modeling.resolve(config.model)
     stage = checkpoints.read_lineage(folder)["stage"] if _is_ours(folder) else "sft"
     how = Bootstrap(config.bootstrap, config.confidence, config.seed)
-    rows = _pairs(config, folder) if stage == "rm" else _texts(config, folder)
-    write(run, stage, rows, how)
+    if stage == "rm":
+        rows, probed = _pairs(config, folder, how)
+        write(run, stage, rows, how, probed=probed)
+    else:
+        write(run, stage, _texts(config, folder), how)
     return run.path
 
 
@@ -234,15 +249,18 @@ def _texts(config: EvaluateConfig, folder: Path) -> list[dict[str, Any]]:
     return judge(model, range(len(rows)))
 
 
-def _pairs(config: EvaluateConfig, folder: Path) -> list[dict[str, Any]]:
+def _pairs(
+    config: EvaluateConfig, folder: Path, how: Bootstrap
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """What a reward model says of held-out pairs, and of the probes."""
     rows = _some(data.preferences(config.data, seed=config.seed).eval, config.data)
     asked = ModelConfig(path=str(folder))
     model, tokenizer = modeling.load_reward(asked)
     encode = functools.partial(encoded_pair, tokenizer=tokenizer, max_length=config.data.max_length)
-    judge = judge_pairs(
-        rows,
-        [encode(row) for row in rows],
-        batch_size=config.batch_size,
-        compute=modeling.compute_of(asked),
+    compute, batch_size = modeling.compute_of(asked), config.batch_size
+    judge = judge_pairs(rows, [encode(row) for row in rows], batch_size=batch_size, compute=compute)
+    length = config.data.max_length
+    probed = probes.judge(
+        model, tokenizer, how, max_length=length, batch_size=batch_size, compute=compute
     )
-    return judge(model, range(len(rows)))
+    return judge(model, range(len(rows))), probed

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from datasets import Dataset
 from torch import Tensor
 from torch.nn.functional import logsigmoid
@@ -15,10 +16,11 @@ from trl import RewardConfig as RewardArguments
 from trl import RewardTrainer
 from trl.trainer.reward_trainer import DataCollatorForPreference
 
-from training import data, evaluate, modeling, samples, trainers
+from training import data, evaluate, modeling, probes, samples, trainers
 from training.callbacks import Watcher
 from training.config import RewardConfig
 from training.evaluate import HeldOut
+from training.figures import Bootstrap
 from training.rundir import RunDir
 
 
@@ -107,6 +109,16 @@ def run(config: RewardConfig, run: RunDir) -> Path:
     )
     trainer.mean_weight = sum(row["weight"] for row in train) / len(train)
     trainer.score_l2 = config.score_l2
-    held_out = HeldOut(run, len(held), judge)
+    probe = functools.partial(
+        probes.judge,
+        tokenizer=tokenizer,
+        how=Bootstrap(seed=config.seed),
+        max_length=length,
+        batch_size=2 * config.optim.batch_size,
+        compute=modeling.compute_of(config.model),
+    )
+    # One process judges at the end, and cannot alone where the others hold parts of the weights.
+    is_alone = PartialState().num_processes == 1
+    held_out = HeldOut(run, len(held), judge, probe if is_alone else None)
     trainers.prepare(trainer, config, run, held_out).resume(checkpoint)
     return trainers.finish(trainer, config)

@@ -27,7 +27,7 @@ TITLES = {
 # Of each step's evaluation, what is told first.
 HEADLINES = {
     "sft": ("loss_before", "loss"),
-    "rm": ("accuracy", "longer_wins", "accuracy_over_longer_wins", "kendall_tau"),
+    "rm": ("accuracy", "longer_wins", "accuracy_over_longer_wins", "kendall_tau", "honesty"),
     "ppo": ("score_before", "score", "gain_in_deviations", "kl", "ended_before", "ended",
             "length_ratio"),
     "evaluate": ("loss", "perplexity"),

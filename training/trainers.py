@@ -207,7 +207,7 @@ def finish(trainer: Robust, config: StageConfig, *parents: str) -> Path:
             parents=checkpoints.parents(config.model.path, *parents),
             data=json.loads(run.data.read_text(encoding="utf-8")),
             metrics=last_metrics(run),
-            evaluation=held_out.report(config.stage, Bootstrap(seed=config.seed))
+            evaluation=held_out.report(trainer.model, config.stage, Bootstrap(seed=config.seed))
             if held_out
             else None,
             state_dict=state,
