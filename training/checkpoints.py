@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from training import model_card, rundir
-from training.config import StageConfig, to_dict
+from training.config import ConfigError, StageConfig, build, to_dict
 from training.rundir import RunDir
 
 LINEAGE = "training.json"
@@ -55,7 +57,7 @@ def write_final(
         place = folder / modeling.ADAPTER
         _save_adapter(model, place, adapter, base=modeling.short(base), state_dict=state_dict)
         if config.output.weights != "adapter":
-            _merged(model, place, config).save_pretrained(folder)
+            _merged(place, config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     record = _record(config, base, parents, data, metrics or {}, evaluation)
     record["weights_sha256"] = weights_sha256(folder)
@@ -63,6 +65,35 @@ def write_final(
     (folder / "README.md").write_text(model_card.render(record), encoding="utf-8")
     rundir.publish(folder, run.final)
     return run.final
+
+
+def is_adapter_alone(folder: Path) -> bool:
+    """Whether the result was saved without merged weights (`output.weights: adapter`)."""
+    has_adapter = any(folder.glob("adapter/*.safetensors"))
+    return has_adapter and not any(folder.glob("*.safetensors"))
+
+
+def merge(folder: Path) -> None:
+    """Give the result of a run that has its adapter alone the merged weights as well, as the run
+    would have written them. The folder is replaced whole; lineage and adapter stay what they are.
+
+    Raises ConfigError if the base is not here, or is another one than the adapter was trained on.
+    """
+    from training import modeling
+
+    record = read_lineage(folder)
+    config = build(record["config"])
+    base = modeling.resolve(record["base_model"]["path"])
+    if weights_sha256(base) != record["base_model"]["sha256"]:
+        raise ConfigError(
+            f"{folder}: its adapter was trained on {record['base_model']['path']} with other "
+            f"weights than {base} has"
+        )
+    model = replace(config.model, path=str(base))
+    whole = rundir.half(folder)
+    shutil.copytree(folder, whole)
+    _merged(folder / modeling.ADAPTER, replace(config, model=model)).save_pretrained(whole)
+    rundir.publish(whole, folder)
 
 
 def read_lineage(folder: Path) -> dict[str, Any]:
@@ -158,17 +189,14 @@ def _save_adapter(
     write_json(folder / "adapter_config.json", config)
 
 
-def _merged(model: Any, adapter: Path, config: StageConfig) -> Any:
+def _merged(adapter: Path, config: StageConfig) -> Any:
     """The base read anew in full precision, for 4 bits cannot take an adapter in, and merged."""
-    from dataclasses import replace
-
     import peft
 
     from training import modeling
 
     precision: Any = str(modeling.dtype_of(config.model)).removeprefix("torch.")
     plain = replace(config.model, quantization="none", device="cpu", dtype=precision)
-    scorer = hasattr(model.get_base_model(), modeling.HEAD)
-    load = modeling.load_scorer if scorer else modeling.load_causal
+    load = modeling.load_scorer if config.stage == "rm" else modeling.load_causal
     base, _ = load(plain)
     return peft.PeftModel.from_pretrained(base, adapter).merge_and_unload()

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_noop
 from chat_app import catalogue
 from chat_app.checkpoints import BadCheckpoint
 from chat_app.models import ServedModel
-from training import gate, standings, usage
+from training import checkpoints, gate, standings, usage
 from training.errors import GateClosed, NothingToRollBack, NotServable
 from training.models import Checkpoint, Promotion, Round, Snapshot, TrainingRun, below_runs
 from training.rundir import RunDir
@@ -264,6 +264,14 @@ def promote(
     against = objections(checkpoint)
     if against and not (force and reason):
         raise GateClosed(against)
+    if checkpoints.is_adapter_alone(checkpoint.folder):
+        raise NotServable(
+            _(
+                "It holds an adapter alone. This merges it with its base and serves it: manage.py "
+                "promote_model %(folder)s --name %(name)s"
+            )
+            % {"folder": checkpoint.folder, "name": name}
+        )
     before = ServedModel.objects.filter(name=name).select_for_update().first()
     replaced = checkpoint_of(before) if before else None
     kept = _kept(before) if before else {}

@@ -9,12 +9,17 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.utils import timezone
+from safetensors.torch import load_file, save_file
 
+from chat_app.inference import loading
 from chat_app.models import ServedModel
-from tests.training import given
+from tests.training import given, small
 from tests.training.given import GOOD
-from training import registry
+from training import registry, sft
+from training.errors import NotServable
 from training.models import Checkpoint, Promotion
+from training.rundir import RunDir
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("runs_dir")]
 
@@ -95,3 +100,58 @@ def test_other_weights_in_a_known_folder_are_refused() -> None:
 
     with pytest.raises(CommandError, match="a folder of its own"):
         _promote(model.folder)
+
+
+@pytest.mark.slow
+def test_an_adapter_alone_is_served_as_what_its_run_would_have_merged(tmp_path: Path) -> None:
+    whole, alone = (_trained(tmp_path, weights) for weights in ("both", "adapter"))
+    lineage = (alone / "training.json").read_bytes()
+    assert not list(alone.glob("*.safetensors"))
+
+    told = _promote(alone, "--force", "For the test.")
+
+    assert "merging it with its base" in told
+    assert ServedModel.objects.get().source == str(alone)
+    assert (alone / "training.json").read_bytes() == lineage
+    assert Checkpoint.objects.get().weights_sha256 == json.loads(lineage)["weights_sha256"]
+    one, other = (load_file(folder / "model.safetensors") for folder in (whole, alone))
+    assert one.keys() == other.keys()
+    assert all(one[name].equal(other[name]) for name in one)
+    assert _answer(alone) == _answer(whole) != _answer(tmp_path / "tiny-model")
+
+
+@pytest.mark.slow
+def test_an_adapter_on_another_base_is_not_merged(tmp_path: Path) -> None:
+    folder = _trained(tmp_path, "adapter")
+    base = next((tmp_path / "tiny-model").glob("*.safetensors"))
+    weights = load_file(base)
+    save_file({name: 2 * tensor for name, tensor in weights.items()}, base, {"format": "pt"})
+
+    with pytest.raises(CommandError, match="with other weights"):
+        _promote(folder, "--force", "For the test.")
+
+    assert not ServedModel.objects.exists()
+    assert not list(folder.glob("*.safetensors"))
+
+
+def test_the_page_says_how_an_adapter_alone_is_served() -> None:
+    model = given.checkpoint(evaluation=GOOD)
+    (model.folder / "adapter").mkdir()
+    weights = model.folder / "model.safetensors"
+    weights.rename(model.folder / "adapter" / weights.name)
+
+    with pytest.raises(NotServable, match=r"adapter alone.*manage\.py promote_model"):
+        registry.promote(model, name="best", now=timezone.now())
+
+
+def _trained(folder: Path, weights: str) -> Path:
+    """A few steps that always come out the same."""
+    config = small.config("sft", folder, name="adapted", output={"weights": weights})
+    return sft.run(config, RunDir(folder / weights))
+
+
+def _answer(folder: Path) -> list[int]:
+    loaded = loading.load(folder, device="cpu")
+    ids = loaded.tokenizer("Where sat the cat", return_tensors="pt")
+    words: list[int] = loaded.model.generate(**ids, max_new_tokens=8, do_sample=False)[0].tolist()
+    return words

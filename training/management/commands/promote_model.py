@@ -8,7 +8,8 @@ from django.core.management.base import CommandError
 from chat_app import engines
 from chat_app.management.commands import promote_model
 from chat_app.models import ServedModel
-from training import registry
+from training import checkpoints, registry
+from training.config import ConfigError
 from training.errors import GateClosed, NotServable
 
 
@@ -39,6 +40,9 @@ class Command(promote_model.Command):
         reason = options["force"]
         try:
             entered = registry.register_folder(folder)
+            if checkpoints.is_adapter_alone(folder):
+                self.stdout.write("It holds an adapter alone: merging it with its base …")
+                checkpoints.merge(folder)
             return registry.promote(entered, force=bool(reason), reason=reason, **fields)
         except GateClosed as closed:
             told = "\n".join(f"- {objection}" for objection in closed.objections)
@@ -47,3 +51,5 @@ class Command(promote_model.Command):
             ) from closed
         except NotServable as error:
             raise CommandError(error.message) from error
+        except ConfigError as error:
+            raise CommandError(str(error)) from error
