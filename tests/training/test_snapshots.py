@@ -25,6 +25,7 @@ from tasks_app.export_format import read_trees, visit_messages
 from tasks_app.models import Message
 from tests.chat_app import given as chats
 from tests.factories import NOW, Grown, grow, rank
+from tests.sessions import SignIn
 from training import snapshot_files, snapshots, sources
 from training.config import DataConfig, SourceConfig
 from training.errors import SnapshotBroken, SnapshotExists
@@ -322,3 +323,19 @@ def test_what_is_trained_on_a_snapshot_names_its_hash() -> None:
 
     assert len(list(visit_messages(tree.prompt))) == 2
     assert told["snapshot"] == snapshot.sha256
+
+
+def test_a_page_does_not_read_what_takes_too_long(sign_in: SignIn, root: User) -> None:
+    grow("P(A)", state=READY)
+    small, large = _create("small"), _create("large")
+    Snapshot.objects.filter(name="large").update(counts={"messages": 20_001})
+    (large.folder / "trees.jsonl.gz").unlink()  # nobody looks
+    web = sign_in(root)
+
+    verified = web.post("/training/snapshots/large/verify/")
+    compared = web.get(f"/training/snapshots/large/?old={small.name}")
+
+    assert (verified.status_code, compared.status_code) == (409, 409)
+    assert "manage.py snapshot verify large" in verified.text
+    assert "manage.py snapshot diff small large" in compared.text
+    assert web.post("/training/snapshots/small/verify/").status_code == 302

@@ -13,11 +13,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from oasst.lib import queue
 from training import registry, snapshot_files, snapshots
-from training.errors import SnapshotExists, SnapshotSuperseded
+from training.errors import SnapshotExists, SnapshotSuperseded, SnapshotTooLarge
 from training.forms import DiffForm, SnapshotForm
 from training.models import Snapshot
 from training.views.edges import FORM_INVALID, admin, staff
 
+MOST_MESSAGES = 20_000  # that are hashed or compared while somebody waits for the page
 FILES = (snapshot_files.TREES, snapshot_files.TABLE, snapshot_files.FACTS, snapshot_files.CARD)
 
 
@@ -73,6 +74,7 @@ def snapshot(request: HttpRequest, name: str) -> HttpResponse:
     }
     if form.is_valid():
         old = form.cleaned_data["old"]
+        _refuse_large(f"diff {old.name} {found.name}", old, found)
         context["old"] = old
         context["changes"] = snapshots.compare(old, found)
     return render(request, "training/snapshot.html", context)
@@ -81,9 +83,20 @@ def snapshot(request: HttpRequest, name: str) -> HttpResponse:
 @require_POST
 @staff
 def verify(request: HttpRequest, name: str) -> HttpResponse:
-    snapshots.verify(get_object_or_404(Snapshot, name=name))
+    found = get_object_or_404(Snapshot, name=name)
+    _refuse_large(f"verify {found.name}", found)
+    snapshots.verify(found)
     toasts.success(request, _("Unchanged: its lines have the hash on record."))
     return redirect(reverse("training:snapshot", args=[name]))
+
+
+def _refuse_large(words: str, *read: Snapshot) -> None:
+    """A page may take seconds. Raises SnapshotTooLarge with the command that does the same."""
+    if sum(snapshot.counts.get("messages", 0) for snapshot in read) > MOST_MESSAGES:
+        raise SnapshotTooLarge(
+            _("That takes longer than a page may take. On the server: manage.py snapshot %s")
+            % words
+        )
 
 
 @require_safe
