@@ -64,11 +64,6 @@ class Frame(TextChoices):
     TOTAL = "total", _("All time")
 
     @property
-    def refresh_s(self) -> int:
-        """How often all rows of the frame are computed anew. Source: reference 5.4."""
-        return {"day": 300, "week": 900, "month": 3600, "total": 14400}[self.value]
-
-    @property
     def days(self) -> timedelta | None:
         """The length of the frame; None for all time."""
         days = {"day": 1, "week": 7, "month": 30}.get(self.value)

@@ -1,8 +1,48 @@
-"""Periodic jobs of the community on the `default` queue. All may run twice."""
+"""Jobs of the community on the `default` queue. All may run twice; cron finds what was lost."""
+
+import uuid
 
 from django.utils import timezone
 
-from leaderboard_app import daily
+from leaderboard_app import daily, ledger
+from leaderboard_app.enums import Frame
+from oasst.lib import queue
+
+
+def book_points() -> None:
+    """Bring the ledger of points up to date with what people and moderators did."""
+    ledger.catch_up(now=timezone.now())
+
+
+def refresh_day() -> None:
+    """Compute the board of the last day anew."""
+    _refresh(Frame.DAY)
+
+
+def refresh_week() -> None:
+    """Compute the board of the last week anew."""
+    _refresh(Frame.WEEK)
+
+
+def refresh_month() -> None:
+    """Compute the board of the last month anew."""
+    _refresh(Frame.MONTH)
+
+
+def refresh_total() -> None:
+    """Compute the board of all time anew."""
+    _refresh(Frame.TOTAL)
+
+
+def _refresh(frame: Frame) -> None:
+    ledger.refresh_frame(frame, now=timezone.now())
+
+
+def settle_points(after: str | None = None) -> None:
+    """Look at every tree again: a slice, then a job for the next, as no job may run for long."""
+    last = ledger.settle_slice(uuid.UUID(after) if after else None, now=timezone.now())
+    if last:
+        queue.enqueue("leaderboard_app.jobs.settle_points", str(last))
 
 
 def refresh_statistics() -> None:

@@ -4,6 +4,7 @@ import logging
 from datetime import datetime
 from typing import Any
 
+from oasst.lib import queue
 from tasks_app.enums import ContributionKind
 from tasks_app.models import Contribution, Message, Task
 
@@ -30,6 +31,8 @@ def record(
         data=data or {},
         created_at=now,
     )
+    # By name, for it lives above. Without a query: a submit waits for none of this.
+    queue.enqueue("leaderboard_app.jobs.book_points", key="points")
 
 
 def strike(task: Task) -> None:

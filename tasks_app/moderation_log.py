@@ -5,6 +5,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from oasst.lib import queue
 from tasks_app.enums import ModerationKind
 from tasks_app.errors import ReasonMissing, ReasonTooLong
 from tasks_app.models import Message, MessageTree, ModerationAction
@@ -48,5 +49,6 @@ def record(
         undoes=undoes,
         created_at=now,
     )
+    queue.enqueue("leaderboard_app.jobs.book_points", key="points")  # by name: it lives above
     logger.info("moderation: %s by %s", kind, getattr(actor, "pk", "system"))
     return entry

@@ -1,0 +1,144 @@
+"""The ledger of points: from the journal, and what became of the messages, to entries.
+
+What the entries of a tree should be follows from the tree as it is now. `catch_up` reads what is
+new in the journal, the moderation log and the moves of trees, and brings the entries of those trees
+up to date; so it may run twice, break off and start again, and a lost job only delays it.
+"""
+
+import logging
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from leaderboard_app import derive, stats
+from leaderboard_app.cursors import Reader
+from leaderboard_app.enums import Frame
+from leaderboard_app.models import PointEntry
+from tasks_app.enums import ModerationKind
+from tasks_app.models import Contribution, MessageTree, ModerationAction, TreeTransition
+
+logger = logging.getLogger(__name__)
+
+SLICE = 500  # rows of the journal that one transaction reads
+TREES_AT_ONCE = 100
+_UPDATED = ["state", "why", "settled_at", "closeness", "held"]
+# What moderators do to a person that changes what the person's entries count.
+_ABOUT_PEOPLE = frozenset(
+    {
+        ModerationKind.BAN_USER,
+        ModerationKind.UNBAN_USER,
+        ModerationKind.PURGE_USER,
+        ModerationKind.UNDO,
+    }
+)
+
+
+def catch_up(*, now: datetime) -> int:
+    """Bring the ledger up to date; returns how many entries it wrote or moved."""
+    changed, more = 0, True
+    while more:
+        count, more = _read_on(now)
+        changed += count
+    if changed:
+        logger.info("ledger: %d entries written or moved", changed)
+    return changed
+
+
+def settle_slice(after: UUID | None, *, now: datetime) -> UUID | None:
+    """Look at some trees again, whatever happened; returns the last one, None after all.
+
+    For what leaves no trace in a log, as when rules of acceptance change.
+    """
+    trees = MessageTree.objects.order_by("pk")
+    ids = list(
+        (trees.filter(pk__gt=after) if after else trees).values_list("pk", flat=True)[:SLICE]
+    )
+    with transaction.atomic():
+        take_turn()
+        stats.refresh_people(_settle(ids, [], now)[1], now=now)
+    return ids[-1] if len(ids) == SLICE else None
+
+
+@transaction.atomic
+def refresh_frame(frame: Frame, *, now: datetime) -> int:
+    """Compute a board anew for everybody; returns how many rows it has."""
+    take_turn()
+    return stats.refresh_frame(frame, now=now)
+
+
+@transaction.atomic
+def refresh_streak(user: Any) -> None:
+    """After somebody changed their time zone."""
+    take_turn()
+    stats.refresh_streaks([user.pk])
+
+
+def take_turn() -> None:
+    """Wait until nobody else writes points or standings, and keep others waiting till the end."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('leaderboard.ledger', 0))")
+
+
+def disagreements() -> Iterator[tuple[str, str, str]]:
+    """Where the ledger is not what the trees say it should be: rule, id, detail."""
+    ids = MessageTree.objects.order_by("pk").values_list("pk", flat=True)
+    for trees in _chunks(ids.iterator(chunk_size=2000)):
+        created, moved = derive.changes(trees, [], now=None)
+        for entry in created:
+            yield "every_contribution_is_booked", str(entry.contribution_id), str(entry)
+        for entry in moved:
+            yield "entries_stand_as_the_rules_say", str(entry.pk), f"should be {entry}: {entry.why}"
+    yield from stats.disagreements()
+
+
+@transaction.atomic
+def _read_on(now: datetime) -> tuple[int, bool]:
+    """Read one slice of each log, settle what it is about; and: is there more?"""
+    take_turn()
+    journal = Reader("journal", Contribution.objects.select_related("message"))
+    actions = Reader("moderation", ModerationAction.objects.all())
+    moves = Reader("transitions", TreeTransition.objects.all())
+    done, more_done = journal.read(SLICE)
+    acted, more_acted = actions.read(SLICE)
+    moved, more_moved = moves.read(SLICE)
+    trees = {row.message.tree_id for row in done if row.message}
+    trees |= {row.tree_id for row in [*acted, *moved] if row.tree_id}
+    loose = [row.pk for row in done if row.message_id is None]
+    people = {row.user_id for row in acted if row.user_id and row.action in _ABOUT_PEOPLE}
+    if people:
+        theirs = Contribution.objects.filter(user__in=people)
+        trees |= set(theirs.exclude(message=None).values_list("message__tree", flat=True))
+        loose += theirs.filter(message=None).values_list("pk", flat=True)
+    count, touched = _settle(trees, loose, now)
+    stats.refresh_people(touched, now=now)
+    for reader in (journal, actions, moves):
+        reader.save()
+    return count, more_done or more_acted or more_moved
+
+
+def _settle(trees: Iterable[UUID], loose: Collection[int], now: datetime) -> tuple[int, set[UUID]]:
+    """Write what changes in the entries of these trees and of contributions without a message."""
+    count, touched = 0, set()
+    chunks = list(_chunks(sorted(trees))) or [[]]
+    for number, chunk in enumerate(chunks):
+        created, moved = derive.changes(chunk, loose if number == 0 else [], now=now)
+        # Ours is the only turn, so nothing can be there already.
+        PointEntry.objects.bulk_create(created, batch_size=1000)
+        PointEntry.objects.bulk_update(moved, _UPDATED, batch_size=500)
+        count += len(created) + len(moved)
+        touched |= {entry.user_id for entry in [*created, *moved]}
+    return count, touched
+
+
+def _chunks(ids: Iterable[UUID]) -> Iterator[list[UUID]]:
+    chunk: list[UUID] = []
+    for pk in ids:
+        chunk.append(pk)
+        if len(chunk) == TREES_AT_ONCE:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

@@ -1,0 +1,223 @@
+"""What a contribution is worth, and when its points are confirmed or taken back (pure).
+
+The amounts are those of the original's leaderboard (reference 5.4). What differs: places are those
+of the consensus and not of each ranking, prompts count tenths and are not rounded, a ranking that
+agrees with the others really gets its point, and everything waits until it is decided.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import combinations
+from statistics import fmean
+
+from leaderboard_app.enums import EntryState, Reason, Why
+from tasks_app.enums import ContributionKind, FormMode, Role, TreeState
+
+POINTS = {
+    Reason.PROMPT: Decimal("0.1"),
+    Reason.PROMPT_ACCEPTED: Decimal("0.1"),
+    Reason.ASSISTANT_REPLY: Decimal(4),
+    Reason.ASSISTANT_REPLY_ACCEPTED: Decimal(4),
+    Reason.PROMPTER_REPLY: Decimal(1),
+    Reason.PROMPTER_REPLY_ACCEPTED: Decimal(1),
+    Reason.REVIEW_FULL: Decimal(2),
+    Reason.REVIEW_SIMPLE: Decimal(1),
+    Reason.RANKING: Decimal(1),
+    Reason.RANKING_AGREED: Decimal(1),
+    Reason.FIRST: Decimal(9),
+    Reason.SECOND: Decimal(3),
+    Reason.THIRD: Decimal(1),
+}
+PLACES = (Reason.FIRST, Reason.SECOND, Reason.THIRD)
+WRITTEN = {
+    Reason.PROMPT: Reason.PROMPT_ACCEPTED,
+    Reason.ASSISTANT_REPLY: Reason.ASSISTANT_REPLY_ACCEPTED,
+    Reason.PROMPTER_REPLY: Reason.PROMPTER_REPLY_ACCEPTED,
+}
+REVIEWS = (Reason.REVIEW_FULL, Reason.REVIEW_SIMPLE)
+VOTES = (*REVIEWS, Reason.RANKING)
+
+# Nobody reads and answers in less, in seconds from being handed the task to sending it.
+SECONDS_TO_WRITE = 5
+SECONDS_TO_REVIEW = 2
+SECONDS_TO_RANK = 4
+
+# A review at random comes to about 0.5, an honest one to 0.9.
+REVIEW_IS_CLOSE = 0.7
+# A ranking at random comes to 0.5; below it somebody orders against the others.
+RANKING_IS_CLOSE = 0.5
+RANKING_AGREES = 0.8
+# So many of the last votes are looked at, once there are so many, and so close they must be.
+RECORD_LENGTH = 20
+RECORD_FROM = 10
+RECORD_IS_GOOD = 0.65
+
+_STOPPED = frozenset({TreeState.ABORTED_LOW_GRADE, TreeState.HALTED_BY_MODERATOR})
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where an entry should stand."""
+
+    state: EntryState
+    why: Why
+
+
+@dataclass(frozen=True)
+class MessageFacts:
+    """What became of a message."""
+
+    is_root: bool
+    role: Role
+    deleted: bool
+    review_result: bool | None
+    rank: int | None
+    tree_state: TreeState
+
+    @property
+    def is_over(self) -> bool:
+        """Nobody will decide on it (any more)."""
+        return self.review_result is not None or self.deleted or self.tree_state in _STOPPED
+
+
+def _pending(why: Why) -> Standing:
+    return Standing(EntryState.PENDING, why)
+
+
+def _confirmed(why: Why) -> Standing:
+    return Standing(EntryState.CONFIRMED, why)
+
+
+def _reversed(why: Why) -> Standing:
+    return Standing(EntryState.REVERSED, why)
+
+
+def reason_of(kind: str, role: str, form: str) -> Reason | None:
+    """The first reason of a contribution; None if such ones give no points."""
+    if kind == ContributionKind.PROMPT:
+        return Reason.PROMPT
+    if kind == ContributionKind.REPLY:
+        return Reason.ASSISTANT_REPLY if role == Role.ASSISTANT else Reason.PROMPTER_REPLY
+    if kind == ContributionKind.LABELS:
+        return Reason.REVIEW_SIMPLE if form == FormMode.SIMPLE else Reason.REVIEW_FULL
+    return Reason.RANKING if kind == ContributionKind.RANKING else None
+
+
+def is_too_quick(reason: Reason, seconds: float) -> bool:
+    """Sent so soon after it was handed out that nobody can have read it."""
+    if reason in WRITTEN:
+        return seconds < SECONDS_TO_WRITE
+    return seconds < (SECONDS_TO_RANK if reason == Reason.RANKING else SECONDS_TO_REVIEW)
+
+
+def of_text(reason: Reason, message: MessageFacts) -> dict[Reason, Standing]:
+    """The entries of somebody who wrote `message`: the first half, the second half, its place."""
+    half = _of_text(message)
+    standings = {reason: half}
+    if half.state == EntryState.CONFIRMED:
+        standings[WRITTEN[reason]] = half
+        if message.rank is not None and message.rank < len(PLACES):
+            standings[PLACES[message.rank]] = _confirmed(Why.PLACED)
+    return standings
+
+
+def _of_text(message: MessageFacts) -> Standing:
+    if message.deleted:
+        return _reversed(Why.REMOVED)
+    if message.is_root and message.tree_state in _STOPPED:
+        rejected = message.review_result is False
+        return _reversed(Why.REJECTED if rejected else Why.HALTED)
+    if message.review_result is False:
+        return _reversed(Why.REJECTED)
+    if message.review_result:
+        return _confirmed(Why.ACCEPTED)
+    stopped = message.tree_state in _STOPPED
+    return _pending(Why.STOPPED if stopped else Why.WAITS_FOR_REVIEWS)
+
+
+def gone(reason: Reason, half: Standing) -> Standing:
+    """For an entry that rests on what is no longer so: an acceptance, a place."""
+    if half.state == EntryState.REVERSED:
+        return half
+    return _reversed(Why.MOVED if reason in PLACES else Why.UNDECIDED)
+
+
+def of_review(closeness: float | None, *, held: bool) -> Standing:
+    """A review of which `closeness` is known once the message is decided."""
+    if closeness is None:
+        return _pending(Why.WAITS_FOR_REVIEWS)
+    if closeness < REVIEW_IS_CLOSE:
+        return _reversed(Why.FAR_OFF)
+    return _reversed(Why.HELD) if held else _confirmed(Why.DECIDED)
+
+
+def of_ranking(closeness: float | None, *, held: bool) -> dict[Reason, Standing]:
+    """A ranking of which `closeness` is known once there are ranks."""
+    if closeness is None:
+        return {Reason.RANKING: _pending(Why.WAITS_FOR_RANKS)}
+    if closeness < RANKING_IS_CLOSE:
+        return {Reason.RANKING: _reversed(Why.FAR_OFF)}
+    if held:
+        return {Reason.RANKING: _reversed(Why.HELD)}
+    standings = {Reason.RANKING: _confirmed(Why.RANKED)}
+    if closeness >= RANKING_AGREES:
+        standings[Reason.RANKING_AGREED] = _confirmed(Why.AGREED)
+    return standings
+
+
+def has_poor_record(last: Sequence[float]) -> bool:
+    """Whether somebody's last votes, by their closeness, look like those of one who does not read.
+
+    `last` has up to RECORD_LENGTH of them; with few, everybody is trusted.
+    """
+    return len(last) >= RECORD_FROM and fmean(last) < RECORD_IS_GOOD
+
+
+def review_closeness(
+    mine: Mapping[str, float], others: Collection[Mapping[str, float]]
+) -> float | None:
+    """1 − the mean difference between one's answers and those of the nearer half of the others.
+
+    From 0 to 1, over the labels that both have answered; None if there are none. The nearer half,
+    so that one odd reviewer does not cost the others their points.
+    """
+    alike = [_alike(mine, other) for other in others]
+    found = sorted((each for each in alike if each is not None), reverse=True)
+    return fmean(found[: (len(found) + 1) // 2]) if found else None
+
+
+def _alike(mine: Mapping[str, float], other: Mapping[str, float]) -> float | None:
+    both = mine.keys() & other.keys()
+    return 1 - fmean(abs(mine[name] - other[name]) for name in both) if both else None
+
+
+Groups = Sequence[Sequence[str]]
+
+
+def ranking_closeness(mine: Groups, others: Collection[Groups]) -> float | None:
+    """The share of pairs that one orders as most of the others do; ties count half. 0 to 1.
+
+    Empty groups say that the replies cannot be ranked. None if there is nothing to compare with.
+    """
+    if not others:
+        return None
+    if not mine:
+        return sum(not other for other in others) / len(others)
+    ranking = [_places(other) for other in others if other]
+    if len(ranking) * 2 < len(others):
+        return 0.0  # most say that there is no order
+    own = _places(mine)
+    scores = []
+    for a, b in combinations(sorted(own), 2):
+        lead = sum(_sign(o[b] - o[a]) for o in ranking if a in o and b in o)
+        scores.append((1 + _sign(lead) * _sign(own[b] - own[a])) / 2)
+    return fmean(scores) if scores else None
+
+
+def _places(groups: Groups) -> dict[str, int]:
+    return {pk: place for place, group in enumerate(groups) for pk in group}
+
+
+def _sign(number: int) -> int:
+    return (number > 0) - (number < 0)

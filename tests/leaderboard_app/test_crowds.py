@@ -1,0 +1,208 @@
+"""The ledger under crowds: random ones, two bookers at a time, late commits, and farmers."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from leaderboard_app import ledger, rules
+from leaderboard_app.models import PointEntry, UserStats
+from oasst.accounts.models import User
+from oasst.lib import queue
+from tasks_app import interactions, labels, lottery, selection
+from tasks_app.config import overridden
+from tasks_app.enums import RANDOM
+from tasks_app.errors import NoTaskAvailable
+from tasks_app.models import Contribution, Message, Task
+from tasks_app.simulation import opinions
+from tests.factories import NOW, crowd, grow
+from tests.leaderboard_app import given
+from tests.tasks_app.test_crowd_machine import SMALL, Crowd
+from tests.waiting import on_a_connection_of_its_own
+
+
+class Booked(Crowd):
+    """The random crowd of the collection, with somebody who books now and then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        UserStats.objects.all().delete()
+
+    def trees_are_sound(self) -> None:
+        """Has a test of its own."""
+
+    def attempt(self, name: str, *args: Any, **more: Any) -> Any:
+        self.now += timedelta(seconds=self.rng.choice([0, 1, 30, 60]))
+        if self.rng.random() < 0.1:
+            ledger.catch_up(now=self.now)
+        return super().attempt(name, *args, **more)
+
+    def teardown(self) -> None:
+        ledger.catch_up(now=self.now)
+
+        assert list(ledger.disagreements()) == []
+        for user in self.people:
+            entries = PointEntry.objects.filter(user=user, state="confirmed")
+            total = sum((entry.points for entry in entries), Decimal(0))
+            shown = UserStats.objects.filter(user=user, frame="total", lang="").first()
+            assert total == (shown.confirmed if shown else 0)
+            accepted = Message.objects.filter(user=user, review_result=True, deleted=False)
+            assert entries.filter(reason__endswith="_accepted").count() <= accepted.count()
+        assert ledger.catch_up(now=self.now) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_score_is_the_sum_of_entries_for_everybody_in_random_crowds() -> None:
+    with queue.silent(), overridden(**SMALL):
+        run_state_machine_as_test(
+            Booked,
+            settings=settings(
+                max_examples=2,
+                stateful_step_count=60,
+                derandomize=True,
+                deadline=None,
+                phases=[Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_committed_late_is_booked_and_once(alice: User, bob: User) -> None:
+    tree = grow("P(A? A?)")
+    with ThreadPoolExecutor(1) as other, queue.silent(), transaction.atomic():
+        given.reply(alice, grow("P").root)  # has its number, is not committed yet
+        act = partial(_review_and_book, bob, tree[1])
+        other.submit(on_a_connection_of_its_own, act).result()
+    assert not PointEntry.objects.filter(user=alice).exists()
+
+    with ThreadPoolExecutor(2) as others:
+        for booking in [others.submit(on_a_connection_of_its_own, _book) for _ in range(2)]:
+            booking.result()
+
+    assert PointEntry.objects.filter(user=alice).count() == 1
+    assert PointEntry.objects.filter(user=bob).count() == 1
+    assert list(ledger.disagreements()) == []
+
+
+def _review_and_book(user: User, message: Message) -> None:
+    with queue.silent():  # the moment of booking is the test's
+        given.review(user, message)
+    ledger.catch_up(now=NOW)
+
+
+def _book() -> None:
+    ledger.catch_up(now=NOW)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_points_are_booked_as_soon_as_a_submit_is_committed(alice: User) -> None:
+    given.reply(alice, grow("P").root)
+
+    assert PointEntry.objects.get().state == "pending"
+    assert UserStats.objects.get(user=alice, frame="day", lang="en").pending == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_booking_that_breaks_off_leaves_nothing_and_the_next_one_does_it_all(alice: User) -> None:
+    with queue.silent():
+        given.reply(alice, grow("P").root)
+    with transaction.atomic():
+        ledger.catch_up(now=NOW)
+        transaction.set_rollback(True)
+    assert not PointEntry.objects.exists()
+
+    ledger.catch_up(now=NOW)
+
+    assert PointEntry.objects.get().user == alice
+
+
+@pytest.mark.django_db
+def test_submit_takes_no_query_more_for_points(alice: User, bob: User) -> None:
+    tree = grow("P(A? A?)")
+    given.review(alice, tree[1])  # warm
+    with connection.execute_wrapper(_no_points):
+        given.review(bob, tree[2])
+
+    assert Contribution.objects.count() == 2
+
+
+def _no_points(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    assert "leaderboard_app" not in sql
+    return execute(sql, params, many, context)
+
+
+TURNS = 200
+
+
+class Evening:
+    """Honest people and farmers do whatever they are handed."""
+
+    def __init__(self) -> None:
+        self.rng = random.Random(5)
+        self.now: datetime = NOW
+        self.honest = crowd(6, prefix="Honest")
+        self.patient, self.hasty = crowd(2, prefix="Farmer")
+        self.junk: set[Any] = set()
+
+    def play(self) -> None:
+        people = [*self.honest, self.patient, self.hasty]
+        for turn in range(TURNS):
+            self.now += timedelta(minutes=1)
+            user = people[turn % len(people)]
+            if turn % 20 == 0:
+                lottery.settle("en", now=self.now, rng=self.rng)
+            kind = "initial_prompt" if turn % 9 == 0 else RANDOM
+            try:
+                task = selection.next_task(user, kind, now=self.now, rng=self.rng)
+            except NoTaskAvailable:
+                continue
+            self.now += timedelta(seconds=1 if user == self.hasty else 40)
+            self.do(user, task, honestly=user in self.honest)
+
+    def do(self, user: User, task: Task, *, honestly: bool) -> None:
+        if task.type.is_writing:
+            text = f"A long and good text {self.rng.random()}" if honestly else f"k{task.pk}"
+            message = interactions.submit_reply(task.pk, user, text, now=self.now)
+            self.junk |= set() if honestly else {message.pk}
+        elif task.type.is_labeling:
+            values = self.opinion(task, honestly=honestly)
+            interactions.submit_labels(task.pk, user, values, now=self.now)
+        else:
+            shown = sorted(task.shown_ids)
+            groups = [[pk] for pk in shown] if honestly else [[pk] for pk in task.shown_ids]
+            interactions.submit_ranking(task.pk, user, groups, now=self.now)
+
+    def opinion(self, task: Task, *, honestly: bool) -> dict[str, float]:
+        form = labels.form_for(task.kind, task.form_mode)
+        if not honestly:
+            return opinions.at_random(form.valid, form.mandatory, self.rng)
+        if task.message_id in self.junk:
+            return opinions.object_to(form.valid, self.rng)
+        return opinions.approve(form.valid, self.rng)
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+def test_farming_does_not_pay() -> None:
+    evening = Evening()
+    with queue.silent(), overridden(**(SMALL | {"num_reviews_reply": 3})):
+        evening.play()
+    ledger.catch_up(now=evening.now)
+
+    scores = {
+        user: PointEntry.objects.filter(user=user).score()
+        for user in [*evening.honest, evening.patient, evening.hasty]
+    }
+    typical = sorted(scores[user] for user in evening.honest)[len(evening.honest) // 2]
+    assert typical >= 20 * rules.POINTS["review_full"]
+    assert scores[evening.patient] <= typical / 10
+    assert scores[evening.hasty] == 0

@@ -1,0 +1,173 @@
+"""The ledger follows the journal, the reviews, the ranks and the moderators."""
+
+from datetime import timedelta
+
+import pytest
+
+from leaderboard_app import ledger
+from leaderboard_app.models import PointEntry, Streak, UserStats
+from oasst.accounts.models import User
+from tasks_app import interactions, moderation, undo
+from tasks_app.enums import LabelKind, TaskType, TreeState
+from tasks_app.models import Contribution, Message
+from tests.factories import GOOD, NOW, SPAM, crowd, grow, hand_out, label
+from tests.leaderboard_app import given
+from tests.leaderboard_app.given import A_MINUTE, booked
+
+pytestmark = pytest.mark.django_db
+
+OPPOSITE = {name: 1.0 - value for name, value in GOOD.items()}
+MOD = {"reason": "why", "now": NOW}
+
+
+def score(user: User) -> float:
+    return float(PointEntry.objects.filter(user=user).score())
+
+
+def judged(message: Message, *verdicts: dict[str, float]) -> list[User]:
+    judges = crowd(len(verdicts), prefix="Judge")
+    for judge, values in zip(judges, verdicts, strict=True):
+        given.review(judge, message, values)
+    return judges
+
+
+def test_reply_is_pending_until_others_accept_it(alice: User) -> None:
+    message = given.reply(alice, grow("P").root)
+    assert booked(alice) == {"assistant_reply": ("pending", "waits_for_reviews")}
+
+    judges = judged(message, GOOD, GOOD, GOOD)
+
+    assert booked(alice) == {
+        "assistant_reply": ("confirmed", "accepted"),
+        "assistant_accepted": ("confirmed", "accepted"),
+    }
+    assert score(alice) == 8
+    assert {booked(judge).popitem()[1] for judge in judges} == {("confirmed", "decided")}
+
+
+def test_rejected_reply_counts_nothing(alice: User) -> None:
+    judged(given.reply(alice, grow("P").root), SPAM, SPAM, SPAM)
+
+    assert booked(alice) == {"assistant_reply": ("reversed", "rejected")}
+    assert score(alice) == 0
+
+
+def test_review_far_from_all_others_counts_nothing(alice: User) -> None:
+    message = given.reply(alice, grow("P").root)
+
+    *honest, odd = judged(message, GOOD, GOOD, OPPOSITE)
+
+    assert booked(odd).popitem()[1] == ("reversed", "far_off")
+    assert booked(honest[0]).popitem()[1] == ("confirmed", "decided")
+
+
+def test_what_was_sent_faster_than_one_reads_counts_nothing(alice: User, bob: User) -> None:
+    message = given.reply(alice, grow("P").root, takes=timedelta(seconds=1))
+    label(bob, message)
+
+    assert booked(alice) == {"assistant_reply": ("reversed", "too_quick")}
+    assert booked(bob).popitem()[1] == ("reversed", "too_quick")
+
+
+def test_places_are_those_of_the_consensus_and_move_with_late_rankings(alice: User) -> None:
+    tree = grow("P(A A)", state=TreeState.RANKING)
+    first, second = tree[1], tree[2]
+    Contribution.objects.create(
+        user=alice, kind="reply", message=first, data={"role": "assistant"}, created_at=NOW
+    )
+    rankers = crowd(5, prefix="Ranker")
+    for ranker in rankers[:3]:
+        given.rank(ranker, tree.root, [first, second])
+    assert booked(alice)["first"] == ("confirmed", "placed")
+    assert booked(rankers[0]) == {
+        "ranking": ("confirmed", "ranked"),
+        "ranking_agreed": ("confirmed", "agreed"),
+    }
+
+    Message.objects.filter(pk=first.pk).update(rank=1)  # as rankings of many more people would
+    ledger.settle_slice(None, now=NOW)
+
+    assert booked(alice)["first"] == ("reversed", "moved")
+    assert booked(alice)["second"] == ("confirmed", "placed")
+    assert score(alice) == 8 + 3
+
+
+def test_deleted_text_gives_its_points_back_and_restored_text_brings_them(
+    alice: User, mona: User
+) -> None:
+    message = given.reply(alice, grow("P").root)
+    judged(message, GOOD, GOOD, GOOD)
+    booked(alice)
+
+    moderation.delete_message(message.pk, actor=mona, **MOD)
+    assert set(booked(alice).values()) == {("reversed", "removed")}
+    assert UserStats.objects.get(user=alice, frame="total", lang="").confirmed == 0
+
+    moderation.restore_message(message.pk, actor=mona, **MOD)
+    booked(alice)
+    assert score(alice) == 8
+
+
+def test_ban_takes_all_points_and_the_end_of_the_ban_gives_them_back(
+    alice: User, mona: User
+) -> None:
+    judges = judged(given.reply(alice, grow("P").root), GOOD, GOOD, GOOD)
+    booked(alice)
+
+    moderation.ban_user(alice.pk, actor=mona, **MOD)
+    assert set(booked(alice).values()) == {("reversed", "banned")}
+    assert score(judges[0]) > 0
+
+    moderation.unban_user(alice.pk, actor=mona, **MOD)
+    booked(alice)
+    assert score(alice) == 8
+
+
+def test_review_taken_back_leaves_the_ledger_and_counts_once_when_sent_again(bob: User) -> None:
+    message = grow("P(A?)")[1]
+    task = hand_out(bob, TaskType.LABEL_ASSISTANT_REPLY, message)
+    sent = NOW + A_MINUTE
+    interactions.submit_labels(task.pk, bob, GOOD, now=sent)
+    assert len(booked(bob)) == 1
+
+    undo.undo_labels(task.pk, bob, now=sent)
+    assert booked(bob) == {}
+    interactions.submit_labels(task.pk, bob, GOOD, now=sent + A_MINUTE)
+
+    assert len(booked(bob)) == 1
+    assert list(ledger.disagreements()) == []
+
+
+def test_running_twice_changes_nothing(alice: User) -> None:
+    judged(given.reply(alice, grow("P").root), GOOD, GOOD, GOOD)
+
+    assert ledger.catch_up(now=NOW) > 0
+    before = list(PointEntry.objects.order_by("pk").values())
+
+    assert ledger.catch_up(now=NOW + A_MINUTE) == 0
+    ledger.settle_slice(None, now=NOW + A_MINUTE)
+    assert list(PointEntry.objects.order_by("pk").values()) == before
+
+
+def test_free_labels_skips_and_imported_trees_give_nothing(alice: User) -> None:
+    tree = grow("P(A A)", author=alice)
+    task = hand_out(alice, TaskType.LABEL_ASSISTANT_REPLY, grow("P(A?)")[1])
+    interactions.skip(task.pk, alice, now=NOW)
+
+    assert tree.root.label_sets.filter(kind=LabelKind.TASK).exists()
+    assert booked(alice) == {}
+
+
+def test_streak_counts_days_of_the_persons_own_time_zone(alice: User) -> None:
+    alice.time_zone = "Pacific/Kiritimati"  # fourteen hours ahead
+    alice.save()
+    late = NOW.replace(hour=23)
+    tree = grow("P(A? A?)")
+    given.review(alice, tree[1], now=late)
+    given.review(alice, tree[2], now=late.replace(hour=8))
+    booked(alice)
+
+    streak = Streak.objects.get(user=alice)
+
+    assert (streak.last_day - streak.since).days == 1
+    assert streak.last_day == (late + timedelta(hours=14)).date()
