@@ -78,6 +78,7 @@ demo: setup $(if $(MODEL),ml)  ## Set up, fill and run the site until Ctrl-C (PO
 	@$(MANAGE) migrate --verbosity 0
 	@echo "Filling the site with a demonstration …"
 	@LOG_LEVEL=WARNING $(MANAGE) seed_demo
+	@LOG_LEVEL=WARNING $(MANAGE) seed_leaderboard
 	@[ -z "$(MODEL)" ] || $(MANAGE) promote_model $(MODEL) --name $(MODEL)
 	@exec $(MANAGE) supervise --port $(PORT) $(if $(MODEL),--model $(MODEL)) --sign-in alice@example.org mona@example.org root@example.org
 

@@ -22,6 +22,8 @@ class Level:
         """Percent of the way to the next level."""
         if self.next_at is None:
             return 100
+        if self.next_at == self.begins_at:
+            return 0  # level 0, which the first contribution ends
         return int(100 * (score - self.begins_at) / (self.next_at - self.begins_at))
 
 

@@ -221,3 +221,16 @@ def _places(groups: Groups) -> dict[str, int]:
 
 def _sign(number: int) -> int:
     return (number > 0) - (number < 0)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the formula as people read it."""
+
+    label: str
+    points: Decimal
+
+
+def formula() -> list[Line]:
+    """What gives how much, in the words and with the amounts of the ledger."""
+    return [Line(str(reason.label), points) for reason, points in POINTS.items()]

@@ -1,6 +1,16 @@
 """Routes of the leaderboard and the statistics."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from leaderboard_app.views import boards, prizes
 
 app_name = "leaderboard"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("leaderboard/", boards.board, name="board"),
+    path("leaderboard/points/", boards.points, name="points"),
+    path("leaderboard/standing/", boards.standing, name="standing"),
+    path("leaderboard/prizes/", prizes.manage, name="prizes"),
+    path("leaderboard/prizes/<int:prize_id>/", prizes.show, name="prize"),
+    path("leaderboard/prizes/<int:prize_id>/publish/", prizes.publish, name="prize_publish"),
+    path("leaderboard/prizes/<int:prize_id>/winners.csv", prizes.table, name="prize_csv"),
+]

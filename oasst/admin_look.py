@@ -87,6 +87,7 @@ _NAVIGATION = [
         "items": [
             _page(_("People"), "group", "accounts.user"),
             _page(_("Trollboard"), "sentiment_dissatisfied", "leaderboard_app.trollstats"),
+            _page(_("Points"), "stars", "leaderboard_app.pointentry"),
             _page(_("Contributions"), "history", "tasks_app.contribution"),
         ],
     },

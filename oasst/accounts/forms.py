@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from oasst.accounts import names
 from oasst.accounts.enums import Scope
 from oasst.accounts.models import TOKEN_NAME_MAX_LENGTH, User
+from oasst.lib import timezones
 from oasst.lib.languages import LANGUAGES
 
 MOST_LANGUAGES = 10
@@ -94,15 +95,33 @@ class _NamedForm(forms.ModelForm):
 
 class WelcomeForm(_NamedForm):
     contribution_languages = LanguagesField()
+    # The browser tells it, if scripts run; what is unknown is left as it is.
+    time_zone = forms.CharField(
+        required=False, max_length=64, widget=forms.HiddenInput({"data-time-zone": True})
+    )
 
     class Meta:
         model = User
-        fields = ["display_name", "contribution_languages"]
+        fields = ["display_name", "contribution_languages", "time_zone"]
         help_texts = {"display_name": _("What others see beside your messages.")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["time_zone"] = ""  # for the browser to fill in
+
+    def clean_time_zone(self) -> str:
+        told: str = self.cleaned_data["time_zone"]
+        return told if told in timezones.known() else self.instance.time_zone
 
 
 class ProfileForm(_NamedForm):
     contribution_languages = LanguagesField()
+    time_zone = forms.ChoiceField(
+        label=_("Time zone"),
+        choices=lambda: [(name, name.replace("_", " ")) for name in timezones.known()],
+        help_text=_("For the days of your streak."),
+        required=False,
+    )
     ui_language = forms.ChoiceField(label=_("Language of the pages"), choices=settings.LANGUAGES)
 
     class Meta:
@@ -113,6 +132,8 @@ class ProfileForm(_NamedForm):
             "ui_language",
             "theme",
             "shortcuts_enabled",
+            "time_zone",
+            "on_leaderboard",
         ]
         widgets = {"theme": forms.RadioSelect}
         help_texts = {
@@ -123,6 +144,9 @@ class ProfileForm(_NamedForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["display_name"].required = True
+
+    def clean_time_zone(self) -> str:
+        return self.cleaned_data["time_zone"] or self.initial["time_zone"]
 
 
 class EmailChangeForm(forms.Form):

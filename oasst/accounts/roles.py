@@ -32,7 +32,7 @@ _MODERATOR_ACTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "chat_app": {"chatreport": ("view", "change"), "servedmodel": ("view",), "worker": ("view",)},
     "training": {"*": ("view",)},
-    "leaderboard_app": {"trollstats": ("view",)},
+    "leaderboard_app": {"trollstats": ("view",), "pointentry": ("view",)},
 }
 _ADMIN_APPS = {"accounts", "tasks_app"}
 # Chats are private: nobody reads them here, whatever their role.
@@ -47,7 +47,7 @@ _ADMIN_ACTIONS: dict[str, dict[str, tuple[str, ...]]] = {
         "checkpoint": ("view", "change"),
         "*": ("view",),
     },
-    "leaderboard_app": {"trollstats": ("view",)},
+    "leaderboard_app": {"trollstats": ("view",), "pointentry": ("view",)},
 }
 
 

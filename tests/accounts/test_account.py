@@ -14,6 +14,7 @@ PROFILE = {
     "ui_language": "en",
     "theme": "dark",
     "shortcuts_enabled": "",
+    "time_zone": "Europe/Berlin",
 }
 
 
@@ -36,6 +37,8 @@ def test_profile_is_saved(client: Client, alice: User) -> None:
     assert alice.contribution_languages == ["de", "pt-BR"]
     assert alice.theme == "dark"
     assert not alice.shortcuts_enabled
+    assert alice.time_zone == "Europe/Berlin"
+    assert not alice.on_leaderboard
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from tests.journeys.looks import problems
 
 PUBLIC = ["/", "/guidelines/", "/terms/", "/privacy/", "/accounts/login/"]
 OWN = [
+    "/leaderboard/",
+    "/leaderboard/points/",
     "/dashboard/",
     "/tasks/",
     "/messages/",

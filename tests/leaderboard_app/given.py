@@ -4,12 +4,13 @@ import random
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
-from leaderboard_app import ledger
-from leaderboard_app.models import PointEntry
+from leaderboard_app import ledger, prizes, rules, stats
+from leaderboard_app.enums import EntryState, Reason, Why
+from leaderboard_app.models import PointEntry, Prize
 from oasst.accounts.models import User
 from tasks_app import interactions, labels
 from tasks_app.enums import Role, TaskType
-from tasks_app.models import Message
+from tasks_app.models import Contribution, Message
 from tests.factories import CHANCE, GOOD, NOW, hand_out
 
 A_MINUTE = timedelta(minutes=1)
@@ -60,3 +61,32 @@ def booked(user: User, *, now: datetime = NOW) -> dict[str, tuple[str, str]]:
 
 def chance(*seed: object) -> random.Random:
     return random.Random(repr(seed)) if seed else CHANCE
+
+
+def scored(
+    user: User, *reasons: Reason, now: datetime = NOW, lang: str = "en", told: datetime = NOW
+) -> PointEntry:
+    """Confirmed entries, by default a review, as the ledger would write them; the last one."""
+    for reason in reasons or (Reason.REVIEW_FULL,):
+        did = Contribution.objects.create(user=user, kind="labels", lang=lang, created_at=now)
+        entry = PointEntry.objects.create(
+            user=user,
+            contribution=did,
+            reason=reason,
+            points=rules.POINTS[reason],
+            state=EntryState.CONFIRMED,
+            why=Why.DECIDED,
+            lang=lang,
+            at=now,
+            settled_at=now,
+        )
+    stats.refresh_people([user.pk], now=max(now, told))
+    return entry
+
+
+def prize(*, now: datetime = NOW, lang: str = "") -> Prize:
+    """A published prize of the last week; somebody must have points in it."""
+    made = Prize.objects.create(
+        title="Harvest", lang=lang, starts_at=now - timedelta(days=7), ends_at=now
+    )
+    return prizes.publish(made.pk, now=now)

@@ -108,7 +108,7 @@ def test_points_are_booked_as_soon_as_a_submit_is_committed(alice: User) -> None
     given.reply(alice, grow("P").root)
 
     assert PointEntry.objects.get().state == "pending"
-    assert UserStats.objects.get(user=alice, frame="day", lang="en").pending == 4
+    assert UserStats.objects.get(user=alice, frame="total", lang="en").pending == 4
 
 
 @pytest.mark.django_db(transaction=True)
@@ -140,7 +140,7 @@ def _no_points(execute: Any, sql: str, params: Any, many: bool, context: Any) ->
     return execute(sql, params, many, context)
 
 
-TURNS = 200
+TURNS = 160
 
 
 class Evening:

@@ -57,6 +57,14 @@ tasks:wishes                  -        POST login go    go    go    go    go    
 tasks:unsubscribe             stop     GET  200   200   200   200   200   200
 tasks:unsubscribe             stop     POST 200   200   200   200   200   200
 tasks:unsubscribe             unknown  GET  404   404   404   404   404   404
+leaderboard:board             -        GET  login 200   200   200   200   200
+leaderboard:points            -        GET  login 200   200   200   200   200
+leaderboard:standing          -        GET  login 200   200   200   200   200
+leaderboard:prizes            -        GET  login 403   403   403   200   200
+leaderboard:prizes            -        POST login 403   403   403   422   422
+leaderboard:prize             prize    GET  login 200   200   200   200   200
+leaderboard:prize_csv         prize    GET  login 200   200   200   200   200
+leaderboard:prize_publish     prize    POST login 403   403   403   go    go    leaderboard:prize
 chat:list                     -        GET  login 200   200   200   200   200
 chat:list                     -        POST login go    go    422   go    go    chat:chat
 chat:settings                 -        GET  login 200   200   200   200   200
@@ -216,6 +224,9 @@ accounts_user_act                 purge            GET  200  200
 accounts_user_act                 purge            POST go   go   accounts_user_change
 accounts_user_act                 hold             GET  200  200
 accounts_user_act                 hold             POST go   go   accounts_user_change
+leaderboard_app_pointentry_act    nothing          GET  404  404
+leaderboard_app_pointentry_act    nothing          POST 404  404
+leaderboard_app_pointentry_change PointEntry       POST 403  403
 leaderboard_app_trollstats_act    nothing          GET  404  404
 leaderboard_app_trollstats_act    nothing          POST 404  404
 leaderboard_app_trollstats_change TrollStats       POST 403  403
@@ -265,6 +276,7 @@ MODELS = {
     "ModerationAction": "tasks_app_moderationaction",
     "BulkAction": "tasks_app_bulkaction",
     "User": "accounts_user",
+    "PointEntry": "leaderboard_app_pointentry",
     "TrollStats": "leaderboard_app_trollstats",
     "ChatReport": "chat_app_chatreport",
     "ServedModel": "chat_app_servedmodel",

@@ -29,6 +29,7 @@ from tasks_app.models import ConfigChange, Contribution, Message, ModerationActi
 from tasks_app.notice_records import Notification
 from tests import factories
 from tests.chat_app import given
+from tests.leaderboard_app import given as community
 from tests.permissions.routes import QUEUE_PAGES, every_route
 from tests.sessions import browser_of, cookie_of
 from tests.training import given as training
@@ -88,11 +89,14 @@ def build() -> World:
     logs.append(bulk.do_now(plan, actor=mona, reason="A number.", now=now))
     trolls.refresh(Frame.TOTAL, now=now)
     logs.append(TrollStats.objects.get(user=alice))
+    points = community.scored(alice, now=now - timedelta(days=1))
+    prize = community.prize(now=now)
+    logs.append(points)
     shown = [grown[1], grown.tree, report, tasks[0], alice, *logs, *_chat_rows(alice), *trained]
     rows = {type(row).__name__: row for row in shown}
     chat, said = given.thread(alice, "Why is the sky blue?", "Because of scattering.", now=now)
     arguments = _pages(grown, tasks) | _chat_pages(chat, said) | _desk_pages(rows, people["root"])
-    arguments |= _training_pages(rows)
+    arguments |= _training_pages(rows) | {"prize": {"prize_id": prize.pk}}
     data = _data() | _chat_data(said[1])
     return World({name: cookie_of(user) for name, user in people.items()}, arguments, data)
 
