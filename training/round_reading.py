@@ -129,8 +129,11 @@ def _facts(step: RoundStep) -> Iterator[str]:
         yield _sampled(row)
     if "served" in record:
         yield _("The chat answers with it under the name %s.") % record["served"]
-    if record.get("force"):
+    if record.get("instead"):
         yield from record["objections"]
+        yield _("So the result of SFT goes live in place of that of PPO.")
+    if record.get("force"):
+        yield from record["overruled"]
         yield _("The gate was overruled: %s") % record["force"]
     if "trees" in record and step.kind == "rank":
         counts = {"trees": len(record["trees"]), "replies": record["replies"]}

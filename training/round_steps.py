@@ -32,6 +32,9 @@ from training.round_prompts import PROMPTS, fresh_prompts, read_rows
 from training.round_work import Failed, Record, Skipped, Work, about, read_json, run_of
 from training.synthetic import Case, Reply
 
+# Steps whose results answer people, the preferred first.
+TALKING_STEPS = ("ppo", "sft")
+
 # Training
 
 
@@ -114,17 +117,38 @@ def _compare_endings(work: Work, folder: Path) -> Record:
 
 
 def _promote(work: Work, step: RoundStep) -> Record:
+    """Serve the result of PPO, or that of SFT where only the former is objected to."""
     wish = work.config.promote
     if not wish.name:
         raise Skipped(_("The config names no model of the chat to be replaced."))
-    run = work.round.steps.get(kind="ppo").run
-    checkpoint = Checkpoint.objects.filter(run=run).first()
-    if checkpoint is None:
+    made = {kind: _made_in(work, kind) for kind in TALKING_STEPS}
+    if made["ppo"] is None:
         raise Failed(_("The result of PPO is not in the registry."))
-    if _is_live(checkpoint.served, wish):
-        return {"served": wish.name, "checkpoint": checkpoint.name}
-    try:
-        served = registry.promote(
+    objections: list[str] = []
+    for kind, checkpoint in made.items():
+        if checkpoint is None:
+            continue
+        try:
+            served = _serve(work, checkpoint, wish)
+        except GateClosed as closed:
+            objections = objections or closed.objections
+        except NotServable as error:  # it can be looked at and ranked all the same
+            raise Skipped(str(error)) from error
+        else:
+            return served | {"objections": objections, "instead": kind != "ppo"}
+    told = _("The chat keeps the model it has. %s") % " ".join(objections)
+    raise Skipped(told, {"objections": objections})
+
+
+def _made_in(work: Work, kind: str) -> Checkpoint | None:
+    run = work.round.steps.get(kind=kind).run
+    return Checkpoint.objects.filter(run=run).first() if run else None
+
+
+def _serve(work: Work, checkpoint: Checkpoint, wish: PromoteConfig) -> Record:
+    """Raises GateClosed, NotServable."""
+    if not _is_live(checkpoint.served, wish):
+        registry.promote(
             checkpoint,
             name=wish.name,
             title=wish.title,
@@ -134,16 +158,11 @@ def _promote(work: Work, step: RoundStep) -> Record:
             by=work.round.queued_by,
             now=timezone.now(),
         )
-    except GateClosed as closed:
-        told = _("The chat keeps the model it has. %s") % closed
-        raise Skipped(told, {"objections": closed.objections}) from closed
-    except NotServable as error:  # what was learned can be looked at and ranked all the same
-        raise Skipped(str(error)) from error
-    record = {"served": served.name, "checkpoint": checkpoint.name}
+    record = {"served": wish.name, "checkpoint": checkpoint.name}
     last = checkpoint.promotions.first()
     if last is None or not last.force_reason:
         return record
-    return record | {"objections": last.objections, "force": last.force_reason}
+    return record | {"overruled": last.objections, "force": last.force_reason}
 
 
 def _is_live(served: ServedModel | None, wish: PromoteConfig) -> bool:

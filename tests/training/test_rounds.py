@@ -652,6 +652,28 @@ def test_a_model_that_gained_nothing_stays_out_and_the_round_goes_on(trained: Ro
 
 
 @pytest.mark.slow
+def test_where_ppo_gained_nothing_the_chat_gets_what_sft_made(trained: Round) -> None:
+    Checkpoint.objects.update(evaluation={"gain": GAIN | {"low": -0.2}})
+    run = runs.queue("sft", given.config("sft-model"), now=timezone.now(), wake=False)
+    tiny.build(run.folder.final)
+    lost = {"value": -0.1, "low": -0.2, "high": -0.05, "n": 20}
+    lineage = {"stage": "sft", "name": "y", "weights_sha256": "1" * 64, "config": {}}
+    lineage |= {"evaluation": {"loss_change": lost}}
+    (run.folder.final / "training.json").write_text(json.dumps(lineage))
+    made = registry.register(run)
+    trained.steps.filter(kind="sft").update(run=run)
+
+    found = rounds.run(trained)
+
+    assert ServedModel.objects.get().checkpoints.get() == made
+    assert Promotion.objects.get().force_reason == ""
+    (card,) = (card for card in round_reading.cards(found) if card.step.kind == "promote")
+    assert card.facts[0] == "The chat answers with it under the name tiny-chat."
+    assert card.facts[1].startswith("Its reward is not shown to have risen")
+    assert card.facts[2:] == ["So the result of SFT goes live in place of that of PPO."]
+
+
+@pytest.mark.slow
 def test_the_config_of_a_round_may_overrule_the_gate(trained: Round) -> None:
     Checkpoint.objects.update(evaluation={"gain": GAIN | {"low": -0.2}})
     trained.config["promote"]["force"] = "To see it in the chat."
