@@ -61,7 +61,8 @@ def monday(day: date) -> date:
 
 
 def window(span: str, *, first: date, today: date) -> Window:
-    """The days of a span that ends today; "all" begins with the `first` day there is."""
+    """The days of a span that ends today, none before the `first` day there is."""
+    first = min(first, today)
     if span == Span.ALL:
-        return Window(min(first, today), today)
-    return Window(today - timedelta(days=int(span) - 1), today)
+        return Window(first, today)
+    return Window(max(first, today - timedelta(days=int(span) - 1)), today)

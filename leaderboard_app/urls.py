@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from leaderboard_app.views import boards, prizes
+from leaderboard_app.views import boards, prizes, stats
 
 app_name = "leaderboard"
 urlpatterns = [
@@ -13,4 +13,6 @@ urlpatterns = [
     path("leaderboard/prizes/<int:prize_id>/", prizes.show, name="prize"),
     path("leaderboard/prizes/<int:prize_id>/publish/", prizes.publish, name="prize_publish"),
     path("leaderboard/prizes/<int:prize_id>/winners.csv", prizes.table, name="prize_csv"),
+    path("stats/", stats.stats, name="stats"),
+    path("stats/<slug:name>.csv", stats.stats_csv, name="stats_csv"),
 ]

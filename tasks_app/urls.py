@@ -11,6 +11,7 @@ from tasks_app.views import (
     home,
     messages,
     notifications,
+    queues,
     work,
 )
 
@@ -19,6 +20,7 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("dashboard/", dashboard.dashboard, name="dashboard"),
     path("tasks/", dashboard.task_list, name="list"),
+    path("tasks/queues/", queues.queues, name="queues"),
     path("tasks/<uuid:task_id>/", work.work, name="work"),
     path("tasks/<uuid:task_id>/skip/", work.skip, name="skip"),
     path("tasks/<uuid:task_id>/undo/", work.undo_review, name="undo"),

@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-NAMES = ("tasks", "engine", "chat", "training", "crowd", "agreement")
+NAMES = ("tasks", "engine", "chat", "training", "crowd", "agreement", "stats")
 
 
 def main() -> None:
     options = _options()
     measures = {"tasks": _tasks, "engine": _engine, "chat": _chat, "training": _training}
-    measure = (measures | {"crowd": _crowd, "agreement": _agreement})[options.name]
+    measures |= {"crowd": _crowd, "agreement": _agreement, "stats": _stats}
+    measure = measures[options.name]
     figures = measure(options)
     sys.stdout.write(json.dumps(figures, indent=None if options.json else 2) + "\n")
 
@@ -37,6 +38,13 @@ def _tasks(options: argparse.Namespace) -> dict[str, Any]:
     from tests.benchmarks import tasks
 
     return tasks.measure(options.messages, options.clients, options.seconds, say=_say)
+
+
+def _stats(options: argparse.Namespace) -> dict[str, Any]:
+    _start_django()
+    from tests.benchmarks import stats
+
+    return stats.measure(options.messages, say=_say)
 
 
 def _chat(options: argparse.Namespace) -> dict[str, Any]:
@@ -104,7 +112,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--seconds", type=float, default=15, help="per number of clients (tasks), of a reply (chat)"
     )
-    tasks = parser.add_argument_group("tasks")
+    tasks = parser.add_argument_group("tasks, stats")
     tasks.add_argument("--messages", type=int, default=10_000, help="size of the database")
     tasks.add_argument("--clients", type=_numbers, default=(1, 8, 32), help="default: 1,8,32")
     engine = parser.add_argument_group("engine")

@@ -3,8 +3,11 @@
 from collections.abc import Callable
 
 import pytest
+from django.core.cache import cache
+from django.utils import timezone
 from playwright.sync_api import Page
 
+from leaderboard_app import daily
 from oasst.accounts.models import User
 from tasks_app.enums import TaskType, TreeState
 from tests.factories import Grown, grow
@@ -16,6 +19,7 @@ OWN = [
     "/leaderboard/points/",
     "/dashboard/",
     "/tasks/",
+    "/tasks/queues/",
     "/messages/",
     "/contributions/",
     "/account/",
@@ -55,6 +59,16 @@ def test_public_pages(page: Page, show: Callable[[str], None]) -> None:
     for path in PUBLIC:
         show(path)
         assert (path, problems(page)) == (path, [])
+
+
+def test_statistics(page: Page, show: Callable[[str], None], work: list[Grown]) -> None:
+    daily.recount(now=timezone.now())
+    cache.clear()
+    show("/stats/?span=all")
+    page.get_by_text("Table").first.click()
+
+    assert page.locator(".plot-svg").count() > 4
+    assert problems(page) == []
 
 
 def test_pages_of_a_contributor(

@@ -13,6 +13,7 @@ PAGES = """
 tasks:home                    -        GET  200   go    go    go    go    go    tasks:dashboard
 tasks:dashboard               -        GET  login 200   200   200   200   200
 tasks:list                    -        GET  login 200   200   200   200   200
+tasks:queues                  -        GET  login 200   200   200   200   200
 tasks:next                    random   GET  login go    go    403   go    go    tasks:work
 tasks:next                    random   POST login go    go    403   go    go    tasks:work
 tasks:next                    nonsense GET  login 404   404   404   404   404
@@ -65,6 +66,8 @@ leaderboard:prizes            -        POST login 403   403   403   422   422
 leaderboard:prize             prize    GET  login 200   200   200   200   200
 leaderboard:prize_csv         prize    GET  login 200   200   200   200   200
 leaderboard:prize_publish     prize    POST login 403   403   403   go    go    leaderboard:prize
+leaderboard:stats             -        GET  200   200   200   200   200   200
+leaderboard:stats_csv         plot     GET  404   404   404   404   404   404
 chat:list                     -        GET  login 200   200   200   200   200
 chat:list                     -        POST login go    go    422   go    go    chat:chat
 chat:settings                 -        GET  login 200   200   200   200   200

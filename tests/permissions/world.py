@@ -151,6 +151,7 @@ def _pages(grown: factories.Grown, tasks: list[Task]) -> dict[str, dict[str, Any
         "told": {"notification_id": told.pk},
         "stop": {"token": digests.token_for(told.user_id)},
         "unknown": {"token": "unknown"},
+        "plot": {"name": "messages"},  # nothing is counted here
         "token": {"token_id": tasks[0].pk},
         "mail": {"mail_id": "unknown"},
     }

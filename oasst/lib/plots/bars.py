@@ -42,11 +42,7 @@ def columns(
     scale = scales.between(*up, most=most) if up else scales.around(heights, most=most)
     width = 100 / max(len(bins), 1)
     body = "".join(_column(one, at * width, width, scale, show) for at, one in enumerate(bins))
-    named = scales.some(len(bins), 2 if small else 6)
-    below = "".join(
-        text_at(bins[at].name, f"{(at + 0.5) * width:.2f}%", "100%", "plot-tick", dy="1.5em")
-        for at in named
-    )
+    below = _ends(bins) if small else _below(bins, width)
     svg = drawing(name, title, text, _levels(scale, show), body, below)
     table = Table.of(across, [one.name for one in bins], [_as_series(unit, bins)])
     return Plot(name, title, text, svg, table, kind="small" if small else "columns")
@@ -139,6 +135,19 @@ def _column(one: Bin, left: float, width: float, scale: Scale, show: Show) -> st
     )
     whole = element("rect", x=f"{left:.2f}%", y="0", width=f"{width:.2f}%", height="100%")
     return element("g", told(said), whole, bar, drawn, css="plot-pointer")
+
+
+def _below(bins: Sequence[Bin], width: float) -> str:
+    return "".join(
+        text_at(bins[at].name, f"{(at + 0.5) * width:.2f}%", "100%", "plot-tick", dy="1.5em")
+        for at in scales.some(len(bins), 6)
+    )
+
+
+def _ends(bins: Sequence[Bin]) -> str:
+    """Only the first and the last name, which stay within the picture."""
+    first = text_at(bins[0].name, "0", "100%", "plot-tick plot-start", dy="1.5em")
+    return first + text_at(bins[-1].name, "100%", "100%", "plot-tick plot-end", dy="1.5em")
 
 
 def _levels(scale: Scale, show: Show) -> str:

@@ -29,7 +29,8 @@ def heatmap(
     """A cell for each row and column, the darker the farther from 0; minus has another colour.
 
     `most` is the darkest. Every cell bears its number where there is room, and a pointer is told
-    it, with the cell's note. Columns are numbered as they come, so that their names need no room.
+    it, with the cell's note. A row may be shorter than the others: half of a symmetric table is
+    enough.
     """
     width = 100 / max(len(columns), 1)
     body = "".join(
@@ -47,7 +48,10 @@ def heatmap(
     svg = drawing(name, title, text, body, height=max(len(values), 1) * ROW_PX)
     table = Table(
         (Column(down), *(Column(column) for column in columns)),
-        tuple((row_name, *cells) for row_name, cells in zip(names, values, strict=True)),
+        tuple(
+            (row_name, *cells, *[""] * (len(columns) - len(cells)))
+            for row_name, cells in zip(names, values, strict=True)
+        ),
     )
     kind = "heat plot-dense" if len(columns) > ROOMY else "heat"
     return Plot(name, title, text, svg, table, kind=kind)

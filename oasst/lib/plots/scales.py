@@ -80,7 +80,7 @@ def short(value: float) -> str:
 
 def percent(value: float) -> str:
     """A share, as percent."""
-    return _signed(f"{100 * value:.3g}\u202f%")
+    return _signed(f"{round(100 * value, 1):g}\u202f%")
 
 
 def _signed(number: str) -> str:

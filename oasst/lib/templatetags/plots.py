@@ -27,6 +27,12 @@ def plot(
     return {"plot": plot, "csv_href": csv_href, "note": note, "nothing": nothing, "level": level}
 
 
+@register.inclusion_tag("components/plot_small.html")
+def small_plot(plot: Plot, nothing: str = "") -> dict[str, Any]:
+    """One of several plots beside each other; their common table stands below them all."""
+    return {"plot": plot, "nothing": nothing}
+
+
 @register.filter
 def picture(plot: Plot) -> SafeString:
     """The SVG of a plot; `oasst.lib.plots` escapes all that it is given."""

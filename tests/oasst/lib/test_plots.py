@@ -144,6 +144,22 @@ def test_heatmap_tells_more_from_less_by_class_and_number() -> None:
     assert step(-0.1, 0.1) == -5
 
 
+def test_heatmap_of_half_a_table_draws_that_half() -> None:
+    plot = plots.heatmap(
+        **WORDS, down="Label", names=["a", "b"], columns=["1", "2"], values=[[1], [0.2, 1]]
+    )
+
+    assert len(found(plot, "plot-cell")) == 3
+    assert plot.table.rows == (("a", 1, ""), ("b", 0.2, 1))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.25, "25\u202f%"), (0.13849, "13.8\u202f%"), (4e-19, "0\u202f%")]
+)
+def test_share_is_written_as_percent(value: float, text: str) -> None:
+    assert plots.percent(value) == text
+
+
 def test_picture_names_and_describes_itself() -> None:
     root = ET.fromstring(grow(Series("de", [1, 2, 3])).svg)
 

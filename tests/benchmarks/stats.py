@@ -1,0 +1,72 @@
+"""How fast the public statistics are shown and counted on a collection of any size."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from leaderboard_app import daily, dataset_stats
+from leaderboard_app.spans import Span
+from oasst.lib import database
+from tasks_app.models import Contribution, Message, TextLabels
+from tests.benchmarks import collection
+from tests.benchmarks.tasks import percentile_ms
+
+REQUESTS = 200
+
+
+def measure(messages: int, *, say: Callable[..., None]) -> dict[str, Any]:
+    """Build a database of so many messages, count it, and look at the page in many ways."""
+    with database.scratch("benchmark"):
+        collection.build(messages)
+        _differ()
+        say("built")
+        counted = {"recount_s": _timed(daily.recount), "refresh_s": _timed(daily.refresh)}
+        say(counted)
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+        rows = {
+            "messages": Message.objects.count(),
+            "label_sets": TextLabels.objects.count(),
+            "contributions": Contribution.objects.count(),
+        }
+        return rows | counted | {"uncached": _look(fresh=True), "cached": _look(fresh=False)}
+
+
+def _differ() -> None:
+    """Let label sets differ from each other, as people's do."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
+        cursor.execute(
+            """UPDATE tasks_app_textlabels SET values = values || jsonb_build_object(
+            'quality', (id % 5) / 4.0, 'helpfulness', (id / 5 % 5) / 4.0,
+            'creativity', (id / 25 % 5) / 4.0, 'humor', (id / 125 % 5) / 4.0)"""
+        )
+        cursor.execute("VACUUM (ANALYZE) tasks_app_textlabels")
+
+
+def _timed(count: Callable[..., None]) -> float:
+    started = time.perf_counter()
+    count(now=timezone.now())
+    return round(time.perf_counter() - started, 2)
+
+
+def _look(*, fresh: bool) -> dict[str, float]:
+    """Requests for all spans and languages, one after the other; `fresh` ones find no cache."""
+    client, rng = Client(), random.Random(7)
+    langs = ["", *dataset_stats.languages()]
+    times = []
+    for _ in range(REQUESTS):
+        query = {"lang": rng.choice(langs), "span": rng.choice(list(Span))}
+        if fresh:
+            cache.clear()
+        started = time.perf_counter()
+        response = client.get("/stats/", query)
+        times.append(time.perf_counter() - started)
+        assert response.status_code == 200
+    return {f"p{p}_ms": percentile_ms(times, p / 100) for p in (50, 95, 99)}

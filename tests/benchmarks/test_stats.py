@@ -1,0 +1,13 @@
+"""The benchmark `stats` runs and prints what others read."""
+
+import pytest
+
+from tests.benchmarks.printed import figures_of
+
+
+@pytest.mark.slow
+def test_benchmark_of_statistics_prints_its_figures_as_json() -> None:
+    figures = figures_of("stats", "--messages", "600")
+
+    assert {"messages", "recount_s", "refresh_s", "uncached", "cached"} <= set(figures)
+    assert set(figures["uncached"]) == {"p50_ms", "p95_ms", "p99_ms"}
