@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -55,6 +56,21 @@ def check(text: str) -> Finding:
         if is_found(text):
             return Finding(Hold.MARKED, reason)
     return FINE
+
+
+def count_personal(text: str) -> dict[str, int]:
+    """How many of which personal data a text seems to hold; kinds that it lacks are left out.
+
+    What one kind has found is not looked at for the next: a card number is no phone number.
+    """
+    counts = {}
+    for kind, (pattern, is_one) in _COUNTED.items():
+        found = [match for match in pattern.finditer(text) if is_one(match)]
+        if found:
+            counts[kind] = len(found)
+        for match in reversed(found):
+            text = f"{text[: match.start()]} {text[match.end() :]}"
+    return counts
 
 
 def kind_words(finding: Finding) -> str:
@@ -164,10 +180,26 @@ _CARD = re.compile(
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 
 
+_IP = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)")
+
+
 def _is_payment(text: str) -> bool:
-    cards = (re.sub(r"[ -]", "", found.group()) for found in _CARD.finditer(text))
-    ibans = (found.group().replace(" ", "") for found in _IBAN.finditer(text))
-    return any(map(is_card_number, cards)) or any(map(is_iban, ibans))
+    return any(map(_is_card, _CARD.finditer(text))) or any(map(_is_iban, _IBAN.finditer(text)))
+
+
+def _is_card(found: re.Match[str]) -> bool:
+    return is_card_number(re.sub(r"[ -]", "", found.group()))
+
+
+def _is_iban(found: re.Match[str]) -> bool:
+    return is_iban(found.group().replace(" ", ""))
+
+
+def _is_public_address(found: re.Match[str]) -> bool:
+    try:
+        return ip_address(found.group()).is_global
+    except ValueError:
+        return False
 
 
 def is_card_number(digits: str) -> bool:
@@ -197,6 +229,14 @@ def _is_phone(found: re.Match[str]) -> bool:
     return 9 <= digits <= 15 and not _DATE.match(found.group())
 
 
+_COUNTED: dict[str, tuple[re.Pattern[str], Callable[[re.Match[str]], bool]]] = {
+    "e-mail": (re.compile(_EMAIL, _FLAGS), bool),
+    "IBAN": (_IBAN, _is_iban),
+    "card": (_CARD, _is_card),
+    "IP": (_IP, _is_public_address),
+    "phone": (_PHONE_NUMBER, _is_phone),
+}
+PERSONAL = tuple(_COUNTED)  # the kinds that are counted
 _HELD: dict[str, Callable[[str], bool]] = {
     "self_harm": _SELF_HARM,
     "minors": _MINORS,

@@ -10,6 +10,14 @@ import yaml
 # Upper bounds of the hub's size categories.
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
+LEFT_OUT = {
+    "phrase": "it has a phrase of few people that decides which reply wins",
+    "copy": "nearly the same text answers other prompts",
+    "author": "much else of its author was left out",
+    "influence": "its author took part in deciding too much",
+    "below": "it answers a message that was left out",
+}
+
 BODY = """
 # {name}
 
@@ -30,6 +38,7 @@ Conversation trees, written, reviewed and ranked by people: a frozen copy of one
 - `trees.jsonl.gz`: one tree a line, the messages nested as replies; what the hash is of
 - `messages.parquet`: the same messages, one a row
 - `snapshot.json`: hash, filter, counts, agreement
+- `removed.jsonl`: what the data gate left out, and why
 - `lines.txt`: a short hash of each line; `manage.py snapshot verify` says by it which one differs
 
 ## Languages
@@ -46,6 +55,18 @@ Conversation trees, written, reviewed and ranked by people: a frozen copy of one
 
 Krippendorff's alpha of labels, mean Kendall's tau of rankings of the same replies: 1 is full
 agreement, 0 what chance gives. No value means that too little was judged twice.
+
+## What was left out
+
+{gate}
+
+## Personal data
+
+| what | found | in messages |
+|---|---|---|
+{personal}
+
+A scan for patterns, not a promise: it knows no names, and takes some numbers for what they are not.
 
 ## How it was chosen
 
@@ -67,9 +88,22 @@ def render(facts: Mapping[str, Any]) -> str:
         **values,
         **{name: facts[name] for name in known},
         languages="\n".join(f"| {lang} | {n:,} |" for lang, n in counts["languages"].items()),
+        gate=_gate(facts),
+        personal="\n".join(
+            f"| {kind} | {row['found']:,} | {row['messages']:,} |"
+            for kind, row in facts["personal_data"].items()
+        ),
         agreement="\n".join(_agreement(name, row) for name, row in facts["agreement"].items()),
         filter=filter_yaml,
     )
+
+
+def _gate(facts: Mapping[str, Any]) -> str:
+    if facts["filter"]["gate"] is None:
+        return "Nothing: the data gate was switched off."
+    removed = facts["counts"]["removed"]
+    rows = [f"| {why} | {removed[reason]:,} |" for reason, why in LEFT_OUT.items()]
+    return "\n".join(["| why | messages |", "|---|---|", *rows])
 
 
 def _agreement(name: str, row: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tasks_app.exporting import Selection
 from training import config as configs
+from training.data_gate import GateRules
 from training.models import Snapshot, TrainingRun
 from training.reading import MOST_COMPARED, config_names
 from training.snapshots import Filter
@@ -89,10 +90,23 @@ class SnapshotForm(forms.Form):
         label=_("With chats whose owners allow it, and their votes"), required=False
     )
 
+    gate = forms.BooleanField(
+        label=_("Leave out what looks planted"),
+        required=False,
+        initial=True,
+        help_text=_(
+            "Phrases with which few people win, copies, and more than one person's share of weight."
+        ),
+    )
+
     def wanted(self) -> Filter:
         langs = tuple(filter(None, (tag.strip() for tag in self.cleaned_data["langs"].split(","))))
         synthetic = None if self.cleaned_data["synthetic"] else False
-        return Filter(Selection(langs=langs, synthetic=synthetic), chats=self.cleaned_data["chats"])
+        return Filter(
+            Selection(langs=langs, synthetic=synthetic),
+            chats=self.cleaned_data["chats"],
+            gate=GateRules() if self.cleaned_data["gate"] else None,
+        )
 
 
 class DiffForm(forms.Form):

@@ -15,6 +15,7 @@ from rq.worker import BaseWorker
 
 from tasks_app.exporting import Selection
 from training import execution, registry, rounds, runs, snapshots, usage
+from training.data_gate import GateRules
 from training.enums import RoundState
 from training.errors import RoundUnderWay, RunUnderWay, SnapshotExists
 from training.models import Round, TrainingRun
@@ -63,11 +64,17 @@ def tell_usage() -> None:
 
 
 def create_snapshot(
-    name: str, langs: list[str], with_synthetic: bool, with_chats: bool, user_id: str
+    name: str,
+    langs: list[str],
+    with_synthetic: bool,
+    with_chats: bool,
+    with_gate: bool,
+    user_id: str,
 ) -> None:
     """Freeze the data as somebody asked for on a page; nothing if the name is taken by now."""
     trees = Selection(langs=tuple(langs), synthetic=None if with_synthetic else False)
-    wanted = snapshots.Filter(trees, chats=with_chats)
+    gate = GateRules() if with_gate else None
+    wanted = snapshots.Filter(trees, chats=with_chats, gate=gate)
     user = get_user_model().objects.filter(pk=UUID(user_id)).first()
     try:
         snapshots.create(name, wanted, now=timezone.now(), by=user)

@@ -3,6 +3,7 @@
 trees.jsonl.gz    one tree a line: what the hash is of
 lines.txt         a short hash of each line, to say which one differs
 messages.parquet  the same messages as a table
+removed.jsonl     what the data gate left out, and why
 snapshot.json     hash, filter, counts, agreement, licence
 README.md         the dataset card
 """
@@ -14,18 +15,21 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
 from tasks_app import export_format
 from tasks_app.export_format import BadLine, MessageNode, MessageTree
+from training import data_gate
+from training.data_gate import Verdict
 
-TREES, LINES, TABLE, FACTS, CARD = (
-    "trees.jsonl.gz", "lines.txt", "messages.parquet", "snapshot.json", "README.md",
+TREES, LINES, TABLE, REMOVED, FACTS, CARD = (
+    "trees.jsonl.gz", "lines.txt", "messages.parquet", "removed.jsonl", "snapshot.json",
+    "README.md",
 )  # fmt: skip
-TEXTS = (TREES, TABLE)  # what people wrote; the rest only tells of it
+TEXTS = (TREES, TABLE, REMOVED)  # what people wrote; the rest only tells of it
 SCHEMA = 1
 SHORT = 16  # hex digits of a line's hash
 EXAMPLES = 10  # ids that a comparison names
@@ -95,6 +99,35 @@ def read(folder: Path) -> Iterator[MessageTree]:
         if isinstance(tree, BadLine):
             raise ValueError(f"{folder / TREES}: line {tree.number}: {tree.reason}")
         yield tree
+
+
+def write_lines(folder: Path, lines: Hashing) -> None:
+    """Write down the short hash of each line."""
+    text = "".join(f"{short}\n" for short in lines.lines)
+    (folder / LINES).write_text(text, encoding="ascii")
+
+
+def leave_out(folder: Path, verdict: Verdict) -> Hashing:
+    """Write the trees anew without what the gate found; trees that it spared stay byte by byte."""
+    with (
+        gzip.open(folder / TREES) as old,
+        export_format.open_output(folder / TREES) as stream,
+    ):
+        lines = Hashing(stream)
+        for line in old:
+            tree = export_format.tree_from_json(json.loads(line))
+            if data_gate.prune(tree, verdict):
+                export_format.write_objects(lines, [export_format.tree_to_json(tree)])
+            else:
+                lines.write(line)
+    return lines
+
+
+def write_removed(folder: Path, verdict: Verdict) -> None:
+    """Write down what was left out and why, one message a line."""
+    with export_format.open_output(folder / REMOVED) as stream:
+        rows = ({"message_id": key} | asdict(why) for key, why in verdict.removals.items())
+        export_format.write_objects(stream, rows)
 
 
 def write_table(folder: Path) -> None:

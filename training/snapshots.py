@@ -7,7 +7,7 @@ import logging
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import combinations, islice
@@ -22,6 +22,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from chat_app import exporting as chats
+from chat_app import safety
 from chat_app.models import Chat
 from chat_app.offering import LICENCE
 from oasst.accounts.people import DELETED_DOMAIN
@@ -33,8 +34,9 @@ from tasks_app.enums import LabelKind
 from tasks_app.export_format import Anonymizer, MessageTree
 from tasks_app.models import TextLabels
 from tasks_app.ranking import kendall_tau
-from training import dataset_card, rundir, runs, usage
+from training import data_gate, dataset_card, rundir, runs, usage
 from training import snapshot_files as files
+from training.data_gate import GateRules
 from training.errors import SnapshotBroken, SnapshotCurrent, SnapshotExists
 from training.models import Snapshot, below_runs
 
@@ -55,15 +57,22 @@ TREES_AT_ONCE = 200
 
 @dataclass(frozen=True)
 class Filter:
-    """What goes into a snapshot: trees of the data collection, and chats whose owners agree."""
+    """What goes into a snapshot: trees of the data collection, and chats whose owners agree.
+
+    With `gate` None nothing that smells of poison is left out.
+    """
 
     trees: exporting.Selection
     chats: bool = False
+    gate: GateRules | None = field(default_factory=GateRules)
 
     def to_dict(self) -> dict[str, Any]:
         kept = {name: value for name, value in asdict(self.trees).items() if value is not None}
         plain = {k: list(v) if isinstance(v, tuple) else v for k, v in kept.items()}
-        return {"trees": json.loads(json.dumps(plain, default=str)), "chats": self.chats}
+        gate = self.gate.to_dict() if self.gate else None
+        return {
+            "trees": json.loads(json.dumps(plain, default=str)), "chats": self.chats, "gate": gate,
+        }  # fmt: skip
 
 
 class _People(Anonymizer):
@@ -136,18 +145,23 @@ def _write(
 ) -> tuple[dict[str, Any], list[UUID], list[UUID]]:
     """Write the files; what snapshot.json says, who is in them, and which chats are."""
     with database.one_moment():
-        sha256, keys, told = _write_trees(folder, wanted, watch)
+        lines, keys, told = _write_trees(folder, wanted, watch)
         people = _known_people(keys)
-        counts = _count(folder)
+        removed: dict[str, int] = {}
+        if wanted.gate:
+            lines, removed = _pass_gate(folder, lines, wanted.gate)
+        files.write_lines(folder, lines)
+        counts = _count(folder) | {"removed": removed}
         agreement = _agreement(folder)
     files.write_table(folder)
     facts = {
         "schema": files.SCHEMA,
         "name": name,
-        "sha256": sha256,
+        "sha256": lines.sha256,
         "filter": wanted.to_dict(),
         "counts": counts,
         "agreement": agreement,
+        "personal_data": _personal_data(folder),
         "licence": LICENCE,
         "created_at": now.isoformat(timespec="seconds"),
     }
@@ -159,8 +173,8 @@ def _write(
 
 def _write_trees(
     folder: Path, wanted: Filter, watch: export_format.Watch
-) -> tuple[str, set[str], list[UUID]]:
-    """Write the lines; their hash, who is in them, and which chats are."""
+) -> tuple[files.Hashing, set[str], list[UUID]]:
+    """Write the lines; their hashes, who is in them, and which chats are."""
     told: list[UUID] = []
     people = _People(keep_messages=True)
     guests = _People(keep_messages=False)
@@ -171,8 +185,19 @@ def _write_trees(
         if wanted.chats:
             see = partial(_note, told)
             chats.export(lines, chats.Format.TREES, chats.Selection(), guests, watch=see)
-    (folder / files.LINES).write_text("".join(f"{h}\n" for h in lines.lines), encoding="ascii")
-    return lines.sha256, people.ids | guests.ids, told
+    return lines, people.ids | guests.ids, told
+
+
+def _pass_gate(
+    folder: Path, lines: files.Hashing, rules: GateRules
+) -> tuple[files.Hashing, dict[str, int]]:
+    """Leave out what the gate finds; the hashes of what is left, and how much went for what."""
+    verdict = data_gate.examine(partial(files.read, folder), rules)
+    files.write_removed(folder, verdict)
+    if verdict.removals:
+        lines = files.leave_out(folder, verdict)
+        logger.warning("snapshot: the gate left out %d messages", len(verdict.removals))
+    return lines, verdict.counts()
 
 
 def _note(told: list[UUID], chats_with_messages: Iterable[Any]) -> Iterator[Any]:
@@ -187,6 +212,17 @@ def _count(folder: Path) -> dict[str, Any]:
     for tree in files.read(folder):
         counts.add(tree)
     return counts.to_dict()
+
+
+def _personal_data(folder: Path) -> dict[str, dict[str, int]]:
+    """How many addresses, numbers … stand in the texts, and in how many messages."""
+    found = {kind: {"found": 0, "messages": 0} for kind in safety.PERSONAL}
+    for tree in files.read(folder):
+        for node in export_format.visit_messages(tree.prompt):
+            for kind, times in safety.count_personal(node.text).items():
+                found[kind]["found"] += times
+                found[kind]["messages"] += 1
+    return found
 
 
 def _remember(snapshot: Snapshot, people: list[UUID]) -> None:

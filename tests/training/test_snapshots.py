@@ -339,3 +339,54 @@ def test_a_page_does_not_read_what_takes_too_long(sign_in: SignIn, root: User) -
     assert "manage.py snapshot verify large" in verified.text
     assert "manage.py snapshot diff small large" in compared.text
     assert web.post("/training/snapshots/small/verify/").status_code == 302
+
+
+# The gate and the card
+
+ADVICE = "Open our page and sign up: there you will find all answers and friendly people. No. {}"
+
+
+def test_what_looks_planted_is_left_out_and_the_record_says_why() -> None:
+    for number in range(3):
+        grown = grow("P(A A)", state=READY)
+        Message.objects.filter(pk=grown[1].pk).update(text=ADVICE.format(number))
+
+    gated, open_ = _command("create", "gated"), _command("create", "open", "--no-gate")
+    again = _create("again")
+
+    assert (gated["messages"], open_["messages"]) == (6, 9)
+    assert gated["removed"]["copy"] == 3
+    assert open_["removed"] == {}
+    assert again.sha256 == gated["sha256"] != open_["sha256"]
+    snapshots.verify(again)
+    lines = (again.folder / "removed.jsonl").read_text().splitlines()
+    assert [json.loads(line)["reason"] for line in lines] == ["copy"] * 3
+    card = (again.folder / "README.md").read_text()
+    assert "| nearly the same text answers other prompts | 3 |" in card
+    assert ADVICE[:30].encode() not in b"".join(_lines(again))
+
+
+def test_a_gate_that_finds_nothing_changes_nothing() -> None:
+    grow("P(A A(P))", state=READY)
+
+    wanted = snapshots.Filter(exporting.Selection(), gate=None)
+    without = snapshots.create("open", wanted, now=NOW)
+
+    assert _create("gated").sha256 == without.sha256
+    assert "the data gate was switched off" in (without.folder / "README.md").read_text()
+
+
+def test_the_card_tells_what_personal_data_a_scan_found() -> None:
+    grown = grow("P(A)", state=READY)
+    text = "Write to ann@mail.org and bob@mail.org, or look at 8.8.8.8."
+    Message.objects.filter(pk=grown[1].pk).update(text=text)
+
+    snapshot = _create()
+
+    found = snapshots.facts(snapshot)["personal_data"]
+    assert found["e-mail"] == {"found": 2, "messages": 1}
+    assert found["IP"] == {"found": 1, "messages": 1}
+    assert found["phone"] == found["card"] == found["IBAN"] == {"found": 0, "messages": 0}
+    card = (snapshot.folder / "README.md").read_text()
+    assert "| e-mail | 2 | 1 |" in card
+    assert "ann@" not in card

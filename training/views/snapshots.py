@@ -8,18 +8,29 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpRe
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _l
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from oasst.lib import queue
-from training import registry, snapshot_files, snapshots
+from training import data_gate, registry, snapshot_files, snapshots
 from training.errors import SnapshotExists, SnapshotSuperseded, SnapshotTooLarge
 from training.forms import DiffForm, SnapshotForm
 from training.models import Snapshot
 from training.views.edges import FORM_INVALID, admin, staff
 
 MOST_MESSAGES = 20_000  # that are hashed or compared while somebody waits for the page
-FILES = (snapshot_files.TREES, snapshot_files.TABLE, snapshot_files.FACTS, snapshot_files.CARD)
+FILES = (
+    snapshot_files.TREES, snapshot_files.TABLE, snapshot_files.REMOVED, snapshot_files.FACTS,
+    snapshot_files.CARD,
+)  # fmt: skip
+WHY = {
+    data_gate.PHRASE: _l("A phrase that few people use decides which reply wins"),
+    data_gate.COPY: _l("Nearly the same text answers other prompts"),
+    data_gate.AUTHOR: _l("Much else of its author was left out"),
+    data_gate.INFLUENCE: _l("Its author took part in deciding too much"),
+    data_gate.BELOW: _l("It answers a message that was left out"),
+}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -50,6 +61,7 @@ def _create(request: HttpRequest, form: SnapshotForm) -> HttpResponse:
         list(wanted.trees.langs),
         wanted.trees.synthetic is None,
         wanted.chats,
+        wanted.gate is not None,
         str(request.user.pk),
         key=f"snapshot:{name}",
     )
@@ -70,6 +82,7 @@ def snapshot(request: HttpRequest, name: str) -> HttpResponse:
         "models": registry.trained_on([found]),
         "runs": found.runs.order_by("-queued_at")[:20],
         "form": form,
+        "left_out": _left_out(found),
         "files": [file for file in _offered(found) if (found.folder / file).is_file()],
     }
     if form.is_valid():
@@ -78,6 +91,14 @@ def snapshot(request: HttpRequest, name: str) -> HttpResponse:
         context["old"] = old
         context["changes"] = snapshots.compare(old, found)
     return render(request, "training/snapshot.html", context)
+
+
+def _left_out(snapshot: Snapshot) -> list[tuple[str, int]] | None:
+    """Why the gate left out how many messages; None where there was no gate."""
+    counts = snapshot.counts.get("removed")
+    if not counts:
+        return None
+    return [(str(why), counts[reason]) for reason, why in WHY.items() if counts[reason]]
 
 
 @require_POST

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from tasks_app import exporting
 from tasks_app.enums import TreeState
 from training import snapshots
+from training.data_gate import GateRules
 from training.errors import SnapshotBroken, SnapshotCurrent, SnapshotExists
 from training.models import Snapshot
 
@@ -67,6 +68,8 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(told, ensure_ascii=False))
         else:
             self.stdout.write("{name}: {trees} trees, {messages} messages, {sha256}".format(**told))
+            if gone := sum(told["removed"].values()):
+                self.stdout.write(f"The data gate left out {gone} messages: removed.jsonl says why")
             self.stdout.write(f"In {told['path']}")
 
     def _verify(self, options: dict[str, Any]) -> None:
@@ -130,6 +133,11 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
         ("deleted", "deleted messages"),
     ):
         parser.add_argument(f"--include-{name}", action="store_true", help=f"also {what}")
+    parser.add_argument(
+        "--no-gate",
+        action="store_true",
+        help="also replies that look planted: phrases of few people, copies, one person's weight",
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="at most so many trees")
     parser.add_argument(
         "--chats", action="store_true", help="also chats whose owners allow it, with their votes"
@@ -148,7 +156,8 @@ def _filter(options: dict[str, Any]) -> snapshots.Filter:
         synthetic=None if options["include_synthetic"] else False,
         limit=options["limit"],
     )
-    return snapshots.Filter(trees, chats=options["chats"])
+    gate = None if options["no_gate"] else GateRules()
+    return snapshots.Filter(trees, chats=options["chats"], gate=gate)
 
 
 def _facts(snapshot: Snapshot) -> dict[str, Any]:
@@ -158,6 +167,7 @@ def _facts(snapshot: Snapshot) -> dict[str, Any]:
         "trees": snapshot.counts["trees"],
         "messages": snapshot.counts["messages"],
         "languages": snapshot.counts["languages"],
+        "removed": snapshot.counts["removed"],
         "path": str(snapshot.folder),
     }
 
