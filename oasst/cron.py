@@ -8,6 +8,8 @@ SCHEDULE_S = {
     "tasks_app.jobs.tell_news": 30,
     "tasks_app.jobs.send_digests": 3600,
     "tasks_app.jobs.expire_tasks": 3600,
+    "tasks_app.jobs.refit_reliability": 300,
+    "tasks_app.jobs.promote_gold": 3600,
     "tasks_app.jobs.halt_prompts_of_disabled_users": 3600,
     "leaderboard_app.jobs.refresh_statistics": 120,
     "leaderboard_app.jobs.recount_statistics": 86400,

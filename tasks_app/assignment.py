@@ -15,8 +15,9 @@ from django.utils.functional import Promise
 from oasst.lib.errors import DomainError
 from tasks_app.enums import TaskType, TreeState
 from tasks_app.errors import NoLongerNeeded, TaskExpired, TaskNotFound, TaskSkipped
+from tasks_app.gold import Comparison, comparisons
 from tasks_app.labels import LABELS
-from tasks_app.models import Message, Offer, Ranking, Task, TextLabels
+from tasks_app.models import GoldAnswer, Message, Offer, Ranking, Task, TextLabels
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
@@ -96,6 +97,8 @@ class Stored:
     labels: list[tuple[str | Promise, str | Promise]] = field(default_factory=list)
     places: list[list[Message]] = field(default_factory=list)
     not_rankable: bool = False
+    gold: GoldAnswer | None = None
+    comparisons: list[Comparison] = field(default_factory=list)
 
     @property
     def tells_origin(self) -> bool:
@@ -113,11 +116,21 @@ class Stored:
 
 def stored(task: Task, shown: Material) -> Stored:
     """What was submitted, to be shown again. At most one query."""
+    if task.gold_id:
+        return _beside_gold(task)
     if task.type.is_labeling:
         return Stored(labels=_answers(TextLabels.objects.filter(task=task).first()))
     if task.type.is_ranking:
         return _order(Ranking.objects.filter(task=task).first(), shown)
     return Stored(message=task.result)
+
+
+def _beside_gold(task: Task) -> Stored:
+    """The answer to a gold item, with the right one and why; now that it is given."""
+    given = GoldAnswer.objects.select_related("item").filter(task=task).first()
+    if given is None:
+        return Stored()
+    return Stored(gold=given, comparisons=comparisons(given))
 
 
 def _answers(given: TextLabels | None) -> list[tuple[str | Promise, str | Promise]]:

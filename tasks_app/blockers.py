@@ -32,7 +32,7 @@ class Blocker:
 def explain(user: "User", kind: str, langs: Sequence[str], *, now: datetime) -> list[Blocker]:
     """Why `user` gets no task of `kind` in `langs`, most helpful first. Never empty."""
     others = selection.available_tasks(user, langs, now=now)
-    found = [_own_share(user, kind, langs), _waiting_on(kind, langs)]
+    found = [_own_share(user, kind, langs), _waiting_on(kind, langs), _split(langs)]
     found += [
         Blocker(str(other.label), kind=other, count=count)
         for other, count in sorted(others.items(), key=lambda item: -item[1])
@@ -131,6 +131,21 @@ def _reviews_before_ranking(langs: Sequence[str]) -> Blocker | None:
         count,
     )
     return Blocker(text % {"count": count}, kind=TaskType.LABEL_ASSISTANT_REPLY, count=count)
+
+
+def _split(langs: Sequence[str]) -> Blocker | None:
+    """Messages that hold up their conversations until a moderator has decided."""
+    if not TreeConfig.current().adaptive_overlap:
+        return None
+    count = Message.objects.split().filter(lang__in=langs).count()
+    if not count:
+        return None
+    text = ngettext(
+        "Reviewers differ about %(count)d message; a moderator decides about it.",
+        "Reviewers differ about %(count)d messages; a moderator decides about them.",
+        count,
+    )
+    return Blocker(text % {"count": count}, count=count)
 
 
 def _other_languages(

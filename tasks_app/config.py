@@ -46,15 +46,18 @@ def overridden(**values: Any) -> Iterator[None]:
 
 
 TREES, REVIEWS, RANKINGS = _("Trees"), _("Reviews"), _("Rankings")
-AUTO_MODERATION, BACKLOG = _("Auto-moderation"), _("Backlog")
+AUTO_MODERATION, BACKLOG, CROWD = _("Auto-moderation"), _("Backlog"), _("Crowd quality")
 CHOICE, LIMITS = _("Choice of tasks"), _("Time and size")
 MOST = 2**31 - 1  # what a column of the database holds
 
 
-def tunable(default: Any, section: Any, meaning: Any, *, least: int = 0) -> Any:
-    """One setting with the words that explain it."""
+def tunable(
+    default: Any, section: Any, meaning: Any, *, least: float = 0, most: float = MOST
+) -> Any:
+    """One setting with the words that explain it, and the numbers between which it lies."""
+    limits = {"least": least, "most": most}
     return dataclasses.field(
-        default=default, metadata={"section": section, "meaning": meaning, "least": least}
+        default=default, metadata={"section": section, "meaning": meaning} | limits
     )
 
 
@@ -113,6 +116,33 @@ class TreeConfig:
     )
     rank_initial_prompts: bool = tunable(
         True, RANKINGS, _("Let people rank prompts that wait in the lottery, where they choose to.")
+    )
+    reliability_weights: bool = tunable(
+        True, CROWD, _("Let votes count by how reliable their people are; off: everybody counts 1.")
+    )
+    p_gold: float = tunable(
+        0.05, CROWD, _("Chance that a review shows a message whose right answer is known.")
+    )
+    p_gold_newcomer: float = tunable(
+        0.15, CROWD, _("The same chance during somebody's first reviews.")
+    )
+    gold_newcomer_reviews: int = tunable(20, CROWD, _("So many reviews are somebody's first."))
+    gold_items_per_lang: int = tunable(
+        40,
+        CROWD,
+        _("Up to so many gold items per language come from reviews that all agree; 0: none."),
+    )
+    adaptive_overlap: bool = tunable(
+        False,
+        CROWD,
+        _("Ask for fewer reviews where they are clear and for more where people differ."),
+    )
+    adaptive_threshold: float = tunable(
+        0.95, CROWD, _("How sure the reviews must be to decide early."), least=0.5, most=1
+    )
+    adaptive_least_reviews: int = tunable(2, CROWD, _("Fewest reviews then."), least=1)
+    adaptive_most_reviews: int = tunable(
+        5, CROWD, _("Most reviews then; if people differ still, a moderator decides."), least=1
     )
     auto_mod_enabled: bool = tunable(True, AUTO_MODERATION, _("Whether the two rules below act."))
     auto_mod_max_skip_reply: int = tunable(
@@ -189,8 +219,18 @@ class TreeConfig:
             kind == TaskType.RANK_INITIAL_PROMPTS and not self.rank_initial_prompts
         )
 
-    def reviews_needed(self, *, is_root: bool) -> int:
-        """How many reviews decide on a message."""
+    def reviews_needed(
+        self, *, is_root: bool, wanted: int | None = None, is_decided: bool = False
+    ) -> int:
+        """How many reviews decide on a message.
+
+        `wanted` is what its last review showed, with adaptive overlap; a message that was decided
+        so stays decided when that is switched off.
+        """
+        if wanted is not None and (self.adaptive_overlap or is_decided):
+            return wanted
+        if self.adaptive_overlap:
+            return self.adaptive_least_reviews
         return self.num_reviews_initial_prompt if is_root else self.num_reviews_reply
 
     def acceptance_threshold(self, *, is_root: bool) -> float:
@@ -223,9 +263,9 @@ def parse(name: str, value: Any) -> Any:
         parsed: Any = _PARSERS[_origin(kind)](value)
     except (TypeError, ValueError) as error:
         raise InvalidSetting(f"{name}={value!r}: expected {_EXPECTED[_origin(kind)]}.") from error
-    least = fields()[name].metadata["least"]
-    if isinstance(parsed, int | float) and not least <= parsed <= MOST:
-        raise InvalidSetting(f"{name}={value!r}: expected {least} to {MOST}.")
+    least, most = (fields()[name].metadata[limit] for limit in ("least", "most"))
+    if isinstance(parsed, int | float) and not least <= parsed <= most:
+        raise InvalidSetting(f"{name}={value!r}: expected {least} to {most}.")
     if name.startswith("p_") and parsed > 1:
         raise InvalidSetting(f"{name}={value!r}: a chance lies between 0 and 1.")
     return parsed

@@ -177,8 +177,9 @@ class CrowdMean(models.Model):
     agreement = models.FloatField(null=True)
     n_votes = models.PositiveIntegerField(default=0)
     n_people = models.PositiveIntegerField(default=0)
-    # The state of votes and gold that this was computed from; the same again needs no work.
-    fingerprint = models.CharField(max_length=200, blank=True)
+    # Votes up to this id have been looked at; `stale`: gold has changed since.
+    last_id = models.BigIntegerField(default=0)
+    stale = models.BooleanField(default=False)
     computed_at = models.DateTimeField()
 
     class Meta:

@@ -33,6 +33,7 @@ _OWN_REPLY = Trace("message", "parent_id", "NOT x.deleted")
 _RULES: dict[frozenset[TaskType], tuple[Trace, ...]] = {
     LABEL_TASKS: (
         _IN_HAND,
+        Trace("task", "gold_id"),
         Trace("reaction", "message_id", f"x.code = '{SkipMark.LABELING}'"),
         Trace("textlabels", "message_id", f"x.kind = '{LabelKind.TASK}'"),
         Trace("message", "id", "NOT x.deleted"),

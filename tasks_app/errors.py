@@ -107,6 +107,15 @@ class DecidedMeanwhile(TooLateToUndo):
     )
 
 
+class GoldAnswerStays(TooLateToUndo):
+    """Taking an answer back after its person was told the right one."""
+
+    code = "gold_answer_stays"
+    default_message = _(
+        "Your answer stays: you have been told by now what was known about this message."
+    )
+
+
 class WrongTaskKind(DomainError):
     """Labels for a writing task, and the like."""
 

@@ -25,6 +25,8 @@ class Node:
     review_count: int
     review_result: bool | None
     children_count: int
+    reviews_wanted: int | None = None
+    is_split: bool = False
     offer_kind: str | None = None
     offer_slots: int | None = None
     offer_lonely: bool | None = None
@@ -43,15 +45,29 @@ class Node:
         return self.review_result is True and not self.deleted
 
     def missing_reviews(self, config: TreeConfig) -> int:
-        """Reviews until it is decided; at least one for an undecided message, however imported."""
+        """Reviews until it is decided; at least one for an undecided message, however imported.
+
+        None while a moderator is to decide.
+        """
         if self.deleted or self.held or self.review_result is True:
             return 0
-        missing = config.reviews_needed(is_root=self.is_root) - self.review_count
-        return max(missing, int(self.review_result is None))
+        if self.waits_for_moderator(config):
+            return 0
+        needed = config.reviews_needed(
+            is_root=self.is_root,
+            wanted=self.reviews_wanted,
+            is_decided=self.review_result is not None,
+        )
+        return max(needed - self.review_count, int(self.review_result is None))
+
+    def waits_for_moderator(self, config: TreeConfig) -> bool:
+        """The reviewers differ. Without adaptive overlap one more of them decides."""
+        is_undecided = self.review_result is None and not (self.deleted or self.held)
+        return config.adaptive_overlap and self.is_split and is_undecided
 
     def in_review(self, config: TreeConfig) -> bool:
-        """Neither deleted, held back nor accepted, and not reviewed enough."""
-        return self.missing_reviews(config) > 0
+        """Neither deleted, held back nor accepted, and not reviewed enough to be left out."""
+        return self.missing_reviews(config) > 0 or self.waits_for_moderator(config)
 
     def takes_place(self, config: TreeConfig) -> bool:
         """Counts towards limits: accepted, or may still be."""
@@ -112,7 +128,8 @@ class TreeFacts:
 # Every change of a tree reads this, so it is written in SQL: the columns of `Node`, in order.
 _NODES = """
     SELECT m.tree_id, m.id, m.parent_id, m.role, m.depth, m.lang, m.deleted,
-        m.review_count, m.review_result, m.children_count, o.kind, o.slots, o.lonely,
+        m.review_count, m.review_result, m.children_count,
+        m.reviews_wanted, m.split_at IS NOT NULL, o.kind, o.slots, o.lonely,
         (SELECT count(*) FROM tasks_app_task t WHERE t.message_id = m.id AND t.holds_slot),
         (SELECT count(*) FROM tasks_app_ranking r WHERE r.parent_id = m.id), m.held
     FROM tasks_app_message m LEFT JOIN tasks_app_offer o ON o.message_id = m.id

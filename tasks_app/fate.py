@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 from django.utils.translation import ngettext
 
+from tasks_app import reviewing
 from tasks_app.config import TreeConfig
 from tasks_app.enums import LabelKind, ModerationKind, ReportState, TreeState
 from tasks_app.labels import LABELS
@@ -49,11 +50,13 @@ _STEP_ICONS = {"done": "circle-check", "now": "hourglass", "failed": "circle-x",
 
 def status(message: Message, config: TreeConfig, *, ranked: int = 0) -> Status:
     """A few words for a badge. `ranked` is how many siblings have a rank, if that is known."""
-    needed = config.reviews_needed(is_root=message.is_root)
+    needed = reviewing.needed(message, config)
     if message.deleted:
         return Status(_("Removed"), "bad", "trash-2")
     if message.review_result is False:
         return Status(_("Not accepted"), "bad", "circle-x")
+    if reviewing.waits_for_moderator(message, config):
+        return Status(_("A moderator decides"), "info", "hourglass")
     if message.review_result is None and message.review_count < needed:
         words = _("In review, %(count)d of %(needed)d")
         return Status(
@@ -158,7 +161,9 @@ def story(message: Message, config: TreeConfig) -> str:
 def _waiting(message: Message, config: TreeConfig) -> str:
     if TreeState(message.tree.state) in _STOPPED:
         return str(_STORIES[TreeState(message.tree.state)])
-    missing = config.reviews_needed(is_root=message.is_root) - message.review_count
+    if reviewing.waits_for_moderator(message, config):
+        return _("The reviewers differ, so a moderator decides.")
+    missing = reviewing.needed(message, config) - message.review_count
     if missing <= 0:
         return _("It was never reviewed here.")
     return ngettext(

@@ -17,6 +17,7 @@ from django.db.models import Value
 
 from oasst.lib.characters import UNSTORABLE
 from tasks_app import (
+    gold,
     journal,
     labels,
     languages,
@@ -46,7 +47,7 @@ from tasks_app.errors import (
     TextTooLong,
     WrongTaskKind,
 )
-from tasks_app.models import Draft, Message, MessageTree, Ranking, Task, TextLabels
+from tasks_app.models import Draft, GoldAnswer, Message, MessageTree, Ranking, Task, TextLabels
 from tasks_app.reviewing import record_verdict
 from tasks_app.selection import reservation
 
@@ -120,8 +121,8 @@ def _submit_reply(
 
 def submit_labels(
     task_id: uuid.UUID, user: "User", values: Mapping[str, float], *, now: datetime
-) -> TextLabels:
-    """Store a review. Labels that were not answered are absent from `values`.
+) -> TextLabels | GoldAnswer:
+    """Store a review, or the answer to a gold item. Labels not answered are absent from `values`.
 
     A review that comes after the message had enough still counts. Raises InvalidLabels,
     SelfReview, AlreadyReviewed, NoLongerNeeded and the errors about tasks.
@@ -137,29 +138,47 @@ def submit_labels(
 @transaction.atomic
 def _submit_labels(
     task_id: uuid.UUID, user: "User", values: dict[str, float], now: datetime
-) -> TextLabels:
+) -> TextLabels | GoldAnswer:
     config, task, tree = turns.begin(task_id, user, now)
     if not task.type.is_labeling:
         raise WrongTaskKind
     submission = _digest({name: _number(value) for name, value in values.items()})
     if task.done_at:
-        return _same_or_raise(task, submission, getattr(task, "label_set", None))
+        answered = "gold_answer" if task.gold_id else "label_set"
+        return _same_or_raise(task, submission, getattr(task, answered, None))
     turns.require_open(task, now)
     form = labels.form_for(task.kind, task.form_mode)
     values = labels.validate(values, valid=form.valid, mandatory=form.mandatory)
-    message, tree = _votable(task, tree)
+    stored: TextLabels | GoldAnswer
+    if task.gold_id:
+        stored = gold.answer(task, values, now=now)
+    else:
+        stored = _store_review(task, tree, user, values, config, now)
+    _finish(task, now, submission=submission)
+    data = {"form": task.form_mode}
+    journal.record(
+        ContributionKind.LABELS, user=user, now=now, message=task.message, task=task, data=data
+    )
+    if tree is not None:
+        trees.advance(tree, config=config, now=now)
+    return stored
+
+
+def _store_review(
+    task: Task,
+    tree: MessageTree | None,
+    user: "User",
+    values: dict[str, float],
+    config: TreeConfig,
+    now: datetime,
+) -> TextLabels:
+    message, _tree = _votable(task, tree)
     if message.user_id == user.pk:
         raise SelfReview
     label_set = TextLabels.objects.create(
         message=message, user=user, kind=LabelKind.TASK, task=task, values=values, created_at=now
     )
-    record_verdict(message, config=config)
-    _finish(task, now, submission=submission)
-    data = {"form": task.form_mode}
-    journal.record(
-        ContributionKind.LABELS, user=user, now=now, message=message, task=task, data=data
-    )
-    trees.advance(tree, config=config, now=now)
+    record_verdict(message, values, config=config, now=now)
     return label_set
 
 

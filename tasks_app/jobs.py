@@ -16,10 +16,12 @@ from tasks_app import (
     agreement_sums,
     announcing,
     digests,
+    gold_items,
     interactions,
     lottery,
     moderation,
     notifications,
+    skill_fits,
     trees,
 )
 from tasks_app.bulk import actions as bulk
@@ -54,6 +56,22 @@ def release_expired_reservations() -> None:
 def expire_tasks() -> None:
     """Remove tasks that nobody submitted in time."""
     logger.info("removed %d expired tasks", interactions.delete_expired(now=timezone.now()))
+
+
+def refit_reliability() -> None:
+    """Compute how reliable people are where there are new votes."""
+    langs = skill_fits.refit(now=timezone.now())
+    if langs:
+        logger.info("reliability computed anew in %s", ", ".join(langs))
+
+
+def promote_gold() -> None:
+    """Fill up the gold items of each language from messages whose reviewers all agree."""
+    now, config = timezone.now(), TreeConfig.current()
+    for lang in MessageTree.objects.order_by("lang").values_list("lang", flat=True).distinct():
+        made = gold_items.promote_unanimous(lang, config=config, now=now)
+        if made:
+            logger.info("%d new gold items in %s", made, lang)
 
 
 def halt_prompts_of_disabled_users() -> None:

@@ -367,7 +367,7 @@ class Task(models.Model):
                 name="task_one_reservation_per_user_and_message",
             ),
             models.UniqueConstraint(
-                fields=["gold", "user"],
+                fields=["user", "gold"],
                 condition=Q(gold__isnull=False),
                 name="task_one_gold_per_user_and_message",
             ),

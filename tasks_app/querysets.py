@@ -14,7 +14,6 @@ from django.db.models.functions import Coalesce, Extract
 from tasks_app.enums import (
     LabelKind,
     ReportState,
-    SkillGroup,
     TreeState,
 )
 from tasks_app.labels import REPORT_SEVERITY
@@ -244,13 +243,6 @@ class GoldItemQuerySet(models.QuerySet["GoldItem"]):
 
 class ReliabilityQuerySet(models.QuerySet["Reliability"]):
     """Questions about how reliable people are."""
-
-    def weights_of(
-        self, users: Collection[uuid.UUID], group: SkillGroup, lang: str
-    ) -> dict[uuid.UUID, float]:
-        """The weights of those of `users` about whom something is known."""
-        rows = self.filter(user__in=users, group=group, lang=lang)
-        return dict(rows.values_list("user", "weight"))
 
     def doubtful(self) -> Self:
         """Those a moderator should look at, the worst first."""

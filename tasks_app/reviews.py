@@ -34,6 +34,11 @@ def is_accepted(score: float, threshold: float) -> bool:
     return score - threshold > EPSILON
 
 
+def takes_in(labels: Mapping[str, float]) -> bool:
+    """True if a reviewer objects to nothing that decides: their vote is yes."""
+    return not _objection(labels)
+
+
 def _objection(labels: Mapping[str, float]) -> float:
     if "spam" not in labels:
         raise ValueError("every label set needs a value for spam")

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db.models import Case, F, PositiveIntegerField, Value, When
 
 from tasks_app import reliability
+from tasks_app.config import TreeConfig
 from tasks_app.facts import TreeFacts
 from tasks_app.models import Message, Ranking, RankingConsensus
 from tasks_app.ranking import Consensus, ranked_pairs
@@ -28,10 +29,11 @@ class Outcome:
         return self.consensus.order if self.consensus else []
 
 
-def update_parent(parent_id: uuid.UUID, *, now: datetime) -> None:
+def update_parent(parent: Message, *, config: TreeConfig, now: datetime) -> None:
     """Compute the ranks of the replies to one message. Caller holds the tree's row lock."""
-    rankable = Message.objects.rankable_below(parent_id).values_list("pk", flat=True)
-    write(outcomes({parent_id: {str(pk) for pk in rankable}}), now=now)
+    ids = Message.objects.rankable_below(parent.pk).values_list("pk", flat=True)
+    rankable = {parent.pk: {str(pk) for pk in ids}}
+    write(outcomes(rankable, lang=parent.lang, config=config), now=now)
 
 
 def rankable_below(facts: TreeFacts) -> dict[uuid.UUID, set[str]]:
@@ -43,16 +45,19 @@ def rankable_below(facts: TreeFacts) -> dict[uuid.UUID, set[str]]:
     }
 
 
-def outcomes(rankable: Mapping[uuid.UUID, Collection[str]]) -> dict[uuid.UUID, Outcome]:
+def outcomes(
+    rankable: Mapping[uuid.UUID, Collection[str]], *, lang: str, config: TreeConfig
+) -> dict[uuid.UUID, Outcome]:
     """What people's rankings say, by parent. Parents that nobody ranked are left out.
 
-    Raises ValueError if a stored ranking makes no sense.
+    Fixes what each ranking counts if it counts for the first time. Raises ValueError if a stored
+    ranking makes no sense.
     """
     rankings: dict[uuid.UUID, list[Ranking]] = defaultdict(list)
-    for ranking in Ranking.objects.filter(parent__in=rankable).order_by("id"):
+    for ranking in reliability.weighted_rankings(rankable, lang=lang, config=config):
         if ranking.parent_id:  # rankings of prompts have none
             rankings[ranking.parent_id].append(ranking)
-    return {parent: outcome(found, rankable[parent]) for parent, found in rankings.items()}
+    return {parent: outcome(votes, rankable[parent]) for parent, votes in rankings.items()}
 
 
 def outcome(rankings: Sequence[Ranking], rankable: Collection[str]) -> Outcome:
@@ -75,7 +80,8 @@ def _aggregate(rankings: list[Ranking], rankable: Collection[str]) -> Consensus[
     common = set.intersection(*({pk for group in g for pk in group} for g in groups))
     if len(common) < 2:
         return None
-    return ranked_pairs(groups, reliability.weights([ranking.user_id for ranking in rankings]))
+    weights = [1.0 if ranking.weight is None else ranking.weight for ranking in rankings]
+    return ranked_pairs(groups, weights)
 
 
 def _margins(consensus: Consensus[str]) -> list[list]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from tasks_app import eligibility, lottery, offers, prompt_rankings, turns
+from tasks_app import eligibility, gold, lottery, offers, prompt_rankings, turns
 from tasks_app.config import TreeConfig
 from tasks_app.enums import RANDOM, FormMode, TaskType
 from tasks_app.errors import NoTaskAvailable, TooManyPendingTasks
@@ -111,7 +111,7 @@ def _next_task(
 def _resumable(own: Iterable[Task], kind: str, langs: Sequence[str], now: datetime) -> Task | None:
     for task in own:
         fits = kind in (RANDOM, task.kind) and task.lang in langs
-        held = task.holds_slot or task.type.needs_no_slot
+        held = task.holds_slot or task.type.needs_no_slot or task.gold_id is not None
         if fits and held and task.reserved_until > now:
             return task
     return None
@@ -154,16 +154,24 @@ def _hand_out(
         return _hand_out_prompt(user, choice.langs, config=config, now=now, rng=rng)
     if kinds == (TaskType.RANK_INITIAL_PROMPTS,):
         return _hand_out_prompts(user, choice.langs, config=config, now=now, rng=rng)
-    offer = _reserve(user, kinds, choice, config, rng)
+    offer = _draw(user, kinds, choice, config, rng)
     if offer is None:
         return None
     kind = TaskType(offer.kind)
-    task = _known(choice.own, offer)
+    gold_id = None
+    if kind.is_labeling and choice.message_id is None:
+        gold_id = gold.instead_of(offer, user, config=config, rng=rng)
+    if gold_id is None and not offers.take_slot(offer):
+        raise _Missed
+    task = None if gold_id else _known(choice.own, offer)
     if task is None:
         task = _new_task(kind, offer.lang, user, config=config, now=now, rng=rng)
         if kind.is_labeling:
             task.form_mode = form_mode(kind, explicit=choice.explicit, config=config, rng=rng)
-    task.tree_id, task.message_id, task.holds_slot = offer.tree_id, offer.message_id, True
+    if gold_id:
+        task.gold_id = task.message_id = gold_id
+    else:
+        task.tree_id, task.message_id, task.holds_slot = offer.tree_id, offer.message_id, True
     task.reserved_until = min(now + reservation(kind, config), task.expires_at)
     if kind.is_ranking:
         task.shown_ids = _shuffled_replies(offer.message_id, rng)
@@ -262,14 +270,14 @@ def _shuffled_replies(parent_id: uuid.UUID, rng: random.Random) -> list[str]:
     return ids
 
 
-def _reserve(
+def _draw(
     user: "User",
     kinds: tuple[TaskType, ...],
     choice: Choice,
     config: TreeConfig,
     rng: random.Random,
 ) -> Offer | None:
-    """Take a slot of a random offer. The tree's row stays locked until the transaction ends.
+    """A random offer to take. Its tree's row stays locked until the transaction ends.
 
     Looks past trees that others have locked. If they have all, it waits for one and looks again;
     it waits only while it holds no other tree, so no two hand-outs wait for each other. Raises
@@ -292,7 +300,7 @@ def _reserve(
     if is_locked_by_others:
         MessageTree.objects.locked().filter(pk=offer.tree_id).first()
         offer, is_locked_by_others = draw(tree_id=offer.tree_id) or (offer, True)
-    if is_locked_by_others or not offers.take_slot(offer):
+    if is_locked_by_others:
         raise _Missed
     return offer
 

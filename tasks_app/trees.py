@@ -160,21 +160,21 @@ def advance(tree: MessageTree, *, config: TreeConfig, now: datetime, actor: Any 
     """
     facts = tree_facts.load(tree)
     if facts.state == S.READY_FOR_EXPORT:
-        _score_again(tree, facts, now=now)
+        _score_again(tree, facts, config=config, now=now)
     moved = next_state(facts, config)
     while moved:
         enter(tree, moved[0], now=now, reason=moved[1], actor=actor)
         if moved[0] == S.READY_FOR_SCORING:
-            _score(tree, facts, now=now)
+            _score(tree, facts, config=config, now=now)
         facts = facts.after_move(TreeState(tree.state))
         moved = next_state(facts, config)
     offers.write(tree, facts, offers.plan(facts, config), now=now)
 
 
-def _score(tree: MessageTree, facts: TreeFacts, *, now: datetime) -> None:
+def _score(tree: MessageTree, facts: TreeFacts, *, config: TreeConfig, now: datetime) -> None:
     """Compute the ranks. A failure must not undo the ranking that led here."""
     try:
-        results = scoring.outcomes(scoring.rankable_below(facts))
+        results = scoring.outcomes(scoring.rankable_below(facts), lang=tree.lang, config=config)
     except (ValueError, KeyError) as error:
         logger.exception("tree %s: scoring failed", tree.pk)
         enter(tree, S.SCORING_FAILED, now=now, reason=f"scoring failed: {error}"[:500])
@@ -183,10 +183,10 @@ def _score(tree: MessageTree, facts: TreeFacts, *, now: datetime) -> None:
         enter(tree, S.READY_FOR_EXPORT, now=now, reason="ranks computed")
 
 
-def _score_again(tree: MessageTree, facts: TreeFacts, *, now: datetime) -> None:
+def _score_again(tree: MessageTree, facts: TreeFacts, *, config: TreeConfig, now: datetime) -> None:
     """Let late votes and deletions show in the ranks; if that fails, the ranks stay."""
     try:
-        results = scoring.outcomes(scoring.rankable_below(facts))
+        results = scoring.outcomes(scoring.rankable_below(facts), lang=tree.lang, config=config)
     except (ValueError, KeyError):
         logger.exception("tree %s: scoring again failed", tree.pk)
     else:
@@ -201,7 +201,7 @@ def retry_scoring(tree: MessageTree, *, config: TreeConfig, now: datetime) -> No
     facts = tree_facts.load(tree)
     if _is_ranked(facts, config):
         enter(tree, S.READY_FOR_SCORING, now=now, reason="scoring tried again")
-        _score(tree, facts, now=now)
+        _score(tree, facts, config=config, now=now)
     else:
         enter(tree, S.RANKING, now=now, reason="more rankings are needed")
     advance(tree, config=config, now=now)

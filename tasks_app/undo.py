@@ -9,7 +9,7 @@ from django.db import transaction
 from tasks_app import journal, labels, reviewing, trees, turns
 from tasks_app.config import TreeConfig
 from tasks_app.enums import TreeState
-from tasks_app.errors import DecidedMeanwhile, TooLateToUndo, WrongTaskKind
+from tasks_app.errors import DecidedMeanwhile, GoldAnswerStays, TooLateToUndo, WrongTaskKind
 from tasks_app.models import Draft, MessageTree, Task, TextLabels
 from tasks_app.selection import reservation
 
@@ -40,12 +40,14 @@ def undo_labels(task_id: uuid.UUID, user: "User", *, now: datetime) -> Task:
         raise WrongTaskKind
     if task.is_open:
         return task
+    if task.gold_id:
+        raise GoldAnswerStays
     if task.done_at is None or now - task.done_at > ACCEPTED_FOR:
         raise TooLateToUndo
     if tree is None or TreeState(tree.state) not in _REVIEWING:
         raise DecidedMeanwhile
     label_set = TextLabels.objects.select_related("message__imported_labels").get(task=task)
-    reviewing.take_back(label_set, tree, config=config)
+    reviewing.take_back(label_set, tree, config=config, now=now)
     journal.strike(task)
     _reopen(task, tree, config, now)
     entered = labels.as_entered(label_set.values)

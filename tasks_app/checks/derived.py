@@ -89,7 +89,9 @@ def _progress(
         yield "trees_move_when_they_can", str(tree.pk), f"{tree.state} -> {moved[0]}: {moved[1]}"
     elif facts.root.held:
         return  # it waits for a moderator
-    elif not planned.offers and not any(node.reserved for node in facts.nodes):
+    elif not planned.offers and not any(
+        node.reserved or node.waits_for_moderator(config) for node in facts.nodes
+    ):
         yield "active_trees_have_work", str(tree.pk), f"nothing to do while {tree.state}"
 
 

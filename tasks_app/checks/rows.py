@@ -221,7 +221,10 @@ TASKS = (
         LEFT JOIN tasks_app_message m ON m.id = k.result_id
         LEFT JOIN tasks_app_textlabels l ON l.task_id = k.id
         LEFT JOIN tasks_app_ranking r ON r.task_id = k.id
+        LEFT JOIN tasks_app_goldanswer g ON g.task_id = k.id
         WHERE k.done_at IS NOT NULL AND NOT k.purged AND NOT CASE
+            WHEN k.gold_id IS NOT NULL THEN l.id IS NULL AND g.item_id = k.gold_id
+                AND g.user_id = k.user_id
             WHEN k.kind LIKE 'label%' THEN l.message_id = k.message_id AND l.user_id = k.user_id
             WHEN k.kind LIKE 'rank%' THEN r.user_id = k.user_id
                 AND r.parent_id IS NOT DISTINCT FROM k.message_id
@@ -234,8 +237,9 @@ TASKS = (
         """SELECT k.id, k.kind FROM tasks_app_task k
         LEFT JOIN tasks_app_textlabels l ON l.task_id = k.id
         LEFT JOIN tasks_app_ranking r ON r.task_id = k.id
-        WHERE k.done_at IS NULL
-            AND (k.result_id IS NOT NULL OR l.id IS NOT NULL OR r.id IS NOT NULL)""",
+        LEFT JOIN tasks_app_goldanswer g ON g.task_id = k.id
+        WHERE k.done_at IS NULL AND (k.result_id IS NOT NULL OR l.id IS NOT NULL
+            OR r.id IS NOT NULL OR g.task_id IS NOT NULL)""",
     ),
     Rule(
         "finished_tasks_have_no_draft",
@@ -266,6 +270,27 @@ TASKS = (
     ),
 )
 
+CROWD = (
+    Rule(
+        "nobody_judges_a_message_twice",
+        """SELECT g.item_id, 'by ' || g.user_id FROM tasks_app_goldanswer g
+        JOIN tasks_app_textlabels l ON l.message_id = g.item_id AND l.user_id = g.user_id
+            AND l.kind = 'task'""",
+    ),
+    Rule(
+        "gold_is_never_shown_to_its_author",
+        """SELECT k.id, 'of ' || k.user_id FROM tasks_app_task k
+        JOIN tasks_app_message m ON m.id = k.gold_id AND m.user_id = k.user_id""",
+    ),
+    Rule(
+        "split_verdicts_are_moderators",
+        """SELECT m.id, 'review result ' || m.review_result FROM tasks_app_message m
+        LEFT JOIN tasks_app_moderationaction a
+            ON a.message_id = m.id AND a.action = 'decide_split'
+        WHERE m.split_at IS NOT NULL AND m.review_result IS NOT NULL AND a.id IS NULL""",
+    ),
+)
+
 NOTICES = (
     Rule(
         "unread_notifications_are_counted",
@@ -276,7 +301,7 @@ NOTICES = (
     ),
 )
 
-RULES = TREES + MESSAGES + COUNTERS + VOTES + TASKS + NOTICES
+RULES = TREES + MESSAGES + COUNTERS + VOTES + TASKS + NOTICES + CROWD
 
 
 def broken_by(rule: Rule) -> Iterator[tuple[str, str]]:

@@ -27,9 +27,11 @@ from tasks_app.errors import (
 )
 from tasks_app.forms import work as forms
 from tasks_app.labels import InvalidLabels
-from tasks_app.models import Message, Ranking, Task, TextLabels
+from tasks_app.models import GoldAnswer, Message, Ranking, Task, TextLabels
 from tasks_app.views import handout
 from tasks_app.views.edges import FORM_INVALID, contributor, wants_json
+
+Stored = Message | TextLabels | GoldAnswer | Ranking
 
 # Errors that the person can put right on the same page.
 _TO_CORRECT = (TextEmpty, TextTooLong, TextInvalid, DuplicateText, InvalidLabels, InvalidRanking)
@@ -65,13 +67,15 @@ def _submit(request: HttpRequest, task: Task, shown: Material, now: datetime) ->
     except DomainError as error:
         entered = form.draft().get("text", "")
         return _ended(request, task, shown, error=error, status=error.status, entered=entered)
+    if isinstance(stored, GoldAnswer):
+        return redirect("tasks:work", task.pk)  # which tells now what was known
     toasts.success(request, _thanks(task), extra_tags=_undo_url(stored))
     if assignment.has_synthetic(shown.replies):
         return redirect("tasks:work", task.pk)  # which tells now whose was which
     return handout.after(request, task)
 
 
-def _store(task: Task, form: Any, user: Any, now: datetime) -> Message | TextLabels | Ranking:
+def _store(task: Task, form: Any, user: Any, now: datetime) -> Stored:
     if task.type.is_writing:
         return interactions.submit_reply(
             task.pk, user, form.cleaned_data["text"], now=now, provenance=form.provenance()
@@ -88,7 +92,7 @@ def _store(task: Task, form: Any, user: Any, now: datetime) -> Message | TextLab
     )
 
 
-def _undo_url(stored: Message | TextLabels | Ranking) -> str:
+def _undo_url(stored: Stored) -> str:
     """Where to take back what was just stored; nowhere if it cannot be."""
     if isinstance(stored, TextLabels) and undo.is_offered(stored):
         return reverse("tasks:undo", args=[stored.task_id])

@@ -77,6 +77,9 @@ def test_check_lets_a_moderator_put_back_more_than_the_limit() -> None:
 
 
 # What breaks each rule; {name} stands for an id.
+_MAKE_GOLD = """INSERT INTO tasks_app_golditem
+    (message_id, answers, explanation, source, active, made_at)
+    VALUES ({written}, '{{"spam": 0}}', '', 'moderator', true, now());"""
 BREAKS = {
     "unread_notifications_are_counted": """UPDATE accounts_user SET unread_notifications = 4
         WHERE id = {alice}""",
@@ -152,6 +155,15 @@ BREAKS = {
         state = 'ranking' WHERE id = {root}""",
     "active_trees_have_work": """UPDATE tasks_app_messagetree SET active = true,
         state = 'ready_for_scoring' WHERE id = {done}""",
+    "nobody_judges_a_message_twice": f"""{_MAKE_GOLD} INSERT INTO tasks_app_goldanswer
+        (task_id, item_id, user_id, values, missed, created_at)
+        SELECT id, {{written}}, {{bob}}, '{{{{"spam": 0}}}}', '[]', now() FROM tasks_app_task
+        WHERE user_id = {{bob}} LIMIT 1""",
+    "gold_is_never_shown_to_its_author": f"""{_MAKE_GOLD} UPDATE tasks_app_task
+        SET gold_id = {{written}}, message_id = {{written}}, tree_id = NULL, holds_slot = false
+        WHERE user_id = {{alice}}""",
+    "split_verdicts_are_moderators": """UPDATE tasks_app_message SET split_at = now()
+        WHERE id = {reply}""",
     "replies_within_the_limit": """UPDATE tasks_app_messagetree SET max_children_count = 1
         WHERE id = {root}""",
     "agreement_counts_the_votes": "DELETE FROM tasks_app_agreementmark",

@@ -15,7 +15,17 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from oasst.accounts.models import User
 from oasst.lib import queue
 from oasst.lib.errors import DomainError
-from tasks_app import interactions, lottery, moderation, reactions, selection, undo
+from tasks_app import (
+    gold_items,
+    interactions,
+    lottery,
+    moderation,
+    reactions,
+    selection,
+    skill_fits,
+    splits,
+    undo,
+)
 from tasks_app.config import overridden
 from tasks_app.enums import RANDOM, TaskType
 from tasks_app.models import Message, MessageTree, Task
@@ -44,6 +54,16 @@ SMALL = {
     "p_activate_backlog_tree": 0.5,
     "max_pending_tasks_per_user": 4,
 }
+# The same with all that is known of people put to use.
+KNOWING = {
+    **SMALL,
+    "reliability_weights": True,
+    "adaptive_overlap": True,
+    "adaptive_least_reviews": 2,
+    "adaptive_most_reviews": 3,
+    "p_gold": 0.4,
+    "p_gold_newcomer": 0.4,
+}
 # What may happen next; what stands here often happens often.
 EVENTS = [
     *["work"] * 16,
@@ -67,6 +87,7 @@ EVENTS = [
     *["halt_tree", "unhalt_tree", "unhalt_tree", "delete_message", "restore_message"],
     *["ban_user", "unban_user", "unban_user"],
 ]
+KNOWING_EVENTS = ["refit", *["make_gold"] * 2, "retire_gold", *["decide_split"] * 2]
 # The invariants of trees are checked so often, all others at the end of each example.
 CHECK_EVERY = 5
 WAITS_MINUTES = [1, 5, 11, 31, 24 * 60, 49 * 60]
@@ -98,7 +119,10 @@ class Crowd(RuleBasedStateMachine):
 
     @rule(event=st.sampled_from(EVENTS), seed=st.integers(0, 2**32))
     def step(self, event: str, seed: int) -> None:
-        type(self).steps += 1
+        self.do(event, seed)
+
+    def do(self, event: str, seed: int) -> None:
+        Crowd.steps += 1
         # Ids of tasks are drawn from this, so it must never be the same twice.
         self.rng = random.Random(f"{seed} {self.steps}")
         act = getattr(self, event, None)
@@ -136,6 +160,8 @@ class Crowd(RuleBasedStateMachine):
         function, body = _answer(task, self.rng)
         user = User.objects.get(pk=task.user_id)
         name = f"submit {task.kind}"
+        if task.gold_id:
+            name = "answer gold"
         stored = self.attempt(name, function, task.pk, user, **body)
         if stored is not None:
             self.submits.append(lambda: self.attempt("again", function, task.pk, user, **body))
@@ -239,6 +265,40 @@ class Crowd(RuleBasedStateMachine):
         return self.rng.choice([*trees]) if trees else None
 
 
+class KnownCrowd(Crowd):
+    """The same crowd, and what is known of its members is put to use."""
+
+    @rule(event=st.sampled_from([*EVENTS, *KNOWING_EVENTS]), seed=st.integers(0, 2**32))
+    def step(self, event: str, seed: int) -> None:
+        self.do(event, seed)
+
+    def refit(self) -> None:
+        """The job on reliability; votes that are counted already keep what they counted."""
+        skill_fits.refit(now=self.now)
+
+    def make_gold(self) -> None:
+        """A moderator settles what a message is; reviewers may get it from then on."""
+        message = self.some_message()
+        if message:
+            answers = {"spam": float(not message.review_result)}
+            who, why = self.moderator, "It is plain."
+            more = {"explanation": why, "actor": who}
+            self.attempt("make gold", gold_items.make, message.pk, answers, **more)
+
+    def retire_gold(self) -> None:
+        message = self.some_message()
+        if message:
+            who = self.moderator
+            self.attempt("retire gold", gold_items.retire, message.pk, actor=who, reason="why")
+
+    def decide_split(self) -> None:
+        message = Message.objects.split().first()
+        if message:
+            accept, who = self.rng.random() < 0.5, self.moderator
+            more = {"accept": accept, "actor": who, "reason": "why"}
+            self.attempt("decide split", splits.decide, message.pk, **more)
+
+
 def _empty() -> None:
     tables = "tasks_app_messagetree, tasks_app_task, tasks_app_moderationaction"
     with connection.cursor() as cursor:
@@ -257,13 +317,20 @@ def _answer(task: Task, rng: random.Random) -> tuple[Callable[..., Any], dict[st
     return interactions.submit_ranking, {"groups": groups, "not_rankable": rng.random() < 0.2}
 
 
-def play(examples: int, steps: int, *, derandomize: bool) -> None:
-    """Play so many crowds of so many steps each."""
+def play(
+    examples: int,
+    steps: int,
+    *,
+    derandomize: bool,
+    machine: type[Crowd] = Crowd,
+    tunables: dict[str, Any] = SMALL,
+) -> set[str]:
+    """Play so many crowds of so many steps each; returns what happened."""
     Crowd.steps = 0
     Crowd.outcomes.clear()
-    with queue.silent(), overridden(**SMALL):
+    with queue.silent(), overridden(**tunables):
         run_state_machine_as_test(
-            Crowd,
+            machine,
             settings=settings(
                 max_examples=examples,
                 stateful_step_count=steps,
@@ -275,19 +342,37 @@ def play(examples: int, steps: int, *, derandomize: bool) -> None:
             ),
         )
     assert Crowd.steps >= examples * steps
-    # The crowd really got somewhere; rankings of prompts and prompters' replies are rare.
-    done = {name for name, count in Crowd.outcomes.items() if count}
+    return {name for name, count in Crowd.outcomes.items() if count}
+
+
+def check_common_events(done: set[str]) -> None:
+    """The crowd really got somewhere; rankings of prompts and prompters' replies are rare."""
     common = set(TaskType) - {TaskType.RANK_INITIAL_PROMPTS, TaskType.RANK_PROMPTER_REPLIES}
     assert {"undo", *(f"submit {kind}" for kind in common)} <= done
 
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
+def test_crowd_of_whom_much_is_known_breaks_nothing() -> None:
+    known = {"machine": KnownCrowd, "tunables": KNOWING}
+    done = play(examples=4, steps=200, derandomize=True, **known)
+
+    assert {"make gold", "answer gold", "decide split"} <= done
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
 def test_random_crowd_breaks_nothing_in_2000_steps() -> None:
-    play(examples=10, steps=200, derandomize=True)
+    check_common_events(play(examples=10, steps=200, derandomize=True))
 
 
 @pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 def test_random_crowd_breaks_nothing_in_10000_steps() -> None:
-    play(examples=50, steps=200, derandomize=False)
+    check_common_events(play(examples=50, steps=200, derandomize=False))
+
+
+@pytest.mark.full
+@pytest.mark.django_db(transaction=True)
+def test_crowd_of_whom_much_is_known_breaks_nothing_in_10000_steps() -> None:
+    play(examples=50, steps=200, derandomize=False, machine=KnownCrowd, tunables=KNOWING)

@@ -3,6 +3,7 @@
 import pytest
 
 from tasks_app import scoring
+from tasks_app.config import TreeConfig
 from tasks_app.enums import TreeState
 from tasks_app.models import Message, RankingConsensus
 from tests import factories
@@ -24,7 +25,7 @@ def vote(grown: Grown, *votes: str) -> list[int | None]:
             not_rankable=text == "!",
             created_at=NOW,
         )
-    scoring.update_parent(grown.root.pk, now=NOW)
+    scoring.update_parent(grown.root, config=TreeConfig(), now=NOW)
     return [message.rank for message in grown.refresh().messages[1:]]
 
 
@@ -103,7 +104,7 @@ def test_imported_ranks_stay_until_somebody_ranks() -> None:
     grown = grow("P(A A)", state=TreeState.BACKLOG_RANKING)
     Message.objects.filter(pk=grown[2].pk).update(rank=0)
 
-    scoring.update_parent(grown.root.pk, now=NOW)
+    scoring.update_parent(grown.root, config=TreeConfig(), now=NOW)
 
     assert [m.rank for m in grown.refresh()] == [None, None, 0]
     assert RankingConsensus.objects.count() == 0
@@ -113,7 +114,7 @@ def test_update_parent_twice_changes_nothing() -> None:
     grown = grow("P(A A A)", state=RANKING)
     first = vote(grown, "bca", "bca", "abc")
 
-    scoring.update_parent(grown.root.pk, now=NOW)
+    scoring.update_parent(grown.root, config=TreeConfig(), now=NOW)
 
     assert [m.rank for m in grown.refresh().messages[1:]] == first
     assert RankingConsensus.objects.count() == 1

@@ -1,0 +1,174 @@
+"""Everybody's skill, computed from all votes of a language: what `reliability` looks up.
+
+Only languages with new votes, or whose gold has changed, are computed; those whole, so running
+twice, or after votes were taken back, comes to the same.
+"""
+
+import json
+import logging
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Collection, Hashable, Iterator
+from datetime import datetime
+from typing import Any, cast
+
+from django.contrib.auth import get_user_model
+from django.db import connections, models, router, transaction
+from django.db.models import Max, Min
+
+from tasks_app import dawid_skene, ranker_skill
+from tasks_app.enums import LabelKind, SkillGroup
+from tasks_app.models import CrowdMean, GoldAnswer, GoldItem, Ranking, Reliability, TextLabels
+from tasks_app.reviews import takes_in
+
+logger = logging.getLogger(__name__)
+
+PER_QUERY = 2000
+
+Vote = tuple[uuid.UUID, uuid.UUID, bool]  # who, on which message, takes it in
+
+_REVIEWS = """
+    SELECT l.user_id, l.message_id,
+        (l.values->>'spam')::float + coalesce((l.values->>'lang_mismatch')::float, 0) = 0
+    FROM tasks_app_textlabels l JOIN tasks_app_message m ON m.id = l.message_id
+    WHERE l.kind = 'task' AND m.lang = %s ORDER BY l.id
+"""
+_RANKINGS = """
+    SELECT r.user_id, r.parent_id, r.groups
+    FROM tasks_app_ranking r JOIN tasks_app_message m ON m.id = r.parent_id
+    JOIN tasks_app_messagetree t ON t.id = m.tree_id
+    WHERE NOT r.not_rankable AND t.lang = %s ORDER BY r.id
+"""
+
+
+def refit(*, now: datetime) -> list[str]:
+    """Compute the skills in each language with new votes; returns the languages."""
+    reviews = TextLabels.objects.filter(kind=LabelKind.TASK)
+    rankings = Ranking.objects.exclude(parent=None)
+    changed = _refit_group(SkillGroup.ACCEPTANCE, reviews, "message__lang", now)
+    changed += _refit_group(SkillGroup.RANKING, rankings, "parent__tree__lang", now)
+    return list(dict.fromkeys(changed))
+
+
+def _refit_group(
+    group: SkillGroup, votes: models.QuerySet, lang_path: str, now: datetime
+) -> list[str]:
+    """Fit what is new, then note how far the votes were looked at: a crash repeats the work."""
+    top = votes.aggregate(top=Max("pk"))["top"] or 0
+    means = CrowdMean.objects.filter(group=group)
+    since = means.aggregate(since=Min("last_id"))["since"] or 0
+    fresh = votes.filter(pk__gt=since).order_by().values_list(lang_path, flat=True).distinct()
+    stale = means.filter(stale=True).values_list("lang", flat=True)
+    langs = sorted({*fresh, *stale})
+    for lang in langs:
+        (_fit_reviews if group == SkillGroup.ACCEPTANCE else _fit_rankings)(lang, now)
+    means.update(last_id=top)
+    return langs
+
+
+@transaction.atomic
+def _fit_reviews(lang: str, now: datetime) -> None:
+    mean, _ = CrowdMean.objects.select_for_update().get_or_create(
+        group=SkillGroup.ACCEPTANCE, lang=lang, defaults={"computed_at": now}
+    )
+    gold = _gold(lang)
+    answers = _gold_votes(lang, gold)
+    votes = [*_rows(_REVIEWS, lang), *answers]
+    found = dawid_skene.fit(votes, gold=gold)
+    on_good: defaultdict[Hashable, float] = defaultdict(float)
+    for user, item, _is_yes in votes:
+        on_good[user] += found.truths[item]
+    given: Counter[Hashable] = Counter(user for user, _item, _is_yes in answers)
+    right: Counter[Hashable] = Counter(
+        user for user, item, is_yes in answers if is_yes == gold[item]
+    )
+    rows = [
+        Reliability(
+            user_id=cast(uuid.UUID, user),
+            sensitivity=skill.sensitivity,
+            specificity=skill.specificity,
+            n_yes=on_good[user],
+            n_votes=skill.n - given[user],
+            n_gold=given[user],
+            n_gold_right=right[user],
+            weight=dawid_skene.weight(skill, found.mean),
+            doubtful=dawid_skene.is_doubtful(skill, found.mean),
+        )
+        for user, skill in found.skills.items()
+    ]
+    mean.sensitivity, mean.specificity = found.mean.sensitivity, found.mean.specificity
+    mean.prior = found.prior
+    _store(mean, rows, len(votes), now)
+
+
+@transaction.atomic
+def _fit_rankings(lang: str, now: datetime) -> None:
+    mean, _ = CrowdMean.objects.select_for_update().get_or_create(
+        group=SkillGroup.RANKING, lang=lang, defaults={"computed_at": now}
+    )
+    rankings = [
+        (user, parent, json.loads(groups)) for user, parent, groups in _rows(_RANKINGS, lang)
+    ]
+    found = ranker_skill.fit(rankings)
+    rows = [
+        Reliability(
+            user_id=cast(uuid.UUID, user),
+            agreement=skill.agreement,
+            n_votes=skill.n,
+            weight=ranker_skill.weight(skill, found.mean),
+            doubtful=ranker_skill.is_doubtful(skill, found.mean),
+        )
+        for user, skill in found.skills.items()
+    ]
+    mean.agreement = found.mean.agreement
+    _store(mean, rows, len(rankings), now)
+
+
+def _rows(query: str, lang: str) -> Iterator[Any]:
+    with connections[router.db_for_read(TextLabels)].cursor() as cursor:
+        cursor.execute(query, [lang])
+        yield from cursor
+
+
+def _gold(lang: str) -> dict[uuid.UUID, bool]:
+    """Whether each gold message belongs here; retired items say nothing."""
+    rows = GoldItem.objects.filter(active=True, message__lang=lang)
+    return {pk: takes_in(answers) for pk, answers in rows.values_list("pk", "answers")}
+
+
+def _gold_votes(lang: str, gold: Collection[uuid.UUID]) -> list[Vote]:
+    rows = GoldAnswer.objects.filter(item__message__lang=lang).order_by("pk")
+    answers = rows.values_list("user", "item", "values")
+    return [(user, item, takes_in(values)) for user, item, values in answers if item in gold]
+
+
+def _store(mean: CrowdMean, rows: list[Reliability], votes: int, now: datetime) -> None:
+    """Write what differs, and drop what rests on no vote any more. The mean's row is locked."""
+    gone = set(get_user_model().objects.exclude(deleted_at=None).values_list("pk", flat=True))
+    stored = Reliability.objects.filter(group=mean.group, lang=mean.lang)
+    known = {row.user_id: row for row in stored}
+    wanted = [row for row in rows if row.user_id not in gone]
+    changed = [row for row in wanted if _differs(row, known.get(row.user_id))]
+    for row in changed:
+        row.group, row.lang, row.updated_at = mean.group, mean.lang, now
+    Reliability.objects.bulk_create(
+        changed,
+        update_conflicts=True,
+        unique_fields=["user", "group", "lang"],
+        update_fields=[*_DERIVED, "updated_at"],
+        batch_size=PER_QUERY,
+    )
+    stored.filter(user__in=set(known) - {row.user_id for row in wanted}).delete()
+    mean.n_votes, mean.n_people, mean.stale, mean.computed_at = votes, len(rows), False, now
+    mean.save()
+    logger.info("reliability of %s in %s: %d votes", mean.group, mean.lang, votes)
+
+
+_DERIVED = [
+    "sensitivity", "specificity", "n_yes", "agreement", "weight", "doubtful", "n_votes", "n_gold",
+    "n_gold_right",
+]  # fmt: skip
+
+
+def _differs(row: Reliability, known: Reliability | None) -> bool:
+    return known is None or any(getattr(row, name) != getattr(known, name) for name in _DERIVED)
