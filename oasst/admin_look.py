@@ -13,13 +13,15 @@ def _may(permission: str) -> Callable[[HttpRequest], bool]:
     return lambda request: request.user.has_perm(permission)
 
 
-def _page(title: Any, icon: str, model: str, **extra: Any) -> dict[str, Any]:
-    """A link to the list of a model, for those who may view it."""
+def _page(
+    title: Any, icon: str, model: str, query: dict[str, str] | None = None, **extra: Any
+) -> dict[str, Any]:
+    """A link to the list of a model, perhaps to some of its rows, for those who may view it."""
     app, name = model.split(".")
     return {
         "title": title,
         "icon": icon,
-        "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
+        "link": reverse_lazy(f"admin:{app}_{name}_changelist", query=query),
         "permission": _may(f"{app}.view_{name}"),
         **extra,
     }
@@ -62,6 +64,9 @@ _NAVIGATION = [
             _page(_("Messages"), "chat", "tasks_app.message"),
             _page(_("Trees"), "account_tree", "tasks_app.messagetree"),
             _page(_("Tasks"), "checklist", "tasks_app.task"),
+            _page(_("Reviewers differ"), "call_split", "tasks_app.message", query={"split": "yes"},
+                  badge="tasks_app.admin.crowd.split_messages"),
+            _page(_("Gold items"), "stars", "tasks_app.golditem"),
         ],
     },
     {
@@ -89,6 +94,8 @@ _NAVIGATION = [
             _page(_("Trollboard"), "sentiment_dissatisfied", "leaderboard_app.trollstats"),
             _page(_("Points"), "stars", "leaderboard_app.pointentry"),
             _page(_("Contributions"), "history", "tasks_app.contribution"),
+            _page(_("Reliability"), "balance", "tasks_app.reliability",
+                  badge="tasks_app.admin.crowd.doubtful_people"),
         ],
     },
     {

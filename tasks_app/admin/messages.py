@@ -24,6 +24,7 @@ from oasst.lib.desk.filters import DaysFilter, LanguageFilter, YesNoFilter
 from oasst.lib.markdown import render
 from tasks_app import labels, moderation
 from tasks_app.admin import message_page
+from tasks_app.admin.crowd_actions import LeaveOut, MakeGold, TakeIn
 from tasks_app.admin.report_item import CATEGORIES
 from tasks_app.bulk import actions, plans
 from tasks_app.enums import BulkKind
@@ -251,6 +252,16 @@ class ReportedFilter(YesNoFilter):
         return queryset.filter(waiting if answer else ~waiting)
 
 
+class SplitFilter(YesNoFilter):
+    """By whether reviewers differ and a moderator is to decide."""
+
+    title, parameter_name = _l("reviewers differ"), "split"
+
+    def narrow(self, queryset: QuerySet, answer: bool) -> QuerySet:
+        waiting = Message.objects.split().values("pk")
+        return queryset.filter(pk__in=waiting) if answer else queryset.exclude(pk__in=waiting)
+
+
 @admin.register(Message)
 class MessageAdmin(DeskAdmin):
     """All messages, the newest first."""
@@ -265,6 +276,7 @@ class MessageAdmin(DeskAdmin):
         DeletedFilter,
         HeldFilter,
         ReportedFilter,
+        SplitFilter,
         ("user", AutocompleteSelectFilter),
         ("created_at", DaysFilter),
     )
@@ -274,11 +286,14 @@ class MessageAdmin(DeskAdmin):
     list_select_related = ("tree", "user")
     page_template = "admin/desk/message.html"
     desk_actions = (
+        TakeIn(),
+        LeaveOut(),
         ReleaseMessage(),
         DeleteMessage(),
         RestoreMessage(),
         EditMessage(),
         LabelMessage(),
+        MakeGold(),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:

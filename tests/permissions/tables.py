@@ -213,6 +213,14 @@ tasks_app_contribution_change     Contribution     POST 403  403
 tasks_app_configchange_change     ConfigChange     POST 403  403
 tasks_app_moderationaction_change ModerationAction POST 200  200
 tasks_app_bulkaction_change       BulkAction       POST 200  200
+tasks_app_message_act             make_gold        GET  200  200
+tasks_app_message_act             make_gold        POST go   go   tasks_app_message_change
+tasks_app_golditem_change         GoldItem         POST 200  200
+tasks_app_golditem_act            retire           GET  200  200
+tasks_app_golditem_act            retire           POST go   go   tasks_app_golditem_change
+tasks_app_reliability_change      Reliability      POST 403  200
+tasks_app_reliability_act         nothing          GET  404  404
+tasks_app_reliability_act         nothing          POST 404  404
 tasks_app_task_act                nothing          GET  404  404
 tasks_app_task_act                nothing          POST 404  404
 tasks_app_contribution_act        nothing          GET  404  404
@@ -278,6 +286,8 @@ MODELS = {
     "ConfigChange": "tasks_app_configchange",
     "ModerationAction": "tasks_app_moderationaction",
     "BulkAction": "tasks_app_bulkaction",
+    "GoldItem": "tasks_app_golditem",
+    "Reliability": "tasks_app_reliability",
     "User": "accounts_user",
     "PointEntry": "leaderboard_app_pointentry",
     "TrollStats": "leaderboard_app_trollstats",

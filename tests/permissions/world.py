@@ -20,12 +20,19 @@ from leaderboard_app import trolls
 from leaderboard_app.enums import Frame
 from leaderboard_app.models import TrollStats
 from oasst.accounts.models import User
-from tasks_app import digests, moderation, reactions
+from tasks_app import digests, gold_items, moderation, reactions
 from tasks_app.bulk import actions as bulk
 from tasks_app.bulk import plans
 from tasks_app.config import change
-from tasks_app.enums import BulkKind, TaskType, TreeState
-from tasks_app.models import ConfigChange, Contribution, Message, ModerationAction, Task
+from tasks_app.enums import BulkKind, SkillGroup, TaskType, TreeState
+from tasks_app.models import (
+    ConfigChange,
+    Contribution,
+    Message,
+    ModerationAction,
+    Reliability,
+    Task,
+)
 from tasks_app.notice_records import Notification
 from tests import factories
 from tests.chat_app import given
@@ -92,6 +99,7 @@ def build() -> World:
     points = community.scored(alice, now=now - timedelta(days=1))
     prize = community.prize(now=now)
     logs.append(points)
+    logs += _crowd_rows(grown, alice, mona)
     shown = [grown[1], grown.tree, report, tasks[0], alice, *logs, *_chat_rows(alice), *trained]
     rows = {type(row).__name__: row for row in shown}
     chat, said = given.thread(alice, "Why is the sky blue?", "Because of scattering.", now=now)
@@ -99,6 +107,19 @@ def build() -> World:
     arguments |= _training_pages(rows) | {"prize": {"prize_id": prize.pk}}
     data = _data() | _chat_data(said[1])
     return World({name: cookie_of(user) for name, user in people.items()}, arguments, data)
+
+
+def _crowd_rows(grown: factories.Grown, user: User, mona: User) -> list[Model]:
+    """A gold item, and what is known of how somebody judges."""
+    now = timezone.now()
+    gold = gold_items.make(
+        grown[2].pk, {"spam": 1.0}, explanation="It sells soap.", actor=mona, now=now
+    )
+    known = {"sensitivity": 0.5, "specificity": 0.5, "weight": 0.0, "updated_at": now}
+    row = Reliability.objects.create(
+        user=user, group=SkillGroup.ACCEPTANCE, lang="en", doubtful=True, **known
+    )
+    return [gold, row]
 
 
 def _chat_rows(user: User) -> list[Model]:
@@ -193,6 +214,8 @@ def _desk_pages(rows: dict[str, Model], root: User) -> dict[str, dict[str, Any]]
         "setting": {"name": "goal_tree_size"},
         "row": {"content_type_id": message.pk, "object_id": rows["Message"].pk},
         "delete": act("Message", "delete"),
+        "make_gold": act("Message", "make-gold"),
+        "retire": act("GoldItem", "retire"),
         "halt": act("MessageTree", "halt"),
         "decide": act("Report", "decide"),
         "ban": act("User", "ban"),
@@ -232,6 +255,8 @@ def _data() -> dict[tuple[str, str], dict[str, Any]]:
         **{("tasks:label", of): {"spam": "0"} for of in ("message", "removed")},
         ("admin:tasks_app_configchange_set", "setting"): {"value": "8"} | reason,
         ("admin:tasks_app_message_act", "delete"): reason,
+        ("admin:tasks_app_message_act", "make_gold"): {"spam": "0", "explanation": "Fine."},
+        ("admin:tasks_app_golditem_act", "retire"): reason,
         ("admin:tasks_app_messagetree_act", "halt"): reason,
         ("admin:tasks_app_report_act", "decide"): {"outcome": "dismissed", "note": "A test."},
         ("admin:chat_app_chatreport_act", "resolve"): {"resolution": "A test."},

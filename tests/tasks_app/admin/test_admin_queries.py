@@ -9,24 +9,27 @@ from django.test.utils import CaptureQueriesContext
 
 from oasst.accounts.models import User
 from oasst.lib.desk import paging
-from tasks_app import config, moderation, reactions
+from tasks_app import config, gold_items, moderation, reactions
 from tasks_app.bulk import actions, plans
-from tasks_app.enums import BulkKind, ReportState, TaskType
+from tasks_app.enums import BulkKind, ReportState, SkillGroup, TaskType
 from tasks_app.models import (
     BulkAction,
     Contribution,
+    GoldItem,
     Message,
     MessageTree,
     ModerationAction,
     Ranking,
+    Reliability,
     Report,
     Task,
 )
-from tests.factories import NOW, Grown, crowd, grow, hand_out
+from tests.factories import GOOD, NOW, Grown, crowd, grow, hand_out
 from tests.tasks_app.admin.desk import act_on, list_of, page_of
 
 MOST_QUERIES = 20
-LISTS = (Message, MessageTree, Task, Report, Contribution, ModerationAction, BulkAction, User)
+LISTS = (Message, MessageTree, Task, Report, Contribution, ModerationAction, BulkAction, GoldItem,
+         Reliability, User)  # fmt: skip
 
 
 def add(number: int, root: User) -> Grown:
@@ -46,6 +49,11 @@ def add(number: int, root: User) -> Grown:
     chosen = [message.pk for message in grown]
     plan = plans.of_messages(BulkKind.LABEL, chosen, label="pii")
     actions.do_now(plan, actor=root, reason="why", now=NOW)
+    gold_items.make(grown[2].pk, GOOD, explanation="why", actor=root, now=NOW)
+    Reliability.objects.create(
+        user=reviewer, group=SkillGroup.RANKING, lang="en", agreement=0, weight=0, doubtful=True,
+        updated_at=NOW,
+    )  # fmt: skip
     return grown
 
 
@@ -69,6 +77,7 @@ def urls(grown: Grown) -> list[str]:
         logged,
         BulkAction.objects.get(steps__tree=grown.tree),
     )
+    rows = (*rows, GoldItem.objects.get(message=grown[2]), Reliability.objects.earliest("id"))
     pages = [page_of(row) for row in rows]
     lists = ["/admin/", "/admin/tasks_app/configchange/", *(list_of(model) for model in LISTS)]
     acts = [act_on(grown.root.user, name) for name in ("purge", "hold")]
