@@ -1,9 +1,10 @@
 """The crowd's judgement at the desk: gold items, and how reliable people are."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib import admin
+from django.core.cache import cache
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -19,6 +20,8 @@ from oasst.lib.languages import name as language_name
 from tasks_app.admin.crowd_actions import RetireGold
 from tasks_app.labels import LABELS
 from tasks_app.models import GoldItem, Message, Reliability
+
+REMEMBERED_S = 60
 
 
 class GoldLanguageFilter(LanguageFilter):
@@ -196,11 +199,16 @@ def split_messages(request: HttpRequest) -> str:
     """The number beside "Reviewers differ" in the side bar; nothing if none waits."""
     if not request.user.has_perm("tasks_app.view_message"):
         return ""
-    return str(Message.objects.split().count() or "")
+    return _remembered("desk:split", lambda: Message.objects.split().count())
 
 
 def doubtful_people(request: HttpRequest) -> str:
     """The number beside "Reliability" in the side bar; nothing if there is none."""
     if not request.user.has_perm("tasks_app.view_reliability"):
         return ""
-    return str(Reliability.objects.filter(doubtful=True).count() or "")
+    return _remembered("desk:doubtful", lambda: Reliability.objects.doubtful().count())
+
+
+def _remembered(key: str, count: Callable[[], int]) -> str:
+    """A count for the side bar of every page, which may be a minute old."""
+    return str(cache.get_or_set(key, count, REMEMBERED_S) or "")

@@ -13,8 +13,8 @@ from oasst.accounts import magic_link
 from oasst.accounts.enums import CodePurpose
 from oasst.accounts.models import User
 from oasst.lib import pages
-from tasks_app import interactions, moderation, reactions
-from tasks_app.config import TreeConfig
+from tasks_app import gold_items, interactions, moderation, reactions
+from tasks_app.config import TreeConfig, overridden
 from tasks_app.enums import TaskType as K
 from tasks_app.enums import TreeState
 from tasks_app.models import Task
@@ -207,6 +207,26 @@ def test_pages_of_tasks_that_are_over(
     moderation.delete_message(grown[4].pk, actor=mona, reason="Rude.", now=now)
     show(f"/trees/{grown.tree.pk}/")
     check(page, "tree with a removed message")
+
+
+@pytest.mark.parametrize("spam", [1.0, 0.0], ids=["right", "missed"])
+def test_page_after_a_gold_item(
+    page: Page, show: Show, sign_in: SignIn, alice: User, mona: User, spam: float
+) -> None:
+    now = timezone.now()
+    grow("P(A?)")
+    known = grow("P(A-)", state=TreeState.ABORTED_LOW_GRADE)[1]
+    why = "It only sells soap to somebody who wants to bake bread."
+    gold_items.make(known.pk, {"spam": 1.0}, explanation=why, actor=mona, now=now)
+    with overridden(p_gold=1.0, p_gold_newcomer=1.0):
+        task = hand_out(alice, K.LABEL_ASSISTANT_REPLY, now=now)
+    interactions.submit_labels(task.pk, alice, {"spam": spam}, now=now)
+    sign_in(alice)
+
+    show(f"/tasks/{task.pk}/")
+
+    expect(page.get_by_text(why)).to_be_visible()
+    check(page)
 
 
 def test_too_many_open_tasks(page: Page, show: Show, sign_in: SignIn, alice: User) -> None:

@@ -14,7 +14,8 @@ from tests.journeys.axe import violations
 from tests.tasks_app.admin.desk import act_on, list_of, page_of
 
 SignIn = Callable[[User], None]
-LISTS = ("message", "messagetree", "task", "report", "contribution", "moderationaction")
+LISTS = ("message", "messagetree", "task", "report", "contribution", "moderationaction", "golditem",
+         "reliability")  # fmt: skip
 LOOKS = [("light", 1280), ("light", 360), ("dark", 1280), ("dark", 360)]
 
 
@@ -130,11 +131,9 @@ def test_desk_breaks_no_rule_and_fits_a_phone(
     page.emulate_media(color_scheme=theme)
     page.set_viewport_size({"width": width, "height": 800})
     lists = [f"/admin/tasks_app/{name}/" for name in LISTS]
-    acts = [act_on(grown[2], "edit"), act_on(grown.root.user, "role")]
-    settings = [
-        "/admin/tasks_app/configchange/",
-        "/admin/tasks_app/configchange/set/goal_tree_size/",
-    ]
+    asked = ((grown[2], "edit"), (grown[2], "make-gold"), (grown.root.user, "role"))
+    acts = [act_on(*each) for each in asked]
+    settings = [f"/admin/tasks_app/configchange/{path}" for path in ("", "set/goal_tree_size/")]
     for path in ["/admin/", *lists, *settings, "/admin/accounts/user/", *map(page_of, rows), *acts]:
         page.goto(path)
         assert (path, violations(page)) == (path, [])

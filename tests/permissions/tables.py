@@ -218,7 +218,7 @@ tasks_app_message_act             make_gold        POST go   go   tasks_app_mess
 tasks_app_golditem_change         GoldItem         POST 200  200
 tasks_app_golditem_act            retire           GET  200  200
 tasks_app_golditem_act            retire           POST go   go   tasks_app_golditem_change
-tasks_app_reliability_change      Reliability      POST 403  200
+tasks_app_reliability_change      Reliability      POST 200  200
 tasks_app_reliability_act         nothing          GET  404  404
 tasks_app_reliability_act         nothing          POST 404  404
 tasks_app_task_act                nothing          GET  404  404
