@@ -16,7 +16,7 @@ from leaderboard_app.enums import Frame
 from leaderboard_app.models import TrollStats
 from oasst.accounts.admin import STATUS_COLOURS, status
 from oasst.lib.desk.admin import DeskAdmin
-from oasst.lib.desk.display import NONE, row_link, when
+from oasst.lib.desk.display import NONE, row_link
 
 
 class FrameFilter(DropdownFilter):
@@ -58,9 +58,10 @@ class TrollStatsAdmin(DeskAdmin):
     """Whose messages others mark most."""
 
     list_display = ("rank", "person_column", "status_column", "score_column", "messages",
-                    "removed", "red_flags", "downvotes", "upvotes", "spam_prompts", "spam_column",
-                    "quality_column", "computed_column")  # fmt: skip
+                    "removed", "red_flags", "thumbs_column", "spam_prompts", "spam_column",
+                    "quality_column")  # fmt: skip
     list_display_links = None
+    list_before_template = "admin/desk/trolls.html"
     list_filter = (FrameFilter, BannedFilter)
     list_select_related = ("user",)
     search_fields = ("user__display_name",)
@@ -73,8 +74,7 @@ class TrollStatsAdmin(DeskAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        told = _("Troll score = %s. Marks can be malicious too: look before you act.")
-        context = {"subtitle": told % trolls.formula(), "title": _("Trollboard")}
+        context = {"formula": trolls.formula(), "title": _("Trollboard")}
         return super().changelist_view(request, (extra_context or {}) | context)
 
     @display(description=_l("person"))
@@ -97,6 +97,6 @@ class TrollStatsAdmin(DeskAdmin):
     def quality_column(self, row: TrollStats) -> str:
         return NONE if row.quality is None else f"{row.quality:.2f}"
 
-    @display(description=_l("computed"))
-    def computed_column(self, row: TrollStats) -> SafeString | str:
-        return when(row.computed_at)
+    @display(description=_l("thumbs"))
+    def thumbs_column(self, row: TrollStats) -> str:
+        return f"+{row.upvotes} −{row.downvotes}"

@@ -36,7 +36,7 @@ class TrollStats(models.Model):
 
     class Meta:
         verbose_name = _("line of the trollboard")
-        verbose_name_plural = _("trollboard")
+        verbose_name_plural = _("lines of the trollboard")
         indexes = [models.Index(fields=["frame", "rank"], name="trollstats_board")]
         constraints = [
             models.UniqueConstraint(fields=["user", "frame"], name="trollstats_once_per_frame"),

@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 
@@ -114,6 +115,35 @@ _NAVIGATION = [
     },
 ]  # fmt: skip
 
+
+def _saved(model: str, title: Any, query: str) -> dict[str, Any]:
+    """A list of `model` with filters set, as a tab above it."""
+    app, name = model.split(".")
+    link = reverse_lazy(f"admin:{app}_{name}_changelist")
+    return {"title": title, "link": format_lazy("{}{}", link, query)}
+
+
+# Filters that moderators set again and again.
+_TABS = [
+    {
+        "models": ["tasks_app.message"],
+        "items": [
+            _saved("tasks_app.message", _("Held back"), "?held=yes"),
+            _saved("tasks_app.message", _("Reported"), "?reported=yes"),
+            _saved("tasks_app.message", _("Deleted"), "?is_deleted=yes"),
+        ],
+    },
+    {
+        "models": ["leaderboard_app.trollstats"],
+        "items": [
+            _saved("leaderboard_app.trollstats", _("Week"), "?frame=week"),
+            _saved("leaderboard_app.trollstats", _("Day"), "?frame=day"),
+            _saved("leaderboard_app.trollstats", _("Month"), "?frame=month"),
+            _saved("leaderboard_app.trollstats", _("All time"), "?frame=total"),
+        ],
+    },
+]
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": _("Moderators' desk"),
     "SITE_HEADER": "Open Assistant",
@@ -132,6 +162,7 @@ UNFOLD: dict[str, Any] = {
     "BORDER_RADIUS": "8px",
     "COLORS": {"primary": _scale(_TEAL, 195), "base": _scale(_PAPER, 215)},
     "STYLES": [lambda _request, name=name: static(f"css/{name}.css") for name in _STYLES],
+    "TABS": _TABS,
     "DASHBOARD_CALLBACK": "tasks_app.admin.dashboard.fill",
     "COMMAND": {"search_callback": "tasks_app.admin.search.results"},
     "SIDEBAR": {"show_search": True, "command_search": True, "navigation": _NAVIGATION},

@@ -219,6 +219,17 @@ class ReportQuerySet(models.QuerySet["Report"]):
         """Reports nobody has decided on, oldest first."""
         return self.filter(state=ReportState.OPEN).order_by("created_at")
 
+    def most_urgent(self, now: datetime, limit: int) -> Self:
+        """The first `limit` open reports by urgency, however many wait: no more of each category
+        than that, the oldest, are looked at, by the index over category and time.
+        """
+        oldest = [
+            self.waiting().filter(category=name).order_by("created_at").values("pk")[:limit]
+            for name in REPORT_SEVERITY
+        ]
+        candidates = oldest[0].union(*oldest[1:], all=True)
+        return self.filter(pk__in=[row["pk"] for row in candidates]).by_urgency(now)[:limit]
+
     def by_urgency(self, now: datetime) -> Self:
         """Severity of the category times the hours since the report, the most urgent first."""
         weights = [models.When(category=name, then=n) for name, n in REPORT_SEVERITY.items()]

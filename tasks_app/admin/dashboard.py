@@ -62,8 +62,8 @@ def _reports() -> dict[str, Any]:
 
 
 def _urgent(now: Any) -> list[dict[str, Any]]:
-    rows = Report.objects.filter(state=ReportState.OPEN).select_related("message", "claimed_by")
-    return items(rows.defer("message__search_vector").by_urgency(now)[:MOST_WAITING])
+    rows = Report.objects.select_related("message", "claimed_by").defer("message__search_vector")
+    return items(rows.most_urgent(now, MOST_WAITING))
 
 
 def _states() -> list[dict[str, Any]]:

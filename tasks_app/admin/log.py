@@ -90,6 +90,8 @@ def target(row: ModerationAction) -> SafeString | str:
         return link(page_url(MessageTree, row.tree_id), _l("tree"))
     if row.user_id:
         return link(page_url(get_user_model(), row.user_id), _l("person"))
+    if row.bulk_id:
+        return link(page_url(BulkAction, row.bulk_id), _l("bulk action"))
     return NONE
 
 

@@ -6,16 +6,21 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from leaderboard_app import trolls
+from leaderboard_app.enums import Frame
 from oasst.accounts.models import User
 from tasks_app import moderation, reactions
+from tasks_app.bulk import actions as bulk
+from tasks_app.bulk import plans
+from tasks_app.enums import BulkKind
 from tasks_app.models import Message, ModerationAction, Report, Task
 from tests.factories import Grown, grow, hand_out
 from tests.journeys.axe import violations
 from tests.tasks_app.admin.desk import act_on, list_of, page_of
 
 SignIn = Callable[[User], None]
-LISTS = ("message", "messagetree", "task", "report", "contribution", "moderationaction", "golditem",
-         "reliability")  # fmt: skip
+LISTS = ("message", "messagetree", "task", "report", "contribution", "moderationaction",
+         "bulkaction", "golditem", "reliability")  # fmt: skip
 LOOKS = [("light", 1280), ("light", 360), ("dark", 1280), ("dark", 360)]
 
 
@@ -115,6 +120,32 @@ def test_search_and_filters_find_a_message(
     expect(page.locator("#result_list")).to_have_count(0)
 
 
+def desk_pages(root: User, grown: Grown, report: Report) -> list[str]:
+    """Every page of the desk, each with something on it."""
+    now = timezone.now()
+    task: Task = hand_out(root, "label_assistant_reply", now=now)
+    words = "`code` and **words**"
+    moderation.edit_message(grown[2].pk, words, actor=root, reason="why", now=now)
+    plan = plans.of_messages(BulkKind.LABEL, [grown[2].pk], label="spam")
+    labelled = bulk.do_now(plan, actor=root, reason="why", now=now)
+    trolls.refresh(Frame.WEEK, now=now)
+    logged = ModerationAction.objects.get(bulk_id=labelled.pk)
+    person = grown.root.user
+    rows = (grown[2], grown.tree, report, task, person, labelled, logged)
+    return [
+        "/admin/",
+        *(f"/admin/tasks_app/{name}/" for name in LISTS),
+        "/admin/leaderboard_app/trollstats/",
+        "/admin/tasks_app/configchange/",
+        "/admin/tasks_app/configchange/set/goal_tree_size/",
+        "/admin/accounts/user/",
+        *map(page_of, rows),
+        *(act_on(person, name) for name in ("role", "purge")),
+        *(act_on(grown[2], name) for name in ("edit", "make-gold")),
+        act_on(labelled, "undo"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("theme", "width"),
     [LOOKS[0], *(pytest.param(*look, marks=pytest.mark.full) for look in LOOKS[1:])],
@@ -122,19 +153,11 @@ def test_search_and_filters_find_a_message(
 def test_desk_breaks_no_rule_and_fits_a_phone(
     page: Page, sign_in: SignIn, root: User, grown: Grown, report: Report, theme: str, width: int
 ) -> None:
-    task: Task = hand_out(root, "label_assistant_reply", now=timezone.now())
-    moderation.edit_message(
-        grown[2].pk, "`code` and **words**", actor=root, reason="why", now=timezone.now()
-    )
-    rows = (grown[2], grown.tree, report, task, grown.root.user)
+    paths = desk_pages(root, grown, report)
     sign_in(root)
     page.emulate_media(color_scheme=theme)
     page.set_viewport_size({"width": width, "height": 800})
-    lists = [f"/admin/tasks_app/{name}/" for name in LISTS]
-    asked = ((grown[2], "edit"), (grown[2], "make-gold"), (grown.root.user, "role"))
-    acts = [act_on(*each) for each in asked]
-    settings = [f"/admin/tasks_app/configchange/{path}" for path in ("", "set/goal_tree_size/")]
-    for path in ["/admin/", *lists, *settings, "/admin/accounts/user/", *map(page_of, rows), *acts]:
+    for path in paths:
         page.goto(path)
         assert (path, violations(page)) == (path, [])
         assert (path, page.evaluate("document.documentElement.scrollWidth") <= width) == (
