@@ -11,10 +11,10 @@ from django.db import transaction
 
 from oasst.lib import queue
 from tasks_app import config, moderation
-from tasks_app.demo import accounts
+from tasks_app.demo import accounts, desk
 from tasks_app.demo.backlog import import_backlog
 from tasks_app.demo.content import Story, stories
-from tasks_app.demo.play import Cast, Play
+from tasks_app.demo.play import Acts, Cast, Play
 from tasks_app.enums import TreeState
 from tasks_app.models import Message, MessageTree
 
@@ -68,16 +68,19 @@ def build(*, seed: int, now: datetime, stage: TreeState | None = None) -> Outcom
     missing = _missing(wanted)
     with queue.silent(), config.overridden(**_stock_limits()):
         if missing:
-            _perform(missing, seed=seed, now=now)
+            _perform(missing, seed=seed, now=now, with_desk=stage is None)
     return Outcome(Counter(story.state for story in missing), len(wanted) - len(missing))
 
 
-def _perform(missing: Sequence[Story], *, seed: int, now: datetime) -> None:
+def _perform(missing: Sequence[Story], *, seed: int, now: datetime, with_desk: bool) -> None:
     cast = accounts.hire(now=now)
     imported = [story for story in missing if story.state == S.BACKLOG_RANKING]
     import_backlog(imported, seed=seed, now=now - IMPORTED_BEFORE)
     plays = [Play(story, cast, seed=seed) for story in missing if story not in imported]
-    _tell(plays, now=now, rng=random.Random(seed))
+    extra = []
+    if with_desk and cast["wanda"].held_since is None:
+        extra.append((desk.begins(now=now), desk.acts(cast, now=now, rng=random.Random(seed))))
+    _tell(plays, extra, now=now, rng=random.Random(seed))
     for play in plays:
         play.leave_drafts(now=now - DRAFTED_BEFORE)
     _ban_trudy(cast, now=now - BANNED_BEFORE)
@@ -99,10 +102,20 @@ def _stock_limits() -> dict[str, object]:
     return limits | {"max_active_trees": limits["max_active_trees"] + most}
 
 
-def _tell(plays: Sequence[Play], *, now: datetime, rng: random.Random) -> None:
-    """Let all plays happen side by side, each act at its time."""
+def _tell(
+    plays: Sequence[Play],
+    extra: Sequence[tuple[datetime, Acts]],
+    *,
+    now: datetime,
+    rng: random.Random,
+) -> None:
+    """Let all plays happen side by side, each act at its time; `extra` ones say theirs."""
     acts = [play.acts() for play in plays]
     starts, gaps = _schedule(plays, now)
+    for begins, more in extra:
+        acts.append(more)
+        starts.append(begins)
+        gaps.append(timedelta(0))
     for act in acts:
         next(act)
     waiting = [(start, number) for number, start in enumerate(starts)]

@@ -9,7 +9,7 @@ class Person:
 
     name: str
     langs: tuple[str, ...]  # languages this person contributes in, best first
-    role: str = "contributor"  # contributor | moderator | admin | banned
+    role: str = "contributor"  # contributor | moderator | admin | banned | muted | held
 
     @property
     def key(self) -> str:
@@ -28,6 +28,8 @@ CAST = (
     Person("Alice", ("en", "de")),
     Person("Bob", ("en", "fr", "es", "pt-BR")),
     Person("Trudy", ("en",), role="banned"),
+    Person("Viktor", ("en",), role="muted"),
+    Person("Wanda", ("en",), role="held"),
     Person("Chidi", ("en", "fr", "es", "zh", "ar")),
     Person("Dana", ("en", "de", "es", "pt-BR")),
     Person("Emil", ("de", "en", "ru")),

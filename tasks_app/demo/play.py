@@ -127,7 +127,7 @@ class Play:
             person.key
             for person in CAST
             if self.story.lang in person.langs
-            and person.role not in {"admin", "banned"}
+            and person.role in {"contributor", "moderator"}
             and person.key not in busy
         ]
         return [self.cast[key] for key in self._rng.sample(keys, count)]

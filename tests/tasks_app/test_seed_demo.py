@@ -23,7 +23,9 @@ from tasks_app.config import ConfigChange
 from tasks_app.demo.build import Outcome, build
 from tasks_app.demo.content import stories
 from tasks_app.enums import TaskType, TreeState
+from tasks_app.labels import REPORT_SEVERITY
 from tasks_app.models import (
+    BulkAction,
     Contribution,
     Draft,
     Message,
@@ -211,3 +213,17 @@ def fingerprint() -> dict[str, int]:
         "actions": ModerationAction.objects.count(),
         "transitions": TreeTransition.objects.count(),
     }
+
+
+def test_moderators_find_work_of_every_sort_on_their_desk() -> None:
+    waiting = Report.objects.waiting()
+    severities = {REPORT_SEVERITY[name] for name in waiting.values_list("category", flat=True)}
+    of_alice = Report.objects.filter(user__display_name="Alice").exclude(state="open")
+
+    assert severities == {1, 2, 3, 5}
+    assert {"dismissed", "inconclusive"} <= set(of_alice.values_list("state", flat=True))
+    assert waiting.filter(claimed_by__display_name="Mona").count() == 1
+    assert User.objects.get(display_name="Viktor").muted_until > NOW
+    held = Message.objects.held()
+    assert {message.user.display_name for message in held} == {"Wanda"}
+    assert list(BulkAction.objects.values_list("state", "messages")) == [("undone", 2)]
