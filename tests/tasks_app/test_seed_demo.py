@@ -226,4 +226,4 @@ def test_moderators_find_work_of_every_sort_on_their_desk() -> None:
     assert User.objects.get(display_name="Viktor").muted_until > NOW
     held = Message.objects.held()
     assert {message.user.display_name for message in held} == {"Wanda"}
-    assert list(BulkAction.objects.values_list("state", "messages")) == [("undone", 2)]
+    assert list(BulkAction.objects.values_list("state", flat=True)) == ["undone"]
