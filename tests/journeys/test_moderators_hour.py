@@ -38,15 +38,18 @@ def give_reason(page: Page, reason: str, button: str) -> None:
     page.get_by_role("button", name=button, exact=True).click()
 
 
+def find_on_trollboard(page: Page, name: str) -> None:
+    page.goto(TROLLBOARD)
+    expect(page.get_by_text("Troll score =")).to_be_visible()
+    page.locator("#result_list").get_by_role("link", name=name).click()
+    expect(page.get_by_role("heading", name="Reports against")).to_be_visible()
+
+
 def test_moderators_hour(
     page: Page, sign_in: SignIn, mona: User, alice: User, bob: User, grown: Grown
 ) -> None:
     sign_in(mona)
-    page.goto(TROLLBOARD)
-    expect(page.get_by_text("Troll score =")).to_be_visible()
-    page.locator("#result_list").get_by_role("link", name="Bob").click()
-    expect(page.get_by_role("heading", name="Reports against")).to_be_visible()
-
+    find_on_trollboard(page, "Bob")
     page.get_by_role("link", name="Hold back", exact=True).click()
     give_reason(page, "Let us look first.", "Hold back")
     expect(page.get_by_text("New messages of Bob are held back.")).to_be_visible()
