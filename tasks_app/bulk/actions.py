@@ -54,8 +54,10 @@ class CannotUndo(DomainError):
 
 
 @transaction.atomic
-def begin(plan: Plan, *, actor: Any, reason: str, now: datetime) -> BulkAction:
-    """Write down what is to be done, and have a job do it.
+def begin(
+    plan: Plan, *, actor: Any, reason: str, now: datetime, with_job: bool = True
+) -> BulkAction:
+    """Write down what is to be done, and have a job do it; without one, cron comes after a while.
 
     Raises NothingToDo, and what `lock_person` raises.
     """
@@ -87,21 +89,25 @@ def begin(plan: Plan, *, actor: Any, reason: str, now: datetime) -> BulkAction:
         data = {"messages": plan.messages, "votes": plan.votes}
         about: dict[str, Any] = {"user": plan.person, "data": data, "bulk_id": bulk.pk}
         record(Kind.PURGE_USER, actor=actor, reason=reason, now=now, **about)
-    _queue(bulk.pk)
+    if with_job:
+        _queue(bulk.pk)
     return bulk
 
 
 def do_now(plan: Plan, *, actor: Any, reason: str, now: datetime) -> BulkAction:
     """Begin, and if it is little, also finish before returning."""
-    bulk = begin(plan, actor=actor, reason=reason, now=now)
-    if plan.trees <= DONE_AT_ONCE:
+    is_little = plan.trees <= DONE_AT_ONCE
+    bulk = begin(plan, actor=actor, reason=reason, now=now, with_job=not is_little)
+    if is_little:
         carry_on(bulk.pk, now=now)
         bulk.refresh_from_db()
     return bulk
 
 
 @transaction.atomic
-def undo(bulk_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> BulkAction:
+def undo(
+    bulk_id: uuid.UUID, *, actor: Any, reason: str, now: datetime, with_job: bool = True
+) -> BulkAction:
     """Take a finished bulk action back. Raises CannotUndo, and what `lock_person` raises."""
     require_reason(reason)
     bulk = BulkAction.objects.select_for_update(of=("self",)).filter(pk=bulk_id).first()
@@ -114,7 +120,8 @@ def undo(bulk_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> BulkA
     bulk.state, bulk.undo_actor, bulk.undo_reason = BulkState.UNDOING, actor, reason
     bulk.save(update_fields=["state", "undo_actor", "undo_reason"])
     record(Kind.UNDO, actor=actor, reason=reason, now=now, user=bulk.person, bulk_id=bulk.pk)
-    _queue(bulk.pk)
+    if with_job:
+        _queue(bulk.pk)
     return bulk
 
 
@@ -125,8 +132,9 @@ def may_be_undone(bulk: BulkAction, now: datetime) -> bool:
 
 def undo_now(bulk_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> BulkAction:
     """Undo, and if it is little, also finish before returning."""
-    bulk = undo(bulk_id, actor=actor, reason=reason, now=now)
-    if bulk.trees <= DONE_AT_ONCE:
+    is_little = BulkAction.objects.filter(pk=bulk_id, trees__lte=DONE_AT_ONCE).exists()
+    bulk = undo(bulk_id, actor=actor, reason=reason, now=now, with_job=not is_little)
+    if is_little:
         carry_on(bulk.pk, now=now)
         bulk.refresh_from_db()
     return bulk
