@@ -81,7 +81,12 @@ def percent_agreement(profiles: Mapping[Profile, int]) -> float | None:
 
 
 def estimates(
-    profiles: Mapping[Profile, int], scale: Sequence[float], level: Level, rng: np.random.Generator
+    profiles: Mapping[Profile, int],
+    scale: Sequence[float],
+    level: Level,
+    rng: np.random.Generator,
+    *,
+    rounds: int = ROUNDS,
 ) -> tuple[Estimate, Estimate]:
     """α and percent agreement with their intervals, from a bootstrap that draws units.
 
@@ -91,7 +96,7 @@ def estimates(
     table, times = _pairable(profiles)
     if not len(times):
         return NOTHING, NOTHING
-    drawn = _drawn(times, rng)
+    drawn = _drawn(times, rng, rounds)
     same, given = _same_and_given(table)
     return (
         _estimate(alpha(profiles, scale, level), _alphas(drawn, table, scale, level), times),
@@ -100,7 +105,12 @@ def estimates(
 
 
 def estimate_ratio(
-    tops: Sequence[float], bottoms: Sequence[float], times: Sequence[int], rng: np.random.Generator
+    tops: Sequence[float],
+    bottoms: Sequence[float],
+    times: Sequence[int],
+    rng: np.random.Generator,
+    *,
+    rounds: int = ROUNDS,
 ) -> Estimate:
     """The sum of `tops` over the sum of `bottoms`, units being drawn for the interval.
 
@@ -110,19 +120,19 @@ def estimate_ratio(
     if not times:
         return NOTHING
     top, bottom, units = (np.array(each, dtype=float) for each in (tops, bottoms, times))
-    drawn = _drawn(units, rng)
+    drawn = _drawn(units, rng, rounds)
     value = fsum(units * top) / fsum(units * bottom)
     return _estimate(value, (drawn @ top) / (drawn @ bottom), units)
 
 
-def _drawn(times: Array, rng: np.random.Generator) -> Array:
+def _drawn(times: Array, rng: np.random.Generator, rounds: int) -> Array:
     """How often each profile comes up when as many units are drawn with replacement, (R, U).
 
     Drawing n units out of n is drawing numbers of their distinct profiles from a multinomial
     distribution: the ordinary bootstrap, whatever the number of units. Source: Efron 1979.
     """
     total = round(float(times.sum()))
-    return rng.multinomial(total, times / times.sum(), size=ROUNDS).astype(float)
+    return rng.multinomial(total, times / times.sum(), size=rounds).astype(float)
 
 
 def _estimate(value: float | None, rounds: Array, times: Array) -> Estimate:

@@ -15,7 +15,7 @@ import numpy as np
 from django.db.models import Q
 
 from tasks_app import agreement_units
-from tasks_app.agreement import NOTHING, Estimate, Level, Profile, estimate_ratio, estimates
+from tasks_app.agreement import NOTHING, ROUNDS, Estimate, Level, Profile, estimate_ratio, estimates
 from tasks_app.agreement_sums import ALL
 from tasks_app.agreement_tables import AgreementCell, AgreementDissent, AgreementUnit
 from tasks_app.agreement_units import ASKED, RANKINGS
@@ -25,6 +25,8 @@ from tasks_app.models import Message
 # With fewer messages than this nothing is said about how much people agree.
 MIN_UNITS = 20
 PAGE_SIZE = 20
+# Of the bootstrap of one week: there are many weeks, and their band need not be as sharp.
+WEEK_ROUNDS = 200
 _SEED = 2011  # so that the same data always has the same interval
 
 Profiles = Mapping[str, int]  # profile as text, how many units have it
@@ -149,8 +151,9 @@ def _weeks(measure: str, by_week: Mapping[date, Mapping[str, Profiles]]) -> list
 
 def _headline(measure: str, counted: Profiles) -> Estimate:
     if measure == RANKINGS:
-        return _ranking_row(counted).tau
-    return _estimates(measure, _read(counted), agreement_units.level(measure))[0]
+        return _ranking_row(counted, rounds=WEEK_ROUNDS).tau
+    level = agreement_units.level(measure)
+    return _estimates(measure, _read(counted), level, rounds=WEEK_ROUNDS)[0]
 
 
 def _read(counted: Profiles) -> dict[Profile, int]:
@@ -161,15 +164,15 @@ def _read(counted: Profiles) -> dict[Profile, int]:
 
 
 def _estimates(
-    measure: str, profiles: Mapping[Profile, int], level: Level
+    measure: str, profiles: Mapping[Profile, int], level: Level, *, rounds: int = ROUNDS
 ) -> tuple[Estimate, Estimate]:
     n = sum(profiles.values())
     if n < MIN_UNITS:
         return replace(NOTHING, n=n), replace(NOTHING, n=n)
-    return estimates(profiles, LABELS[measure].steps, level, _chance())
+    return estimates(profiles, LABELS[measure].steps, level, _chance(), rounds=rounds)
 
 
-def _ranking_row(counted: Profiles) -> RankingRow:
+def _ranking_row(counted: Profiles, *, rounds: int = ROUNDS) -> RankingRow:
     rows, times = [agreement_units.read(text) for text in counted], list(counted.values())
     n = sum(times)
     people = round(sum(row[0] * number for row, number in zip(rows, times, strict=True)))
@@ -177,10 +180,9 @@ def _ranking_row(counted: Profiles) -> RankingRow:
         return RankingRow(replace(NOTHING, n=n), replace(NOTHING, n=n), n, people)
     pairs, taus, ws = zip(*rows, strict=True)
     known = [(w, number) for w, number in zip(ws, times, strict=True) if not isnan(w)]
-    tau = estimate_ratio(taus, pairs, times, _chance())
-    w = estimate_ratio(
-        [w for w, _ in known], [1.0] * len(known), [number for _, number in known], _chance()
-    )
+    tau = estimate_ratio(taus, pairs, times, _chance(), rounds=rounds)
+    values, numbers = [w for w, _ in known], [number for _, number in known]
+    w = estimate_ratio(values, [1.0] * len(known), numbers, _chance(), rounds=rounds)
     return RankingRow(tau, w, n, people)
 
 
