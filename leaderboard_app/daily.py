@@ -16,14 +16,15 @@ from django.db.models import Sum
 from leaderboard_app.models import DailyStatistics, WeeklyLabels, WeeklyPeople
 from leaderboard_app.stages import STAGE_OF
 from tasks_app.browsing import LISTED
-from tasks_app.models import MessageTree
+from tasks_app.models import Contribution, Message, MessageTree, TextLabels
 
 logger = logging.getLogger(__name__)
 # Held while statistics are written, so that two jobs do not write the same rows.
 _LOCK = 7_351_001
 # Counted anew by every run: whatever began in it may have been committed late.
 RECENT = timedelta(days=1)
-BEGINNING = datetime(1970, 1, 5, tzinfo=UTC)
+# So much of the past is counted at once: no job may run for long.
+SLICE = timedelta(weeks=4)
 
 _MESSAGES = """
 SELECT day, coalesce(lang, ''),
@@ -31,13 +32,13 @@ SELECT day, coalesce(lang, ''),
     count(*) FILTER (WHERE parent_id IS NOT NULL AND role = 'prompter'),
     count(*) FILTER (WHERE role = 'assistant')
 FROM (SELECT (created_at AT TIME ZONE 'UTC')::date AS day, lang, parent_id, role
-    FROM tasks_app_message WHERE created_at >= %(since)s) written
+    FROM tasks_app_message WHERE created_at >= %(since)s AND created_at < %(until)s) written
 GROUP BY GROUPING SETS ((day, lang), (day))"""
 
 _TREES = """
 SELECT day, coalesce(lang, ''), count(*)
 FROM (SELECT (created_at AT TIME ZONE 'UTC')::date AS day, lang
-    FROM tasks_app_messagetree WHERE created_at >= %(since)s) begun
+    FROM tasks_app_messagetree WHERE created_at >= %(since)s AND created_at < %(until)s) begun
 GROUP BY GROUPING SETS ((day, lang), (day))"""
 
 _STATES = """
@@ -45,7 +46,7 @@ SELECT day, coalesce(lang, ''), state, sum(change)::int
 FROM (SELECT (x.created_at AT TIME ZONE 'UTC')::date AS day, t.lang, s.state, s.change
     FROM tasks_app_treetransition x JOIN tasks_app_messagetree t ON t.id = x.tree_id,
         LATERAL (VALUES (x.to_state, 1), (x.from_state, -1)) s(state, change)
-    WHERE x.created_at >= %(since)s AND s.state <> '') moves
+    WHERE x.created_at >= %(since)s AND x.created_at < %(until)s AND s.state <> '') moves
 GROUP BY GROUPING SETS ((day, lang, state), (day, state)) HAVING sum(change) <> 0"""
 
 # When a tree first reached a stage or a later one; imported trees may have skipped some.
@@ -56,16 +57,16 @@ FROM (SELECT t.lang, stage, (min(x.created_at) AT TIME ZONE 'UTC')::date AS day,
     FROM tasks_app_treetransition x JOIN tasks_app_messagetree t ON t.id = x.tree_id
         JOIN unnest(%(states)s::text[], %(ranks)s::int[]) s(state, rank) ON s.state = x.to_state,
         generate_series(0, s.rank) stage
-    WHERE %(since)s = %(beginning)s OR x.tree_id IN (
-        SELECT tree_id FROM tasks_app_treetransition WHERE created_at >= %(since)s)
+    WHERE x.tree_id IN (SELECT tree_id FROM tasks_app_treetransition
+        WHERE created_at >= %(since)s AND created_at < %(until)s)
     GROUP BY t.id, t.lang, stage) firsts
-WHERE first >= %(since)s
+WHERE first >= %(since)s AND first < %(until)s
 GROUP BY GROUPING SETS ((day, lang, stage), (day, stage))"""
 
 _CONTRIBUTIONS = """
 SELECT day, coalesce(lang, ''), kind, count(*)
 FROM (SELECT (created_at AT TIME ZONE 'UTC')::date AS day, lang, kind
-    FROM tasks_app_contribution WHERE created_at >= %(since)s) done
+    FROM tasks_app_contribution WHERE created_at >= %(since)s AND created_at < %(until)s) done
 GROUP BY GROUPING SETS ((day, lang, kind), (day, kind))"""
 
 # Equal label sets are summed up before they are taken apart: there are far fewer different ones.
@@ -74,7 +75,7 @@ WITH different AS MATERIALIZED (
     SELECT date_trunc('week', l.created_at AT TIME ZONE 'UTC')::date AS week, m.lang, l.values,
         count(*) AS n
     FROM tasks_app_textlabels l JOIN tasks_app_message m ON m.id = l.message_id
-    WHERE l.created_at >= %(since)s AND l.kind <> 'report'
+    WHERE l.created_at >= %(since)s AND l.created_at < %(until)s AND l.kind <> 'report'
     GROUP BY 1, 2, 3)"""
 
 _VALUES = """
@@ -97,7 +98,7 @@ _PEOPLE = """
 SELECT a.week, coalesce(a.lang, ''), f.week, count(DISTINCT a.user_id)
 FROM (SELECT DISTINCT date_trunc('week', created_at AT TIME ZONE 'UTC')::date AS week, lang, user_id
         FROM tasks_app_contribution
-        WHERE created_at >= %(since)s AND kind = ANY(%(kinds)s)) a,
+        WHERE created_at >= %(since)s AND created_at < %(until)s AND kind = ANY(%(kinds)s)) a,
     LATERAL (SELECT date_trunc('week', c.created_at AT TIME ZONE 'UTC')::date AS week
         FROM tasks_app_contribution c WHERE c.user_id = a.user_id AND c.kind = ANY(%(kinds)s)
         ORDER BY c.id LIMIT 1) f
@@ -108,22 +109,71 @@ Key = tuple[date, str]
 
 def refresh(*, now: datetime) -> None:
     """Count the last two days anew; everything, if trees with older dates came or went."""
-    today = datetime.combine(now.astimezone(UTC).date(), time(), tzinfo=UTC)
+    if is_behind(now=now):
+        recount(now=now)
+        return
     with transaction.atomic():
         _lock()
-        since = today - RECENT
-        if _is_complete_before(since):
-            _write(since, now)
-        else:
-            logger.info("statistics: counting everything")
-            _write(BEGINNING, now)
+        _write(_recent(now), _end(now), now)
+
+
+def is_behind(*, now: datetime) -> bool:
+    """True if the days before the last two do not hold the trees that were begun in them."""
+    since = _recent(now)
+    rows = DailyStatistics.objects.filter(lang="", day__lt=since.date())
+    counted = rows.aggregate(trees=Sum("trees"))["trees"]
+    if counted is None:
+        return True  # the first run, or a site that began yesterday
+    return counted != MessageTree.objects.filter(created_at__lt=since).count()
 
 
 def recount(*, now: datetime) -> None:
     """Count everything anew, so that what was deleted or undone since leaves the numbers."""
+    week = recount_slice(None, now=now)
+    while week:
+        week = recount_slice(week, now=now)
+
+
+def recount_slice(week: date | None, *, now: datetime) -> date | None:
+    """Count some weeks anew from `week` on, the first ones by default.
+
+    Returns the week that comes next; None after the last.
+    """
     with transaction.atomic():
         _lock()
-        _write(BEGINNING, now)
+        since = _start_of(week) if week else _first_week(now)
+        until = min(since + SLICE, _end(now))
+        _write(since, until, now)
+    logger.info("statistics: counted %s to %s", since.date(), until.date())
+    return until.date() if until < _end(now) else None
+
+
+def _recent(now: datetime) -> datetime:
+    return _start_of(now.astimezone(UTC).date()) - RECENT
+
+
+def _end(now: datetime) -> datetime:
+    """After the week of `now`, in case a clock is ahead."""
+    today = _start_of(now.astimezone(UTC).date())
+    return today + timedelta(days=7 - today.weekday())
+
+
+def _start_of(day: date) -> datetime:
+    return datetime.combine(day, time(), tzinfo=UTC)
+
+
+def _first_week(now: datetime) -> datetime:
+    """The Monday before the oldest row there is. What was counted of earlier weeks goes."""
+    oldest = [
+        table.objects.order_by("created_at").values_list("created_at", flat=True).first()
+        for table in (MessageTree, Message, Contribution, TextLabels)
+    ]
+    first = min([moment for moment in oldest if moment] + [now]).astimezone(UTC).date()
+    monday = first - timedelta(days=first.weekday())
+    DailyStatistics.objects.filter(day__lt=monday).delete()
+    WeeklyLabels.objects.filter(week__lt=monday).delete()
+    WeeklyPeople.objects.filter(week__lt=monday).delete()
+    return _start_of(monday)
 
 
 def _lock() -> None:
@@ -133,71 +183,67 @@ def _lock() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
-def _is_complete_before(since: datetime) -> bool:
-    rows = DailyStatistics.objects.filter(lang="", day__lt=since.date())
-    counted = rows.aggregate(trees=Sum("trees"))["trees"]
-    if counted is None:
-        return False  # the first run, or a site that began yesterday
-    return counted == MessageTree.objects.filter(created_at__lt=since).count()
-
-
-def _write(since: datetime, now: datetime) -> None:
-    """Replace all rows from `since` on, and those of its week."""
+def _write(since: datetime, until: datetime, now: datetime) -> None:
+    """Replace all rows of these days, and those of the weeks from that of the first on."""
     monday = since - timedelta(days=since.weekday())
-    days = list(_days(since, now))
-    DailyStatistics.objects.filter(day__gte=since.date()).delete()
+    days = list(_days(since, until, now))
+    DailyStatistics.objects.filter(day__gte=since.date(), day__lt=until.date()).delete()
     DailyStatistics.objects.bulk_create(days)
-    labels, people = list(_labels(monday)), list(_people(monday))
-    WeeklyLabels.objects.filter(week__gte=monday.date()).delete()
+    labels, people = list(_labels(monday, until)), list(_people(monday, until))
+    WeeklyLabels.objects.filter(week__gte=monday.date(), week__lt=until.date()).delete()
     WeeklyLabels.objects.bulk_create(labels)
-    WeeklyPeople.objects.filter(week__gte=monday.date()).delete()
+    WeeklyPeople.objects.filter(week__gte=monday.date(), week__lt=until.date()).delete()
     WeeklyPeople.objects.bulk_create(people)
 
 
-def _days(since: datetime, now: datetime) -> Iterator[DailyStatistics]:
+def _days(since: datetime, until: datetime, now: datetime) -> Iterator[DailyStatistics]:
     found: dict[Key, DailyStatistics] = {}
 
     def row(day: date, lang: str) -> DailyStatistics:
         return found.setdefault((day, lang), DailyStatistics(day=day, lang=lang, counted_at=now))
 
-    row(now.astimezone(UTC).date(), "")  # there is always a last one, which says how fresh all is
-    for day, lang, prompts, prompter, assistant in _rows(_MESSAGES, since):
+    today = now.astimezone(UTC).date()
+    if since.date() <= today < until.date():
+        row(today, "")  # there is always a last one, which says how fresh all is
+    for day, lang, prompts, prompter, assistant in _rows(_MESSAGES, since, until):
         counted = row(day, lang)
         counted.prompts, counted.prompter_replies = prompts, prompter
         counted.assistant_replies = assistant
-    for day, lang, trees in _rows(_TREES, since):
+    for day, lang, trees in _rows(_TREES, since, until):
         row(day, lang).trees = trees
-    for day, lang, state, change in _rows(_STATES, since):
+    for day, lang, state, change in _rows(_STATES, since, until):
         row(day, lang).states[state] = change
-    ranks = {"states": list(STAGE_OF), "ranks": list(STAGE_OF.values()), "beginning": BEGINNING}
-    for day, lang, stage, trees in _rows(_STAGES, since, **ranks):
+    ranks = {"states": list(STAGE_OF), "ranks": list(STAGE_OF.values())}
+    for day, lang, stage, trees in _rows(_STAGES, since, until, **ranks):
         row(day, lang).stages[str(stage)] = trees
-    for day, lang, kind, number in _rows(_CONTRIBUTIONS, since):
+    for day, lang, kind, number in _rows(_CONTRIBUTIONS, since, until):
         row(day, lang).contributions[kind] = number
     yield from found.values()
 
 
-def _labels(since: datetime) -> Iterator[WeeklyLabels]:
+def _labels(since: datetime, until: datetime) -> Iterator[WeeklyLabels]:
     values: dict[Key, dict[str, list[int]]] = defaultdict(dict)
     pairs: dict[Key, dict[str, list[float]]] = defaultdict(dict)
-    for week, lang, label, place, number in _rows(_SETS + _VALUES, since):
+    for week, lang, label, place, number in _rows(_SETS + _VALUES, since, until):
         values[week, lang].setdefault(label, [0] * 5)[place] = number
-    for week, lang, pair, *sums in _rows(_SETS + _PAIRS, since):
+    for week, lang, pair, *sums in _rows(_SETS + _PAIRS, since, until):
         pairs[week, lang][pair] = [float(number) for number in sums]
     for key in values:
         yield WeeklyLabels(week=key[0], lang=key[1], values=values[key], pairs=pairs[key])
 
 
-def _people(since: datetime) -> Iterator[WeeklyPeople]:
+def _people(since: datetime, until: datetime) -> Iterator[WeeklyPeople]:
     found: dict[Key, dict[str, int]] = defaultdict(dict)
-    for week, lang, first, number in _rows(_PEOPLE, since, kinds=[str(kind) for kind in LISTED]):
+    for week, lang, first, number in _rows(
+        _PEOPLE, since, until, kinds=[str(kind) for kind in LISTED]
+    ):
         found[week, lang][first.isoformat()] = number
     for (week, lang), firsts in found.items():
         active = sum(firsts.values())
         yield WeeklyPeople(week=week, lang=lang, active=active, by_first_week=firsts)
 
 
-def _rows(query: str, since: datetime, **parameters: Any) -> list[tuple]:
+def _rows(query: str, since: datetime, until: datetime, **parameters: Any) -> list[tuple]:
     with connection.cursor() as cursor:
-        cursor.execute(query, {"since": since} | parameters)
+        cursor.execute(query, {"since": since, "until": until} | parameters)
         return cursor.fetchall()

@@ -1,6 +1,7 @@
 """Jobs of the community on the `default` queue. All may run twice; cron finds what was lost."""
 
 import uuid
+from datetime import date
 
 from django.utils import timezone
 
@@ -46,10 +47,16 @@ def settle_points(after: str | None = None) -> None:
 
 
 def refresh_statistics() -> None:
-    """Count what is new."""
-    daily.refresh(now=timezone.now())
+    """Count what is new; begin with the past, if trees with older dates came or went."""
+    now = timezone.now()
+    if daily.is_behind(now=now):
+        queue.enqueue("leaderboard_app.jobs.recount_statistics", key="recount-statistics")
+    else:
+        daily.refresh(now=now)
 
 
-def recount_statistics() -> None:
-    """Count everything anew."""
-    daily.recount(now=timezone.now())
+def recount_statistics(week: str | None = None) -> None:
+    """Count some weeks anew, then a job for the next, until everything is counted."""
+    following = daily.recount_slice(date.fromisoformat(week) if week else None, now=timezone.now())
+    if following:
+        queue.enqueue("leaderboard_app.jobs.recount_statistics", following.isoformat())

@@ -4,8 +4,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
-from leaderboard_app import daily
+from leaderboard_app import daily, jobs
 from leaderboard_app.models import DailyStatistics, WeeklyLabels, WeeklyPeople
 from leaderboard_app.stages import STAGE_OF, Stage
 from tasks_app.enums import ContributionKind, LabelKind, TreeState
@@ -138,6 +139,23 @@ def test_deleted_trees_leave_the_numbers() -> None:
     daily.refresh(now=NOW)
 
     assert not DailyStatistics.objects.filter(prompts__gt=0).exists()
+
+
+def test_job_counts_a_long_past_slice_by_slice(django_capture_on_commit_callbacks: Any) -> None:
+    now = timezone.now()
+    for weeks in (0, 3, 5, 20):
+        grow("P", now=now - timedelta(weeks=weeks))
+    assert daily.recount_slice(None, now=now) is not None
+    DailyStatistics.objects.all().delete()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        jobs.refresh_statistics()
+
+    counted = everything()
+    assert not daily.is_behind(now=now)
+    assert DailyStatistics.objects.filter(lang="", prompts=1).count() == 4
+    daily.recount(now=now)
+    assert everything() == counted
 
 
 def test_labels_are_binned_and_pairs_summed_but_reports_are_not() -> None:
