@@ -125,12 +125,21 @@ def _settle(trees: Iterable[UUID], loose: Collection[int], now: datetime) -> tup
     chunks = list(_chunks(sorted(trees))) or [[]]
     for number, chunk in enumerate(chunks):
         created, moved = derive.changes(chunk, loose if number == 0 else [], now=now)
+        created = _still_there(created)
         # Ours is the only turn, so nothing can be there already.
         PointEntry.objects.bulk_create(created, batch_size=1000)
         PointEntry.objects.bulk_update(moved, _UPDATED, batch_size=500)
         count += len(created) + len(moved)
         touched |= {entry.user_id for entry in [*created, *moved]}
     return count, touched
+
+
+def _still_there(entries: list[PointEntry]) -> list[PointEntry]:
+    """Those whose contribution nobody took back meanwhile; nobody can, until the end."""
+    wanted = {entry.contribution_id for entry in entries}
+    rows = Contribution.objects.filter(pk__in=wanted).order_by("pk").select_for_update(no_key=True)
+    found = set(rows.values_list("pk", flat=True))
+    return [entry for entry in entries if entry.contribution_id in found]
 
 
 def _chunks(ids: Iterable[UUID]) -> Iterator[list[UUID]]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from html.parser import HTMLParser
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.http import HttpResponse
 from django.utils import timezone
 
@@ -205,7 +205,10 @@ def poison(given: Given, text: str = TAG) -> Given:
     Ranking.objects.update(reason=TAG)
     Task.objects.update(skip_reason=TAG)
     MessageTree.objects.update(origin=TAG)
-    ModerationAction.objects.update(reason=TAG, data={TAG: TAG})
+    with connection.cursor() as cursor:  # the log is append-only, so past its trigger
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        ModerationAction.objects.update(reason=TAG, data={TAG: TAG})
+        cursor.execute("SET LOCAL session_replication_role = origin")
     TreeTransition.objects.update(reason=TAG)
     change("goal_tree_size", 9, actor=alice, reason=TAG, now=now)
     Draft.objects.update(body={"text": text})

@@ -51,7 +51,8 @@ def acts(cast: Cast, *, now: datetime, rng: random.Random) -> Acts:
         due = now - timedelta(hours=hours)
         while at < due:
             at = yield due
-        happen(at)
+        if _finished(cast):  # else there is nothing yet that moderators could look at
+            happen(at)
 
 
 def _acts(cast: Cast, rng: random.Random) -> Iterator[Act]:

@@ -246,7 +246,7 @@ def test_closed_and_cancelled_requests_leave_their_row_at_once(tiny_path: Path) 
         await anext(closed)
         await closed.aclose()
         cancelled = asyncio.create_task(
-            collect(engine.generate(request("Hello", max_new_tokens=900)))
+            collect(engine.generate(request("Hello", max_new_tokens=900, seed=1)))
         )
         waiting = asyncio.create_task(collect(engine.generate(request("Hi", max_new_tokens=4))))
         await asyncio.sleep(0.05)
@@ -276,7 +276,9 @@ def test_stopped_engine_ends_its_requests_with_an_error_and_takes_no_more(tiny_p
         engine = engine_of(tiny_path, max_batch=1)
         await engine.start()
         tasks = [
-            asyncio.create_task(collect(engine.generate(request("Hello", max_new_tokens=900))))
+            asyncio.create_task(
+                collect(engine.generate(request("Hello", max_new_tokens=900, seed=1)))
+            )
             for _ in range(2)
         ]
         await asyncio.sleep(0.05)
