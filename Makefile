@@ -23,7 +23,7 @@ BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
-BROWSER_TESTS := $(PYTEST) tests/journeys -n 2 --dist loadfile -q --output var/test/browser --screenshot only-on-failure
+BROWSER_TESTS := $(PYTEST) tests/journeys -q --output var/test/browser --screenshot only-on-failure
 export OASST_TEST_DATA ?= $(DATA)
 export CHROMIUM
 

@@ -205,7 +205,8 @@ def poison(given: Given, text: str = TAG) -> Given:
     Ranking.objects.update(reason=TAG)
     Task.objects.update(skip_reason=TAG)
     MessageTree.objects.update(origin=TAG)
-    with connection.cursor() as cursor:  # the log is append-only, so past its trigger
+    # The log is append-only, so past its trigger.
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         ModerationAction.objects.update(reason=TAG, data={TAG: TAG})
         cursor.execute("SET LOCAL session_replication_role = origin")

@@ -233,7 +233,7 @@ def test_half_arrived_markup_is_never_more_than_text(chatting: Page) -> None:
         " [a](javascript:document.body.dataset.hit=1) ![b](https://evil.example/x.png) **half"
         " `code <b>` $\\href{javascript:alert(1)}{x}$ <svg onload=document.body.dataset.hit=1>"
     )
-    say(chatting, f"!say {hostile} " + "and more " * 20)
+    say(chatting, f"!say {hostile} " + "and more " * 60)
 
     expect(chatting.get_by_role("button", name="Stop the answer")).to_be_visible()
     expect(replies(chatting)).to_contain_text("and more")
