@@ -246,7 +246,7 @@ def test_closed_and_cancelled_requests_leave_their_row_at_once(tiny_path: Path) 
         await anext(closed)
         await closed.aclose()
         cancelled = asyncio.create_task(
-            collect(engine.generate(request("Hello", max_new_tokens=900, seed=1)))
+            collect(engine.generate(request("Hello", max_new_tokens=900, seed=7)))
         )
         waiting = asyncio.create_task(collect(engine.generate(request("Hi", max_new_tokens=4))))
         await asyncio.sleep(0.05)
@@ -277,7 +277,7 @@ def test_stopped_engine_ends_its_requests_with_an_error_and_takes_no_more(tiny_p
         await engine.start()
         tasks = [
             asyncio.create_task(
-                collect(engine.generate(request("Hello", max_new_tokens=900, seed=1)))
+                collect(engine.generate(request("Hello", max_new_tokens=900, seed=7)))
             )
             for _ in range(2)
         ]
