@@ -4,6 +4,7 @@ SCHEDULE_S = {
     "tasks_app.jobs.release_expired_reservations": 30,
     "tasks_app.jobs.settle_languages": 60,
     "tasks_app.jobs.fold_agreement": 30,
+    "tasks_app.jobs.recount_trees": 30,
     "tasks_app.jobs.carry_on_bulk_actions": 60,
     "tasks_app.jobs.tell_news": 30,
     "tasks_app.jobs.send_digests": 3600,

@@ -166,6 +166,21 @@ class Reliability(models.Model):
         return f"{self.group} in {self.lang} by {self.user_id}: {self.weight:.2f}"
 
 
+class Recount(models.Model):
+    """A tree in which votes began or ceased to count: what follows is still to be computed."""
+
+    tree = models.OneToOneField(
+        "MessageTree", models.CASCADE, primary_key=True, related_name="recount"
+    )
+    since = models.DateTimeField(_("since"))
+
+    class Meta:
+        verbose_name = _("tree to count anew")
+
+    def __str__(self) -> str:
+        return f"recount of {self.tree_id}"
+
+
 class CrowdMean(models.Model):
     """How well the crowd judges on average, and how far its votes have been counted."""
 

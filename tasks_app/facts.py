@@ -131,7 +131,7 @@ _NODES = """
         m.review_count, m.review_result, m.children_count,
         m.reviews_wanted, m.split_at IS NOT NULL, o.kind, o.slots, o.lonely,
         (SELECT count(*) FROM tasks_app_task t WHERE t.message_id = m.id AND t.holds_slot),
-        (SELECT count(*) FROM tasks_app_ranking r WHERE r.parent_id = m.id), m.held
+        (SELECT count(*) FROM tasks_app_ranking r WHERE r.parent_id = m.id AND NOT r.held), m.held
     FROM tasks_app_message m LEFT JOIN tasks_app_offer o ON o.message_id = m.id
     WHERE m.tree_id = ANY(%s)
     ORDER BY m.depth, m.created_at, m.id

@@ -57,17 +57,15 @@ def status(message: Message, config: TreeConfig, *, ranked: int = 0) -> Status:
         return Status(_("Not accepted"), "bad", "circle-x")
     if reviewing.waits_for_moderator(message, config):
         return Status(_("A moderator decides"), "info", "hourglass")
-    if message.review_result is None and message.review_count < needed:
+    if message.review_result is None:
+        # One is missing at least, whoever reviewed it.
+        count = min(message.review_count, needed - 1)
         words = _("In review, %(count)d of %(needed)d")
-        return Status(
-            words % {"count": message.review_count, "needed": needed}, "info", "hourglass"
-        )
+        return Status(words % {"count": count, "needed": needed}, "info", "hourglass")
     if message.rank is not None:
         words = _("Place %(place)d of %(ranked)d") if ranked else _("Place %(place)d")
         return Status(words % {"place": message.rank + 1, "ranked": ranked}, "good", "award")
-    if message.review_result:
-        return Status(_("Accepted"), "good", "circle-check")
-    return Status(_("Not reviewed"), "", "circle-dashed")
+    return Status(_("Accepted"), "good", "circle-check")
 
 
 def reasons(messages: Iterable[Message]) -> dict[uuid.UUID, list[str]]:

@@ -176,9 +176,15 @@ def _store_review(
     if message.user_id == user.pk:
         raise SelfReview
     label_set = TextLabels.objects.create(
-        message=message, user=user, kind=LabelKind.TASK, task=task, values=values, created_at=now
+        message=message,
+        user=user,
+        kind=LabelKind.TASK,
+        task=task,
+        values=values,
+        held=task.user.is_held,
+        created_at=now,
     )
-    record_verdict(message, values, config=config, now=now)
+    record_verdict(message, label_set, config=config, now=now)
     return label_set
 
 
@@ -231,6 +237,7 @@ def _submit_ranking(
         groups=groups or [task.shown_ids],
         not_rankable=not_rankable,
         reason=reason,
+        held=task.user.is_held,
         created_at=now,
     )
     _finish(task, now, submission=submission)
@@ -433,7 +440,7 @@ def _store_message(
         detected_lang=detected.lang if detected else "",
         depth=parent.depth + 1 if parent else 0,
         provenance=provenance[:500],
-        held=task.user.held_since is not None,
+        held=task.user.is_held,
         created_at=now,
     )
 

@@ -17,6 +17,7 @@ from tasks_app import (
     announcing,
     digests,
     gold_items,
+    holding,
     interactions,
     lottery,
     moderation,
@@ -31,7 +32,7 @@ from tasks_app.models import MessageTree
 logger = logging.getLogger(__name__)
 _rng = random.SystemRandom()
 
-SLICE = 500  # trees that one job advances
+SLICE = 500  # trees that one job advances or counts anew
 FOLDING_S = 20  # a job must not run for long
 
 
@@ -77,6 +78,12 @@ def promote_gold() -> None:
 def halt_prompts_of_disabled_users() -> None:
     """Take prompts of banned or deleted authors out of the lottery."""
     moderation.halt_prompts_of_disabled_users(now=timezone.now())
+
+
+def recount_trees() -> None:
+    """Count trees anew in which votes began or ceased to count, when a person was held back."""
+    if holding.recount_slice(SLICE, now=timezone.now()):
+        queue.enqueue("tasks_app.jobs.recount_trees", key="recount-trees")
 
 
 def fold_agreement() -> None:

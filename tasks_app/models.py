@@ -19,6 +19,7 @@ from tasks_app.crowd_records import (
     GoldAnswer,
     GoldItem,
     RankingConsensus,
+    Recount,
     Reliability,
 )
 from tasks_app.desk_records import BulkAction, BulkStep, Report
@@ -27,6 +28,7 @@ from tasks_app.querysets import (
     MessageQuerySet,
     MessageTreeQuerySet,
     OfferQuerySet,
+    RankingQuerySet,
     TaskQuerySet,
     TextLabelsQuerySet,
 )
@@ -61,6 +63,7 @@ __all__ = [
     "Ranking",
     "RankingConsensus",
     "Reaction",
+    "Recount",
     "Reliability",
     "Report",
     "Task",
@@ -407,6 +410,8 @@ class TextLabels(models.Model):
         Task, models.SET_NULL, null=True, blank=True, related_name="label_set"
     )
     values = models.JSONField(_("values"), help_text=_("Label name to a number from 0 to 1."))
+    # A review by somebody who is held back: it decides nothing.
+    held = models.BooleanField(_("held"), default=False)
     created_at = models.DateTimeField(_("when"))
 
     objects = TextLabelsQuerySet.as_manager()
@@ -446,7 +451,11 @@ class Ranking(models.Model):
     # What it counts, fixed when it was first counted; empty: 1. Later changes of reliability
     # do not rewrite ranks.
     weight = models.FloatField(_("weight"), null=True, blank=True)
+    # By somebody who is held back: it counts nothing.
+    held = models.BooleanField(_("held"), default=False)
     created_at = models.DateTimeField(_("when"))
+
+    objects = RankingQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("ranking")

@@ -59,7 +59,7 @@ def favourites(prompts: Sequence[uuid.UUID]) -> list[uuid.UUID]:
     """Those of `prompts` that people placed best on average; all of them if nobody ranked any."""
     places: dict[str, list[float]] = defaultdict(list)
     ids = [str(pk) for pk in prompts]
-    usable = Ranking.objects.filter(parent=None, not_rankable=False)
+    usable = Ranking.objects.counted().filter(parent=None, not_rankable=False)
     for ranking in usable.filter(task__shown_ids__has_any_keys=ids):
         for pk, place in relative_places(ranking.groups).items():
             places[pk].append(place)

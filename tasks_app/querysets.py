@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Message,
         MessageTree,
         Offer,
+        Ranking,
         Reliability,
         Report,
         Task,
@@ -210,6 +211,14 @@ class TextLabelsQuerySet(models.QuerySet["TextLabels"]):
     def reviews_of(self, message: "Message") -> Self:
         """The label sets that count for acceptance, in the order given."""
         return self.filter(message=message, kind=LabelKind.TASK).order_by("id")
+
+
+class RankingQuerySet(models.QuerySet["Ranking"]):
+    """Questions about rankings."""
+
+    def counted(self) -> Self:
+        """All but those of people who are held back."""
+        return self.filter(held=False)
 
 
 class ReportQuerySet(models.QuerySet["Report"]):

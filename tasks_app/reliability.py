@@ -43,27 +43,27 @@ _FIX_WEIGHTS = """
         UPDATE tasks_app_ranking r SET weight = greatest(%(least)s, coalesce(
             (SELECT known.weight FROM tasks_app_reliability known WHERE known.user_id = r.user_id
                 AND known."group" = %(group)s AND known.lang = %(lang)s), 1))
-        WHERE r.parent_id = ANY(%(parents)s) AND r.weight IS NULL
+        WHERE r.parent_id = ANY(%(parents)s) AND r.weight IS NULL AND NOT r.held
         RETURNING r.id, r.weight
     )
     SELECT r.id, r.parent_id, r.user_id, r.groups, r.not_rankable,
         coalesce(r.weight, fixed.weight) AS weight
     FROM tasks_app_ranking r LEFT JOIN fixed ON fixed.id = r.id
-    WHERE r.parent_id = ANY(%(parents)s) ORDER BY r.id
+    WHERE r.parent_id = ANY(%(parents)s) AND NOT r.held ORDER BY r.id
 """
 
 
 def weighted_rankings(
     parents: Iterable[uuid.UUID], *, lang: str, config: TreeConfig
 ) -> Iterable[Ranking]:
-    """The rankings below `parents`, by id, each with its weight.
+    """The rankings below `parents` that count, by id, each with its weight.
 
     A ranking gets the weight of its person when it is first counted and keeps it, so that ranks
     follow from what is stored and do not move when reliability does. When weights are switched
     off, those not yet counted have none, which is 1. Caller holds the lock of the parents' tree.
     """
     if not config.reliability_weights:
-        return Ranking.objects.filter(parent__in=parents).order_by("id")
+        return Ranking.objects.counted().filter(parent__in=parents).order_by("id")
     names = {
         "parents": list(parents),
         "group": SkillGroup.RANKING,

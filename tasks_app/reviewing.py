@@ -25,9 +25,9 @@ class Finding:
 
 
 def record_verdict(
-    message: Message, values: Mapping[str, float], *, config: TreeConfig, now: datetime
+    message: Message, label_set: TextLabels, *, config: TreeConfig, now: datetime
 ) -> None:
-    """Count one more review of `message`, with these `values`, and decide if there are enough.
+    """Count one more review of `message`, just stored, and decide if there are enough.
 
     Caller holds the tree's row lock. An accepted prompt stays accepted, as does a reply that
     others build upon; a rejected reply stays rejected if others took its place; what a moderator
@@ -38,7 +38,7 @@ def record_verdict(
     message.review_count += 1
     found = _find(message, config)
     before = message.review_result
-    is_new = before is None or _speaks_for(found.result, values, message, config)
+    is_new = before is None or _speaks_for(found.result, label_set, message, config)
     if is_new and found.result not in (None, before) and _may_change(message, config, had_place):
         message.review_result = found.result
     if before is None:
@@ -147,18 +147,23 @@ def _note_overlap(message: Message, found: Finding, now: datetime) -> None:
 
 
 def _find(message: Message, config: TreeConfig) -> Finding:
-    """What the reviews say, once there are enough."""
+    """What the reviews say, once there are enough that count."""
     if config.adaptive_overlap:
         return _find_adaptively(message, config)
-    if message.review_count < needed(message, config):
+    enough = needed(message, config)
+    if message.review_count < enough:
+        return Finding(None)
+    votes = _votes(message, config)
+    if message.review_count - votes.held < enough:
         return Finding(None)
     threshold = config.acceptance_threshold(is_root=message.is_root)
-    return Finding(is_accepted(score(message, config), threshold))
+    return Finding(is_accepted(acceptance(votes.sets, votes.weights), threshold))
 
 
 def _find_adaptively(message: Message, config: TreeConfig) -> Finding:
     """Sure, in need of one more review, or split. Reviews that files tell of are left out."""
-    rows = list(TextLabels.objects.reviews_of(message).values_list("user_id", "values"))
+    counted = TextLabels.objects.reviews_of(message).filter(held=False)
+    rows = list(counted.values_list("user_id", "values"))
     people, prior = reliability.skills([user for user, _ in rows], lang=message.lang, config=config)
     verdict = overlap.enough(
         [(takes_in(values), skill) for (_, values), skill in zip(rows, people, strict=True)],
@@ -176,30 +181,48 @@ def _find_adaptively(message: Message, config: TreeConfig) -> Finding:
 
 
 def _speaks_for(
-    result: bool | None, values: Mapping[str, float], message: Message, config: TreeConfig
+    result: bool | None, label_set: TextLabels, message: Message, config: TreeConfig
 ) -> bool:
-    """One review alone would come to `result`. By the original formulas it always does."""
+    """One review counts, and alone would come to `result`. By the original formulas it does."""
     threshold = config.acceptance_threshold(is_root=message.is_root)
-    return is_accepted(acceptance([values]), threshold) == result
+    is_for = is_accepted(acceptance([label_set.values]), threshold)
+    return not label_set.held and is_for == result
 
 
 def score(message: Message, config: TreeConfig) -> float:
     """Acceptance score of a message from its review tasks, weighted by reviewer.
 
-    Reviews that an imported file tells of count with their published mean.
+    Raises ValueError if no review counts.
     """
+    votes = _votes(message, config)
+    return acceptance(votes.sets, votes.weights)
+
+
+@dataclass
+class _Votes:
+    """The reviews that count, with their weights, and how many count for nothing."""
+
+    sets: list[Mapping[str, float]]
+    weights: list[float]
+    held: int
+
+
+def _votes(message: Message, config: TreeConfig) -> _Votes:
+    """Reviews that an imported file tells of count with their published mean."""
     weight = reliability.weight(group=SkillGroup.ACCEPTANCE, lang=message.lang, config=config)
     rows = TextLabels.objects.reviews_of(message).annotate(weight=weight)
-    sets: list[Mapping[str, float]] = []
-    weights: list[float] = []
-    for values, counted in rows.values_list("values", "weight"):
-        sets.append(values)
-        weights.append(counted)
+    votes = _Votes([], [], 0)
+    for values, counted, held in rows.values_list("values", "weight", "held"):
+        if held:
+            votes.held += 1
+        else:
+            votes.sets.append(values)
+            votes.weights.append(counted)
     imported: ImportedLabelAggregate | None = getattr(message, "imported_labels", None)
     if imported and "spam" in imported.values:
-        sets.append({name: entry["value"] for name, entry in imported.values.items()})
-        weights.append(imported.values["spam"]["count"])
-    return acceptance(sets, weights)
+        votes.sets.append({name: entry["value"] for name, entry in imported.values.items()})
+        votes.weights.append(imported.values["spam"]["count"])
+    return votes
 
 
 def _may_change(message: Message, config: TreeConfig, had_place: bool) -> bool:

@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Case, F, PositiveIntegerField, Value, When
+from django.db.models import Case, Exists, F, OuterRef, PositiveIntegerField, Value, When
 
 from tasks_app import reliability
 from tasks_app.config import TreeConfig
 from tasks_app.facts import TreeFacts
-from tasks_app.models import Message, Ranking, RankingConsensus
+from tasks_app.models import Message, MessageTree, Ranking, RankingConsensus
 from tasks_app.ranking import Consensus, ranked_pairs
 
 
@@ -122,6 +122,19 @@ def _row(parent_id: uuid.UUID, result: Outcome, now: datetime) -> RankingConsens
         not_rankable=result.refused,
         computed_at=now,
     )
+
+
+def forget_unranked(tree: MessageTree) -> None:
+    """A consensus of nobody is none. Ranks of imported trees have no consensus and stay.
+
+    Caller holds the tree's row lock.
+    """
+    ranked = Ranking.objects.counted().filter(parent=OuterRef("parent"))
+    empty = RankingConsensus.objects.filter(~Exists(ranked), parent__tree=tree)
+    parents = list(empty.values_list("pk", flat=True))
+    if parents:
+        Message.objects.filter(parent__in=parents).update(rank=None)
+        RankingConsensus.objects.filter(pk__in=parents).delete()
 
 
 def count_ranking(shown: list[str]) -> None:

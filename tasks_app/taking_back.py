@@ -11,7 +11,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
 from oasst.lib.errors import DomainError
-from tasks_app import moderation
+from tasks_app import holding, moderation
 from tasks_app.enums import ModerationKind as Kind
 from tasks_app.models import ModerationAction
 from tasks_app.moderation_log import record, require_reason
@@ -101,13 +101,11 @@ def _unban_back(person: Any, entry: ModerationAction, now: datetime) -> None:
 
 
 def _hold_back(person: Any, entry: ModerationAction, now: datetime) -> None:
-    person.held_since = None
-    person.save(update_fields=["held_since"])
+    holding.set_held(person, None, now=now)
 
 
 def _unhold_back(person: Any, entry: ModerationAction, now: datetime) -> None:
-    person.held_since = parse_datetime(entry.data["since"])
-    person.save(update_fields=["held_since"])
+    holding.set_held(person, parse_datetime(entry.data["since"]), now=now)
 
 
 def _halt_back(tree: Any, entry: ModerationAction, now: datetime) -> None:

@@ -35,7 +35,8 @@ def standing(round: Round) -> Standing | None:
         return None
     trees = [UUID(key) for key in record["trees"]]
     sides = _sides(trees, record["sides"])
-    rankings = list(Ranking.objects.filter(parent__in=trees).select_related("task"))
+    counted = Ranking.objects.counted().filter(parent__in=trees)
+    rankings = list(counted.select_related("task"))
     usable = [ranking for ranking in rankings if not ranking.not_rankable]
     ballots = [_ballot(ranking, sides) for ranking in usable]
     shown = [ballot for ranking in usable for ballot in _by_position(ranking)]

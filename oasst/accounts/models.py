@@ -143,6 +143,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     def is_admin(self) -> bool:
         return self.is_superuser or ADMINS in self._group_names
 
+    @property
+    def is_held(self) -> bool:
+        """What they write waits for a moderator, and their votes count for nothing."""
+        return self.held_since is not None
+
     def may_contribute(self, now: datetime) -> bool:
         """Whether `now` this person may write, review, rank or react."""
         muted = self.muted_until is not None and self.muted_until > now

@@ -148,7 +148,7 @@ class Unmute(OnPerson):
 
 
 class Hold(OnPerson):
-    """Lets new messages wait for a moderator; their authors notice nothing."""
+    """Lets new messages wait for a moderator and votes count for nothing, unnoticed."""
 
     name, title, icon, in_bulk = "hold", _l("Hold back"), "hourglass_top", True
 
@@ -157,10 +157,12 @@ class Hold(OnPerson):
 
     def explain(self, rows: Sequence[User]) -> str:
         return ngettext(
-            "What %d person writes from now on is seen by nobody else until you let it out. They "
-            "are not told. Earlier messages stay; reviews and rankings still count.",
-            "What %d people write from now on is seen by nobody else until you let it out. They "
-            "are not told. Earlier messages stay; reviews and rankings still count.",
+            "What %d person writes from now on is seen by nobody else until you let it out, and "
+            "none of their reviews and rankings counts. They are not told. Earlier messages, and "
+            "what was decided with their votes, stay.",
+            "What %d people write from now on is seen by nobody else until you let it out, and "
+            "none of their reviews and rankings counts. They are not told. Earlier messages, and "
+            "what was decided with their votes, stay.",
             len(rows),
         ) % len(rows)  # fmt: skip
 
@@ -178,7 +180,10 @@ class Unhold(OnPerson):
         return row.held_since is not None and row.deleted_at is None
 
     def explain(self, rows: Sequence[User]) -> str:
-        return _("New messages are seen at once. Those that are held wait until you decide.")
+        return _(
+            "New messages are seen at once, and all reviews and rankings count again. Messages "
+            "that are held wait until you decide."
+        )
 
     def run(self, row: User, data: dict[str, Any], *, actor: Any, now: datetime) -> str:
         holding.unhold_user(row.pk, actor=actor, reason=data["reason"], now=now)

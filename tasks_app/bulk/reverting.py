@@ -36,14 +36,14 @@ def undo(step: BulkStep, *, now: datetime) -> None:
     if "error" in before:
         return
     if step.tree_id is None:
-        _rankings_back(before)
+        _rankings_back(step, before)
         reports = Report.objects.filter(pk__in=before["reports"], resolved_at=None)
         reports.filter(state=ReportState.DISMISSED).update(state=ReportState.OPEN)
         return
     tree = locked_tree(step.tree_id)
     _messages_back(tree, before)
     _labels_back(step, before)
-    _votes_back(tree, before)
+    _votes_back(tree, step, before)
     _consensus_back(before)
     _state_back(tree, step, before, now)
     _slots_back(before, now)
@@ -98,18 +98,26 @@ def _labels_back(step: BulkStep, before: images.Image) -> None:
             mine.update(values=old.values, created_at=old.created_at)
 
 
-def _votes_back(tree: MessageTree, before: images.Image) -> None:
-    sets = images.put_back(
-        TextLabels, before.get("label_sets", []), once_per=("message_id", "user_id", "kind")
-    )
+def _votes_back(tree: MessageTree, step: BulkStep, before: images.Image) -> None:
+    held = _is_held(step)
+    kept = [
+        row | {"held": held and row["kind"] == LabelKind.TASK}
+        for row in before.get("label_sets", [])
+    ]
+    sets = images.put_back(TextLabels, kept, once_per=("message_id", "user_id", "kind"))
     given = images.put_back(
         Reaction, before.get("reactions", []), once_per=("message_id", "user_id", "code")
     )
     for reaction in given:
         reactions.count(Message.objects.get(pk=reaction.message_id), reaction.code, 1)
-    _rankings_back(before)
+    _rankings_back(step, before)
     Task.objects.filter(pk__in=[row.task_id for row in sets if row.task_id]).update(purged=False)
     _verdicts_back(tree, before, {row.message_id for row in sets if row.kind == LabelKind.TASK})
+
+
+def _is_held(step: BulkStep) -> bool:
+    """Whether the person's votes count for nothing now, whatever was when they were taken out."""
+    return bool(step.bulk.person and step.bulk.person.is_held)
 
 
 def _verdicts_back(tree: MessageTree, before: images.Image, ids: set[uuid.UUID]) -> None:
@@ -120,8 +128,9 @@ def _verdicts_back(tree: MessageTree, before: images.Image, ids: set[uuid.UUID])
         reviewing.count_anew(message, config=config, known=was.get(str(message.pk)))
 
 
-def _rankings_back(before: images.Image) -> None:
-    rows = before.get("rankings", [])
+def _rankings_back(step: BulkStep, before: images.Image) -> None:
+    held = _is_held(step)
+    rows = [row | {"held": held} for row in before.get("rankings", [])]
     below = [row for row in rows if row["parent_id"]]
     stored = images.put_back(Ranking, below, once_per=("parent_id", "user_id"))
     stored += images.put_back(
@@ -137,7 +146,8 @@ def _consensus_back(before: images.Image) -> None:
     """Where the same rankings stand below a message as before, the same order of its replies."""
     for parent, columns in before["consensus"].items():
         old = images.row_of(RankingConsensus, columns)
-        if Ranking.objects.filter(parent=parent).count() != old.rankings + old.not_rankable:
+        counted = Ranking.objects.counted().filter(parent=parent)
+        if counted.count() != old.rankings + old.not_rankable:
             continue
         replies = Message.objects.filter(parent=parent)
         replies.update(rank=None)

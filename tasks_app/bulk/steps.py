@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import F
 
-from tasks_app import labels, prompt_rankings, reactions, reviewing, trees
+from tasks_app import labels, prompt_rankings, reactions, reviewing, scoring, trees
 from tasks_app.bulk import images
 from tasks_app.config import TreeConfig
 from tasks_app.enums import BulkKind, LabelKind, ReportState
@@ -17,7 +17,6 @@ from tasks_app.models import (
     Message,
     MessageTree,
     Ranking,
-    RankingConsensus,
     Reaction,
     Report,
     Task,
@@ -115,7 +114,7 @@ def _take_votes(tree: MessageTree, bulk: BulkAction) -> Removed:
     _uncount(ranked)
     Task.objects.filter(ranking__in=ranked).update(purged=True)
     Ranking.objects.filter(pk__in=[row.pk for row in ranked]).delete()
-    _forget_unranked(tree)
+    scoring.forget_unranked(tree)
     return removed
 
 
@@ -139,15 +138,6 @@ def _uncount(rankings: Iterable[Ranking], step: int = -1) -> None:
         placed = [pk for group in ranking.groups for pk in group]
         messages = Message.objects.filter(pk__in=placed)
         messages.update(ranking_count=F("ranking_count") + step)
-
-
-def _forget_unranked(tree: MessageTree) -> None:
-    """A consensus of nobody is none. Ranks of imported trees have no consensus and stay."""
-    empty = RankingConsensus.objects.filter(parent__tree=tree, parent__rankings=None)
-    parents = list(empty.values_list("pk", flat=True))
-    if parents:
-        Message.objects.filter(parent__in=parents).update(rank=None)
-        RankingConsensus.objects.filter(pk__in=parents).delete()
 
 
 def _purge_outside(bulk: BulkAction) -> images.Image:

@@ -14,7 +14,14 @@ from tasks_app import offers, scoring, trees
 from tasks_app.config import TreeConfig
 from tasks_app.enums import ModerationKind, TaskType, TreeState
 from tasks_app.facts import Node, TreeFacts
-from tasks_app.models import Message, MessageTree, ModerationAction, Ranking, RankingConsensus
+from tasks_app.models import (
+    Message,
+    MessageTree,
+    ModerationAction,
+    Ranking,
+    RankingConsensus,
+    Recount,
+)
 
 TREES_PER_QUERY = 200
 PUTS_BACK = (
@@ -39,6 +46,8 @@ def findings(config: TreeConfig) -> Iterator[Finding]:
 
 
 def _of_chunk(chunk: list[MessageTree], config: TreeConfig) -> Iterator[Finding]:
+    waiting = Recount.objects.filter(tree__in=chunk).values_list("pk", flat=True)
+    chunk = [tree for tree in chunk if tree.pk not in set(waiting)]
     facts = tree_facts.load_many(chunk)
     widened = _widened(chunk)
     for tree in chunk:
@@ -117,7 +126,7 @@ def _limits(facts: TreeFacts) -> Iterator[Finding]:
 def _ranks(finished: list[MessageTree]) -> Iterator[Finding]:
     """The consensus of a finished tree is that of its rankings."""
     rankings: dict[uuid.UUID, list[Ranking]] = defaultdict(list)
-    for ranking in Ranking.objects.filter(parent__tree__in=finished).order_by("id"):
+    for ranking in Ranking.objects.counted().filter(parent__tree__in=finished).order_by("id"):
         if ranking.parent_id:
             rankings[ranking.parent_id].append(ranking)
     rankable: dict[uuid.UUID | None, set[str]] = defaultdict(set)

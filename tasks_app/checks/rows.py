@@ -113,6 +113,16 @@ COUNTERS = (
         WHERE m.review_count <> coalesce(l.n, 0) + coalesce(i.review_count, 0)""",
     ),
     Rule(
+        "votes_of_held_people_are_held",
+        """SELECT u.id, votes.kind || ' ' || votes.id || CASE WHEN votes.held
+                THEN ' is held' ELSE ' counts' END
+        FROM (SELECT 'review' AS kind, id, user_id, held FROM tasks_app_textlabels
+                WHERE kind = 'task'
+            UNION ALL SELECT 'ranking', id, user_id, held FROM tasks_app_ranking) votes
+        JOIN accounts_user u ON u.id = votes.user_id
+        WHERE u.deleted_at IS NULL AND votes.held <> (u.held_since IS NOT NULL)""",
+    ),
+    Rule(
         "verdict_rests_on_reviews",
         """SELECT m.id, 'review result ' || m.review_result FROM tasks_app_message m
         LEFT JOIN tasks_app_importedlabelaggregate i ON i.message_id = m.id

@@ -29,7 +29,7 @@ def marks(message: Message) -> str:
         ("P(A-x)", "Removed"),
         ("P(A?)", "In review, 0 of 3"),
         ("P(A?2)", "In review, 2 of 3"),
-        ("P(A?3)", "Not reviewed"),
+        ("P(A?3)", "In review, 2 of 3"),
     ],
 )
 def test_status_of_a_reply(drawing: str, label: str) -> None:

@@ -92,10 +92,10 @@ def test_late_change_of_weights_does_not_rewrite_a_verdict(alice: User, bob: Use
     TextLabels.objects.filter(message=grown[1]).update(values=GOOD)  # as if reviewers weighed 0
 
     message = Message.objects.get(pk=grown[1].pk)
-    TextLabels.objects.create(
+    late = TextLabels.objects.create(
         message=message, user=alice, kind=LabelKind.TASK, values=SPAM, created_at=NOW
     )
-    reviewing.record_verdict(message, SPAM, config=ON, now=NOW)
+    reviewing.record_verdict(message, late, config=ON, now=NOW)
 
     assert message.review_result is False  # a vote against it does not let it in
     assert message.review_count == 4
