@@ -175,15 +175,9 @@ def _store_review(
     message, _tree = _votable(task, tree)
     if message.user_id == user.pk:
         raise SelfReview
-    label_set = TextLabels.objects.create(
-        message=message,
-        user=user,
-        kind=LabelKind.TASK,
-        task=task,
-        values=values,
-        held=task.user.is_held,
-        created_at=now,
-    )
+    label_set = TextLabels(message=message, user=user, kind=LabelKind.TASK, task=task)
+    label_set.values, label_set.held, label_set.created_at = values, task.user.is_held, now
+    label_set.save(force_insert=True)
     record_verdict(message, label_set, config=config, now=now)
     return label_set
 

@@ -38,7 +38,7 @@ def record(
 def strike(task: Task) -> None:
     """Remove the entry of a task that its person has just taken back: it was not contributed."""
     entries = Contribution.objects.filter(task=task)
-    # Locked before anything is removed, so that what was derived from it meanwhile is seen, and goes.
+    # Locked first, so that what was derived from it meanwhile is seen, and goes.
     list(entries.select_for_update().values_list("pk"))
     entries.delete()
     logger.info("task %s: %s taken back", task.pk, task.kind)
