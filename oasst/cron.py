@@ -29,6 +29,7 @@ SCHEDULE_S = {
     "chat_app.jobs.delete_api_calls": 600,
     "chat_app.jobs.forget_workers": 3600,
     "training.jobs.reap_runs": 10,
+    "training.jobs.reap_snapshot_checks": 60,
     "training.jobs.heed_withdrawn_chats": 60,
     "training.jobs.heed_deleted_messages": 60,
     "training.jobs.tell_usage": 600,

@@ -34,6 +34,17 @@ class RunState(TextChoices):
 FINAL_RUN_STATES = tuple(state for state in RunState if state.is_final)
 
 
+class CheckState(TextChoices):
+    """Where a question about a snapshot's files stands."""
+
+    # Waits for a worker; after one died, again.
+    QUEUED = "queued", _("Waiting")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    # `message` says why there is no answer.
+    FAILED = "failed", _("Failed")
+
+
 class RoundState(TextChoices):
     QUEUED = "queued", _("Waiting")
     RUNNING = "running", _("Running")

@@ -56,13 +56,6 @@ class SnapshotBroken(DomainError):
     status = 409
 
 
-class SnapshotTooLarge(DomainError):
-    """Reading all of it would take longer than a page may take."""
-
-    code = "snapshot_too_large"
-    status = 409
-
-
 class NotServable(DomainError):
     """A folder lacks what a served model needs; nobody may overrule that."""
 

@@ -113,8 +113,12 @@ class DiffForm(forms.Form):
     """The older snapshot that one is compared with."""
 
     old = forms.ModelChoiceField(
-        Snapshot.objects.all(), label=_("Compare with"), to_field_name="name"
+        Snapshot.objects.none(), label=_("Compare with"), to_field_name="name"
     )
+
+    def __init__(self, *args: Any, of: Snapshot, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["old"].queryset = Snapshot.objects.exclude(pk=of.pk)
 
 
 class PromoteForm(forms.Form):

@@ -14,7 +14,7 @@ from rq import get_current_job
 from rq.worker import BaseWorker
 
 from tasks_app.exporting import Selection
-from training import execution, registry, rounds, runs, snapshots, usage
+from training import execution, registry, rounds, runs, snapshot_checks, snapshots, usage
 from training.data_gate import GateRules
 from training.enums import RoundState
 from training.errors import RoundUnderWay, RunUnderWay, SnapshotExists
@@ -80,6 +80,18 @@ def create_snapshot(
         snapshots.create(name, wanted, now=timezone.now(), by=user)
     except SnapshotExists:
         logger.info("snapshot %s is there already", name)
+
+
+def answer_snapshot_check(check_id: int) -> None:
+    """Read the files of a snapshot, and write down what somebody asked for on its page."""
+    snapshot_checks.answer(check_id)
+
+
+def reap_snapshot_checks() -> None:
+    """Ask again what dead workers left, and call workers for what waits."""
+    found = snapshot_checks.reap()
+    if found:
+        logger.info("took care of %d abandoned checks of snapshots", found)
 
 
 def _end_with_worker() -> None:

@@ -11,8 +11,8 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from chat_app.models import ServedModel
-from training.enums import FINAL_RUN_STATES, RoundState, RunState, Stage, StepState
-from training.querysets import RunQuerySet, SnapshotQuerySet
+from training.enums import FINAL_RUN_STATES, CheckState, RoundState, RunState, Stage, StepState
+from training.querysets import CheckQuerySet, RunQuerySet, SnapshotQuerySet
 from training.rundir import RunDir
 
 PATH_LENGTH = 1024
@@ -57,6 +57,55 @@ class Snapshot(models.Model):
     @property
     def folder(self) -> Path:
         return Path(settings.RUNS_DIR) / self.path
+
+
+class SnapshotCheck(models.Model):
+    """A question about a snapshot, and the answer that a worker found: whether its files are what
+    they were, or what changed since an older one. Only snapshot_checks.py writes it."""
+
+    snapshot = models.ForeignKey(Snapshot, models.CASCADE, related_name="checks", db_index=False)
+    # What it is compared with; nothing if it is only hashed anew.
+    old = models.ForeignKey(Snapshot, models.CASCADE, null=True, blank=True, related_name="+")
+    state = models.CharField(
+        _("state"), max_length=12, choices=CheckState, default=CheckState.QUEUED
+    )
+    # How many trees of how many were read.
+    step = models.PositiveIntegerField(_("trees read"), default=0)
+    max_steps = models.PositiveIntegerField(_("trees"), default=0)
+    answer = models.JSONField(_("answer"), default=dict, blank=True)
+    message = models.TextField(_("why it ended"), blank=True)
+    # Workers that took it since it was asked.
+    attempt = models.PositiveSmallIntegerField(_("attempt"), default=0)
+    lease_until = models.DateTimeField(_("lease"), null=True, blank=True)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    asked_at = models.DateTimeField(_("asked"))
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+
+    objects = CheckQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("check of a snapshot")
+        ordering = ["-asked_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["snapshot", "old"], name="snapshotcheck_question_once",
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(
+                name="snapshotcheck_lease_while_running",
+                condition=Q(state=CheckState.RUNNING, lease_until__isnull=False)
+                | (~Q(state=CheckState.RUNNING) & Q(lease_until=None)),
+            ),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.snapshot_id}: {self.old_id or 'unchanged?'}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in (CheckState.QUEUED, CheckState.RUNNING)
 
 
 class Round(models.Model):

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models.functions import Now
 
-from training.enums import RunState
+from training.enums import CheckState, RunState
 
 if TYPE_CHECKING:
-    from training.models import Snapshot, TrainingRun  # noqa: F401
+    from training.models import Snapshot, SnapshotCheck, TrainingRun  # noqa: F401
 
 
 class RunQuerySet(models.QuerySet["TrainingRun"]):
@@ -30,3 +30,13 @@ class SnapshotQuerySet(models.QuerySet["Snapshot"]):
     def current(self) -> SnapshotQuerySet:
         """Those of which nothing was erased since."""
         return self.filter(superseded_at=None)
+
+
+class CheckQuerySet(models.QuerySet["SnapshotCheck"]):
+    def waiting(self) -> CheckQuerySet:
+        """Those that no worker has taken, oldest first."""
+        return self.filter(state=CheckState.QUEUED).order_by("asked_at", "pk")
+
+    def abandoned(self) -> CheckQuerySet:
+        """Those whose worker has not renewed its lease, by the database's clock."""
+        return self.filter(state=CheckState.RUNNING, lease_until__lt=Now())

@@ -1,4 +1,4 @@
-"""The files of a snapshot: hashed line by line, counted, verified, compared. Pure.
+"""The files of a snapshot: hashed line by line, counted, verified. Pure.
 
 trees.jsonl.gz    one tree a line: what the hash is of
 lines.txt         a short hash of each line, to say which one differs
@@ -13,6 +13,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks_app import export_format
-from tasks_app.export_format import BadLine, MessageNode, MessageTree
+from tasks_app.export_format import BadLine, MessageNode, MessageTree, Watch
 from training import data_gate
 from training.data_gate import Verdict
 
@@ -32,7 +33,6 @@ TREES, LINES, TABLE, REMOVED, FACTS, CARD = (
 TEXTS = (TREES, TABLE, REMOVED)  # what people wrote; the rest only tells of it
 SCHEMA = 1
 SHORT = 16  # hex digits of a line's hash
-EXAMPLES = 10  # ids that a comparison names
 
 
 class Hashing(BufferedIOBase):
@@ -148,29 +148,29 @@ class Difference:
     line: int | None = None
 
 
-def verify(folder: Path, sha256: str) -> Difference | None:
-    """Hash the lines anew; None if they are what they were."""
+def verify(folder: Path, sha256: str, *, watch: Watch = iter) -> Difference | None:
+    """Hash the lines anew; None if they are what they were. `watch` may look at them as they
+    pass."""
     try:
-        expected = (folder / LINES).read_text(encoding="ascii").split()
-        whole, first = _rehash(folder / TREES, expected)
+        whole, first = _rehash(folder, watch)
     except FileNotFoundError as error:
         return Difference(f"{error.filename} is missing")
-    except (EOFError, OSError, gzip.BadGzipFile) as error:
+    except (EOFError, OSError, zlib.error) as error:
         return Difference(f"{folder / TREES} is damaged: {error}")
     return None if whole == sha256 else first or Difference("the hash on record is another one")
 
 
-def _rehash(path: Path, expected: list[str]) -> tuple[str, Difference | None]:
+def _rehash(folder: Path, watch: Watch) -> tuple[str, Difference | None]:
     whole, first, number = hashlib.sha256(), None, 0
-    with gzip.open(path) as stream:
-        for number, line in enumerate(stream, 1):
+    shorts = (folder / LINES).open(encoding="ascii", errors="replace")
+    with shorts, gzip.open(folder / TREES) as lines:
+        for number, line in enumerate(watch(lines), 1):
             whole.update(line)
-            if first is None and (
-                number > len(expected) or short_hash(line) != expected[number - 1]
-            ):
+            expected = shorts.readline().strip()
+            if first is None and short_hash(line) != expected:
                 first = Difference(_which(line), number)
-    if first is None and number < len(expected):
-        missing = len(expected) - number
+        missing = sum(1 for _short in shorts)
+    if first is None and missing:
         first = Difference(f"{missing} lines are missing at the end", number + 1)
     return whole.hexdigest(), first
 
@@ -180,72 +180,3 @@ def _which(line: bytes) -> str:
         return f"tree {json.loads(line)['message_tree_id']} differs"
     except (ValueError, KeyError, TypeError):
         return "it is no tree"
-
-
-# Comparing
-
-
-@dataclass
-class Change:
-    """What is only in one of two snapshots, or differs; ids of some as examples."""
-
-    added: int = 0
-    removed: int = 0
-    changed: int = 0
-    examples: dict[str, list[str]] = field(default_factory=dict)
-
-    def note(self, kind: str, key: str) -> None:
-        setattr(self, kind, getattr(self, kind) + 1)
-        named = self.examples.setdefault(kind, [])
-        if len(named) < EXAMPLES:
-            named.append(key)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"added": self.added, "removed": self.removed, "changed": self.changed,
-                "examples": self.examples}  # fmt: skip
-
-
-def compare(old: Path, new: Path) -> tuple[Change, Change]:
-    """Trees and messages that were added, removed or changed from `old` to `new`.
-
-    Memory holds a short hash of each tree, and of each message of the trees that differ.
-    """
-    before, after = _digests(old), _digests(new)
-    trees, messages = Change(), Change()
-    for key in before.keys() | after.keys():
-        if before.get(key) != after.get(key):
-            kind = "added" if key not in before else "removed" if key not in after else "changed"
-            trees.note(kind, key)
-    touched = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
-    was = {tree.message_tree_id: _messages(tree) for tree in read(old)
-           if tree.message_tree_id in touched}  # fmt: skip
-    for tree in read(new):
-        if tree.message_tree_id in touched:
-            _compare_messages(was.pop(tree.message_tree_id, {}), _messages(tree), messages)
-    for gone in was.values():
-        _compare_messages(gone, {}, messages)
-    return trees, messages
-
-
-def _digests(folder: Path) -> dict[str, str]:
-    """The short hash of each tree by its id."""
-    with gzip.open(folder / TREES) as stream:
-        return {json.loads(line)["message_tree_id"]: short_hash(line) for line in stream}
-
-
-def _messages(tree: MessageTree) -> dict[str, str]:
-    """The short hash of each message of a tree, without its replies."""
-    return {
-        row["message_id"]: short_hash(json.dumps(row, sort_keys=True).encode())
-        for row in export_format.tree_to_rows(tree)
-    }
-
-
-def _compare_messages(before: dict[str, str], after: dict[str, str], change: Change) -> None:
-    for key in sorted(before.keys() | after.keys()):
-        if key not in before:
-            change.note("added", key)
-        elif key not in after:
-            change.note("removed", key)
-        elif before[key] != after[key]:
-            change.note("changed", key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -34,11 +35,12 @@ from tasks_app.enums import LabelKind
 from tasks_app.export_format import Anonymizer, MessageTree
 from tasks_app.models import TextLabels
 from tasks_app.ranking import kendall_tau
-from training import data_gate, dataset_card, rundir, runs, usage
+from training import data_gate, dataset_card, rundir, runs, snapshot_changes, usage
 from training import snapshot_files as files
 from training.data_gate import GateRules
 from training.errors import SnapshotBroken, SnapshotCurrent, SnapshotExists
 from training.models import Snapshot, below_runs
+from training.snapshot_changes import Change
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
@@ -310,22 +312,24 @@ def _groups(event: dict[str, Any]) -> list[list[str]]:
 # Afterwards
 
 
-def verify(snapshot: Snapshot) -> None:
+def verify(snapshot: Snapshot, *, watch: export_format.Watch = iter) -> None:
     """Raises SnapshotBroken with what differs, if the files are not what they were."""
-    difference = files.verify(snapshot.folder, snapshot.sha256)
+    difference = files.verify(snapshot.folder, snapshot.sha256, watch=watch)
     if difference is None:
         return
     where = _("line %d: ") % difference.line if difference.line else ""
     raise SnapshotBroken(f"{snapshot.name}: {where}{difference.reason}")
 
 
-def compare(old: Snapshot, new: Snapshot) -> tuple[files.Change, files.Change]:
+def compare(
+    old: Snapshot, new: Snapshot, *, watch: export_format.Watch = iter
+) -> tuple[Change, Change]:
     """What changed in trees and in messages. Raises SnapshotBroken if files are gone or damaged."""
     try:
-        return files.compare(old.folder, new.folder)
+        return snapshot_changes.compare(old.folder, new.folder, watch=watch)
     except FileNotFoundError as error:
         raise SnapshotBroken(_("%s is missing.") % error.filename) from error
-    except (EOFError, OSError, ValueError, KeyError) as error:
+    except (EOFError, OSError, zlib.error, ValueError, KeyError) as error:
         raise SnapshotBroken(
             _("%(old)s or %(new)s is damaged: %(error)s")
             % {"old": old.name, "new": new.name, "error": error}

@@ -26,6 +26,7 @@ urlpatterns = [
     path("training/snapshots/", snapshots.snapshot_list, name="snapshots"),
     path(_snapshot, snapshots.snapshot, name="snapshot"),
     path(_snapshot + "verify/", snapshots.verify, name="verify"),
+    path(_snapshot + "changes/", snapshots.changes, name="changes"),
     path(_snapshot + "files/<str:file>", snapshots.download, name="download"),
     path("models/data/<slug:name>/", models.data, name="data"),
     path(_checkpoint, models.checkpoint, name="checkpoint"),

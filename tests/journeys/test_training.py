@@ -37,6 +37,8 @@ def run(transactional_db: None) -> Iterator[TrainingRun]:
 def model(run: TrainingRun) -> Checkpoint:
     """What the run made, as it stands in the registry; served, and evaluated."""
     snapshot = given.snapshot("june")
+    asked = {"asked_at": timezone.now(), "ended_at": timezone.now(), "state": "done"}
+    snapshot.checks.create(answer={"broken": None}, **asked)
     made = Checkpoint.objects.create(
         name="made", stage="ppo", path="made/final", weights_sha256="a" * 64, run=run,
         lineage={"config": {"kl": {"budget": 10}}}, evaluation=GOOD,

@@ -82,6 +82,7 @@ NOT_SHOWN = {
     "training.Promotion.promoted_by",
     "training.Round.queued_by",
     "training.Snapshot.created_by",
+    "training.SnapshotCheck.asked_by",
     "training.TrainingRun.queued_by",
 }
 

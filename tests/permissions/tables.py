@@ -113,7 +113,8 @@ training:resume               run      POST login 403   403   403   403   409
 training:snapshots            -        GET  login 403   403   403   200   200
 training:snapshots            -        POST login 403   403   403   403   go    training:snapshots
 training:snapshot             snapshot GET  login 403   403   403   200   200
-training:verify               snapshot POST login 403   403   403   409   409
+training:verify               snapshot POST login 403   403   403   go    go    training:snapshot
+training:changes              snapshot POST login 403   403   403   422   422
 training:download             file     GET  login 403   403   403   403   404
 training:rounds               -        GET  login 403   403   403   200   200
 training:round                round    GET  login 403   403   403   200   200

@@ -25,8 +25,7 @@ from tasks_app.export_format import read_trees, visit_messages
 from tasks_app.models import Message
 from tests.chat_app import given as chats
 from tests.factories import NOW, Grown, grow, rank
-from tests.sessions import SignIn
-from training import snapshot_files, snapshots, sources
+from training import snapshot_changes, snapshots, sources
 from training.config import DataConfig, SourceConfig
 from training.errors import SnapshotBroken, SnapshotExists
 from training.models import Snapshot
@@ -188,7 +187,7 @@ def _two() -> tuple[Snapshot, Snapshot, list[Grown]]:
 def test_a_comparison_names_what_came_went_and_changed() -> None:
     old, new, [_same, changed, gone, came] = _two()
 
-    trees, messages = snapshot_files.compare(old.folder, new.folder)
+    trees, messages = snapshot_changes.compare(old.folder, new.folder)
 
     assert (trees.added, trees.removed, trees.changed) == (1, 1, 1)
     assert trees.examples["changed"] == [str(changed.root.pk)]
@@ -323,22 +322,6 @@ def test_what_is_trained_on_a_snapshot_names_its_hash() -> None:
 
     assert len(list(visit_messages(tree.prompt))) == 2
     assert told["snapshot"] == snapshot.sha256
-
-
-def test_a_page_does_not_read_what_takes_too_long(sign_in: SignIn, root: User) -> None:
-    grow("P(A)", state=READY)
-    small, large = _create("small"), _create("large")
-    Snapshot.objects.filter(name="large").update(counts={"messages": 20_001})
-    (large.folder / "trees.jsonl.gz").unlink()  # nobody looks
-    web = sign_in(root)
-
-    verified = web.post("/training/snapshots/large/verify/")
-    compared = web.get(f"/training/snapshots/large/?old={small.name}")
-
-    assert (verified.status_code, compared.status_code) == (409, 409)
-    assert "manage.py snapshot verify large" in verified.text
-    assert "manage.py snapshot diff small large" in compared.text
-    assert web.post("/training/snapshots/small/verify/").status_code == 302
 
 
 # The gate and the card

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages as toasts
 from django.db.models import Count
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from oasst.lib import queue
-from training import data_gate, registry, snapshot_files, snapshots
-from training.errors import SnapshotExists, SnapshotSuperseded, SnapshotTooLarge
+from training import data_gate, registry, snapshot_checks, snapshot_files, snapshots
+from training.errors import SnapshotExists, SnapshotSuperseded
 from training.forms import DiffForm, SnapshotForm
 from training.models import Snapshot
 from training.views.edges import FORM_INVALID, admin, staff
 
-MOST_MESSAGES = 20_000  # that are hashed or compared while somebody waits for the page
 FILES = (
     snapshot_files.TREES, snapshot_files.TABLE, snapshot_files.REMOVED, snapshot_files.FACTS,
     snapshot_files.CARD,
@@ -64,6 +66,7 @@ def _create(request: HttpRequest, form: SnapshotForm) -> HttpResponse:
         wanted.gate is not None,
         str(request.user.pk),
         key=f"snapshot:{name}",
+        timeout_s=queue.LONG_JOB_S,
     )
     toasts.success(request, _("The snapshot is being made. Reload this page in a moment."))
     return redirect(reverse("training:snapshots"))
@@ -73,24 +76,33 @@ def _create(request: HttpRequest, form: SnapshotForm) -> HttpResponse:
 @never_cache
 @staff
 def snapshot(request: HttpRequest, name: str) -> HttpResponse:
-    """What is in a snapshot and which models learned from it; with `old`, what changed since."""
+    """What is in one, and what was asked about it. To scripts, what changes."""
     found = get_object_or_404(Snapshot, name=name)
-    form = DiffForm(request.GET or None)
+    if request.htmx:
+        context = {"snapshot": found, **_checks(found)}
+        return render(request, "training/_snapshot_checks.html", context)
+    return _page(request, found, DiffForm(of=found))
+
+
+def _page(request: HttpRequest, found: Snapshot, form: DiffForm) -> HttpResponse:
     context = {
         "snapshot": found,
         "facts": snapshots.facts(found),
         "models": registry.trained_on([found]),
         "runs": found.runs.order_by("-queued_at")[:20],
         "form": form,
+        **_checks(found),
+        "is_removed": snapshots.is_removed(found),
         "left_out": _left_out(found),
         "files": [file for file in _offered(found) if (found.folder / file).is_file()],
     }
-    if form.is_valid():
-        old = form.cleaned_data["old"]
-        _refuse_large(f"diff {old.name} {found.name}", old, found)
-        context["old"] = old
-        context["changes"] = snapshots.compare(old, found)
-    return render(request, "training/snapshot.html", context)
+    status = FORM_INVALID if form.errors else 200
+    return render(request, "training/snapshot.html", context, status=status)
+
+
+def _checks(found: Snapshot) -> dict[str, Any]:
+    checks = snapshot_checks.newest(found)
+    return {"checks": checks, "is_read": any(check.is_open for check in checks)}
 
 
 def _left_out(snapshot: Snapshot) -> list[tuple[str, int]] | None:
@@ -104,20 +116,25 @@ def _left_out(snapshot: Snapshot) -> list[tuple[str, int]] | None:
 @require_POST
 @staff
 def verify(request: HttpRequest, name: str) -> HttpResponse:
+    """Have a worker hash the files anew."""
+    return _ask(request, get_object_or_404(Snapshot, name=name))
+
+
+@require_POST
+@staff
+def changes(request: HttpRequest, name: str) -> HttpResponse:
+    """Have a worker say what changed since an older one."""
     found = get_object_or_404(Snapshot, name=name)
-    _refuse_large(f"verify {found.name}", found)
-    snapshots.verify(found)
-    toasts.success(request, _("Unchanged: its lines have the hash on record."))
-    return redirect(reverse("training:snapshot", args=[name]))
+    form = DiffForm(request.POST, of=found)
+    if not form.is_valid():
+        return _page(request, found, form)
+    return _ask(request, found, form.cleaned_data["old"])
 
 
-def _refuse_large(words: str, *read: Snapshot) -> None:
-    """A page may take seconds. Raises SnapshotTooLarge with the command that does the same."""
-    if sum(snapshot.counts.get("messages", 0) for snapshot in read) > MOST_MESSAGES:
-        raise SnapshotTooLarge(
-            _("That takes longer than a page may take. On the server: manage.py snapshot %s")
-            % words
-        )
+def _ask(request: HttpRequest, found: Snapshot, old: Snapshot | None = None) -> HttpResponse:
+    snapshot_checks.ask(found, old=old, now=timezone.now(), by=request.user)
+    toasts.success(request, _("A worker reads the files. The answer comes to this page."))
+    return redirect(reverse("training:snapshot", args=[found.name]))
 
 
 @require_safe

@@ -16,13 +16,14 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from chat_app.models import ChatMessage, ServedModel
 from oasst.accounts.models import User
 from tests.chat_app import given as chats
+from tests.factories import NOW
 from tests.hostile import TAG, check
 from tests.sessions import HTMX, SignIn
 from tests.training import given
 from tests.training.given import GOOD
-from training import readiness, registry, runs
+from training import readiness, registry, runs, snapshots
 from training.enums import RunState
-from training.models import Checkpoint, Metric, Snapshot, TrainingRun
+from training.models import Checkpoint, Metric, Snapshot, SnapshotCheck, TrainingRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("runs_dir")]
 
@@ -224,9 +225,12 @@ def test_an_admin_freezes_the_data_and_sees_what_changed(
         assert answer["Location"] == "/training/snapshots/"
 
     assert [s.filter["trees"]["langs"] for s in Snapshot.objects.all()] == [["en", "de"]] * 2
-    page = admin.get("/training/snapshots/second/", {"old": "first"}).content.decode()
+    with django_capture_on_commit_callbacks(execute=True):
+        admin.post("/training/snapshots/second/changes/", {"old": "first"})
+        admin.post("/training/snapshots/second/verify/")
+    page = admin.get("/training/snapshots/second/").text
     assert "Trees: 0 added, 0 removed, 0 changed" in page
-    assert admin.post("/training/snapshots/second/verify/").status_code == 302
+    assert "Unchanged: its lines have the hash on record." in page
     assert admin.get("/training/snapshots/second/files/snapshot.json").status_code == 200
     assert admin.get("/training/snapshots/second/files/people.txt").status_code == 404
     assert admin.post("/training/snapshots/", {"name": "first"}).status_code == 409
@@ -246,8 +250,56 @@ def test_texts_of_a_superseded_snapshot_are_given_to_nobody(admin: Client) -> No
     codes = [admin.get(f"{url}files/{name}").status_code
              for name in ("trees.jsonl.gz", "messages.parquet", "snapshot.json")]  # fmt: skip
     assert codes == [409, 409, 200]
-    given.snapshot("without-files")
-    assert admin.get(url, {"old": "without-files"}).status_code == 409
+    assert "Is it unchanged?" in page
+
+    snapshots.remove_texts(found)
+
+    assert "Is it unchanged?" not in admin.get(url).text
+    assert admin.post(f"{url}verify/").status_code == 409
+    assert not SnapshotCheck.objects.exists()
+
+
+def test_a_snapshot_that_is_read_shows_how_far_until_the_answer_is_there(staff: Client) -> None:
+    found = given.snapshot("june")
+    staff.post("/training/snapshots/june/verify/")
+    url = "/training/snapshots/june/"
+    assert "It waits for a worker." in staff.get(url).text
+    SnapshotCheck.objects.update(state="running", step=1, max_steps=4, lease_until=NOW)
+
+    part = staff.get(url, headers=HTMX).text
+
+    assert part.lstrip().startswith('<div id="checks"')
+    assert "1 of 4 trees read" in part
+    assert 'hx-trigger="every 2s"' in part
+    assert "<html" not in part
+    broken = {"broken": "june: line 3: it is no tree"}
+    found.checks.update(state="done", lease_until=None, answer=broken, ended_at=NOW)
+    page = staff.get(url).text
+    assert "june: line 3: it is no tree" in page
+    assert "every 2s" not in page
+
+
+def test_only_snapshots_that_are_there_are_compared(staff: Client) -> None:
+    given.snapshot("june")
+
+    for old in ("", "june", "none", TAG):
+        answer = staff.post("/training/snapshots/june/changes/", {"old": old})
+        assert answer.status_code == 422
+    check(answer)
+    assert not SnapshotCheck.objects.exists()
+
+
+def test_a_snapshot_takes_the_same_queries_however_much_was_asked(staff: Client) -> None:
+    found = given.snapshot("june")
+
+    def count(olds: list[str]) -> int:
+        rows = (SnapshotCheck(snapshot=found, old=given.snapshot(n), asked_at=NOW) for n in olds)
+        SnapshotCheck.objects.bulk_create(rows)
+        with CaptureQueriesContext(connection) as captured:
+            staff.get("/training/snapshots/june/")
+        return len(captured)
+
+    assert count(["may"]) == count(["april", "march"])
 
 
 # Models
