@@ -1,11 +1,14 @@
 """Fixtures of the tests of training."""
 
+import json
+import random
 from pathlib import Path
 
 import pytest
 from pytest_django import Settings
 
 from tests.training import given
+from tests.training.given_rounds import tree
 
 
 @pytest.fixture
@@ -14,3 +17,22 @@ def runs_dir(tmp_path: Path, settings: Settings) -> Path:
     settings.RUNS_DIR = tmp_path / "runs"
     settings.TRAINING_COMMAND = given.FAKE
     return settings.RUNS_DIR
+
+
+@pytest.fixture
+def folders(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Empty folders for runs and models."""
+    settings.RUNS_DIR = tmp_path / "runs"
+    settings.MODELS_DIR = tmp_path / "models"
+    monkeypatch.setenv("RUNS_DIR", str(settings.RUNS_DIR))
+    monkeypatch.setenv("MODELS_DIR", str(settings.MODELS_DIR))
+    return tmp_path
+
+
+@pytest.fixture
+def trees(tmp_path: Path) -> Path:
+    """A file of 24 trees with three ranked replies each."""
+    rng = random.Random(1)
+    path = tmp_path / "trees.jsonl"
+    path.write_text("".join(json.dumps(tree(number, rng)) + "\n" for number in range(24)))
+    return path

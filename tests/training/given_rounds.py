@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import django_rq
 from django.utils import timezone
 
 from tasks_app import export_format
 from tasks_app.enums import TreeState
 from tasks_app.importing import import_trees
 from tasks_app.simulation import crowd, rankers
-from training import round_config, rounds, synthetic
+from tests.training.working import in_process
+from training import round_config, rounds, runs, synthetic
 from training.enums import RoundState, StepState
-from training.models import Round
+from training.models import Round, TrainingRun
 from training.prompt_files import Prompt
+from training.round_config import RoundConfig
 from training.synthetic import Case, Reply
 
+Execute = Callable[[TrainingRun], TrainingRun]
 SIDES = {"new": "model-2", "previous": "model-1"}
 # What the people of these tests prefer: of equal length all three would tie.
 LENGTHS = {"model-2": 30, "": 20, "model-1": 10}
@@ -69,3 +74,54 @@ def ranked_by(taste: rankers.Taste, *, people: int = 4, seed: int = 1) -> int:
     rng = random.Random(seed)
     some = crowd.gather(people, 0.0, langs=["en"], rng=rng, now=now)
     return rankers.rank_everything(some, taste, now=now, rng=rng)[0]
+
+
+def tree(number: int, rng: random.Random) -> dict[str, Any]:
+    key = f"tree-{number}"
+    words = "cat mat dog log ten one two".split()
+    replies = [
+        message(f"{key}-{rank}", " ".join(rng.choices(words, k=4)), rank=rank, parent_id=key)
+        for rank in range(3)
+    ]
+    root = message(key, f"Where is cat number {number}?", role="prompter", replies=replies)
+    return {"message_tree_id": key, "tree_state": "ready_for_export", "prompt": root}
+
+
+def message(key: str, text: str, **more: Any) -> dict[str, Any]:
+    known = {"message_id": key, "text": text, "lang": "en", "review_result": True}
+    return known | {"role": "assistant", "review_count": 3, "user_id": "somebody"} | more
+
+
+def config(trees: Path | None, *overrides: str) -> RoundConfig:
+    data = [f"data={trees}"] if trees else []
+    return round_config.load("tiny-round", [*data, *overrides])
+
+
+def begin(found: RoundConfig) -> Round:
+    return rounds.begin(found, now=timezone.now())
+
+
+def states(found: Round) -> dict[str, str]:
+    return dict(found.steps.order_by("position").values_list("kind", "state"))
+
+
+class PowerCut(BaseException):
+    """Whatever ends a process at once."""
+
+
+def breaking_at(stage: str) -> Execute:
+    """Works until a run of `stage`, which begins and breaks off."""
+
+    def execute(run: TrainingRun) -> TrainingRun:
+        if run.stage != stage:
+            return in_process(run)
+        runs.claim(run.pk, now=timezone.now())
+        raise PowerCut
+
+    return execute
+
+
+def jobs() -> list[int]:
+    """The rounds that a worker was called for."""
+    queue = django_rq.get_queue("training")
+    return [job.args[0] for job in queue.jobs if job.func_name == "training.jobs.run_round"]

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from pytest_django import Settings
 
 from tasks_app.config import overridden
 from tasks_app.enums import TreeState
@@ -36,15 +35,6 @@ PEOPLE = 8
 def taste(text: str) -> float:
     """The share of the letter e, to one place: nearly equal answers are ties."""
     return round(10 * text.count("e") / max(len(text), 1))
-
-
-@pytest.fixture
-def folders(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
-    settings.RUNS_DIR = tmp_path / "runs"
-    settings.MODELS_DIR = tmp_path / "models"
-    monkeypatch.setenv("RUNS_DIR", str(settings.RUNS_DIR))
-    monkeypatch.setenv("MODELS_DIR", str(settings.MODELS_DIR))
-    return tmp_path
 
 
 def collect(folder: Path, rng: random.Random) -> None:
