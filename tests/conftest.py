@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 from django.test import Client
+from pytest_django import DjangoDbBlocker
 
 from oasst.accounts.models import User
 from oasst.lib import services
 from oasst.lib.queue import redis_client
-from tests import factories
+from tests import factories, templates
 from tests.sessions import SignIn, signed_in
 
 # Young objects that let the collector run; many more than by default.
@@ -28,6 +29,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, 20, 50)
     gc.enable()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: DjangoDbBlocker
+) -> None:
+    with django_db_blocker.unblock():
+        templates.begin_as_copies()
 
 
 @pytest.fixture(autouse=True)

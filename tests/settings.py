@@ -12,8 +12,9 @@ os.environ.setdefault("MODELS_DIR", str(Path(__file__).resolve().parent.parent /
 
 from oasst.lib import services
 from oasst.settings import *
-from oasst.settings import DATABASES, REDIS_URL, STORAGES
+from oasst.settings import DATABASES, INSTALLED_APPS, REDIS_URL, STORAGES
 
+INSTALLED_APPS += ["tests"]  # for its commands
 DEBUG = False
 SECRET_KEY = "tests-only"
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]

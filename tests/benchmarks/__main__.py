@@ -100,9 +100,11 @@ def _start_django() -> None:
     import django
 
     from oasst.lib import services
+    from tests import templates
 
     django.setup()  # before the services: the settings say where theirs are
     services.ensure()
+    templates.begin_as_copies()
 
 
 def _options() -> argparse.Namespace:

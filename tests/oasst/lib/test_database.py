@@ -6,45 +6,50 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.sessions.models import Session
 from django.db import DatabaseError, connection
 
 from oasst.lib import database
+from tests.factories import NOW
 
 
-def add_group(name: str) -> None:
+def add(key: str) -> None:
+    Session.objects.create(session_key=key, expire_date=NOW)
+
+
+def add_as_another(key: str) -> None:
     """As another process would, on a connection of its own."""
-    Group.objects.create(name=name)
+    add(key)
     connection.close()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_one_moment_does_not_see_what_others_write_meanwhile() -> None:
-    before = Group.objects.count()
+    before = Session.objects.count()
 
     with database.one_moment():
-        assert Group.objects.count() == before
+        assert Session.objects.count() == before
         with ThreadPoolExecutor() as others:
-            others.submit(add_group, "meanwhile").result()
-        assert Group.objects.count() == before
+            others.submit(add_as_another, "meanwhile").result()
+        assert Session.objects.count() == before
 
-    assert Group.objects.count() == before + 1
+    assert Session.objects.count() == before + 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_one_moment_is_for_reading_only() -> None:
     with pytest.raises(DatabaseError, match="read-only"), database.one_moment():
-        Group.objects.create(name="written")
+        add("written")
 
-    assert not Group.objects.filter(name="written").exists()
+    assert not Session.objects.filter(session_key="written").exists()
 
 
 @pytest.mark.django_db
 def test_one_moment_inside_a_transaction_sees_what_that_wrote() -> None:
-    Group.objects.create(name="own")
+    add("own")
 
     with database.one_moment():
-        assert Group.objects.filter(name="own").exists()
+        assert Session.objects.filter(session_key="own").exists()
 
 
 def fail() -> None:
@@ -59,7 +64,7 @@ def be_terminated() -> None:
 def end_in_scratch(seen: list[str], end: Callable[[], None]) -> None:
     with database.scratch("test"):
         seen.append(connection.settings_dict["NAME"])
-        assert not Group.objects.filter(name="outside").exists()
+        assert not Session.objects.filter(session_key="outside").exists()
         end()
 
 
@@ -69,7 +74,7 @@ def end_in_scratch(seen: list[str], end: Callable[[], None]) -> None:
 def test_scratch_database_is_new_and_dropped_however_it_ends(
     end: Callable[[], None], error: type[BaseException]
 ) -> None:
-    Group.objects.create(name="outside")
+    add("outside")
     name = connection.settings_dict["NAME"]
     seen: list[str] = []
 
@@ -78,7 +83,7 @@ def test_scratch_database_is_new_and_dropped_however_it_ends(
 
     assert seen[0].startswith("scratch_test_")
     assert connection.settings_dict["NAME"] == name
-    assert Group.objects.filter(name="outside").exists()
+    assert Session.objects.filter(session_key="outside").exists()
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_database WHERE datname = %s", seen)
         assert cursor.fetchone() == (0,)
