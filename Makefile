@@ -16,7 +16,7 @@ DATA ?= ../shared/data
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; \
 	done)
-CHROMIUM ?= $(shell for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+CHROMIUM ?= $(shell for name in chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable; do \
 	command -v $$name && break; done)
 
 BIN := .venv/bin

@@ -31,7 +31,14 @@ from tests import stack
 from tests.journeys.looks import LOOKS, Look
 from tests.sessions import cookie_of
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The shell has no window around its pages, which saves a fifth of the time.
+NAMES = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
