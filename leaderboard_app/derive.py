@@ -187,6 +187,13 @@ def _needs_comparing(row: Row, entry: PointEntry | None) -> bool:
     )
 
 
+def _is_open(row: Row, entry: PointEntry | None) -> bool:
+    """Whether it may be settled now for the first time."""
+    if row.reason in rules.WRITTEN:
+        return row.message is not None and (entry is None or entry.settled_at is None)
+    return _needs_comparing(row, entry)
+
+
 def _closeness(row: Row, votes: Votes) -> float | None:
     """How near a vote is to the others', once its message is decided; 1 if there are no others."""
     assert row.message is not None
@@ -221,7 +228,7 @@ Records = dict[UUID, deque[float]]
 
 def _records(rows: list[Row], stored: dict[int, dict[Reason, PointEntry]]) -> Records:
     """The closeness of everybody's last votes, the latest first. One query, if any."""
-    people = {row.user_id for row in rows if _needs_comparing(row, stored[row.id].get(row.reason))}
+    people = {row.user_id for row in rows if _is_open(row, stored[row.id].get(row.reason))}
     records: Records = defaultdict(lambda: deque(maxlen=rules.RECORD_LENGTH))
     if not people:
         return records
@@ -239,16 +246,16 @@ def _records(rows: list[Row], stored: dict[int, dict[Reason, PointEntry]]) -> Re
 def _vote(
     row: Row, entry: PointEntry | None, votes: Votes, records: Records
 ) -> tuple[float | None, bool]:
-    """(closeness, held back) of a vote; what was once settled stays."""
-    if entry is not None and entry.closeness is not None:
-        return entry.closeness, entry.held
-    if not _needs_comparing(row, entry):
-        return None, False
+    """(closeness of a vote, held back); what was once settled stays."""
+    if not _is_open(row, entry):
+        return (entry.closeness, entry.held) if entry else (None, False)
+    record = records[row.user_id]
+    held = rules.has_poor_record(list(record))
+    if row.reason in rules.WRITTEN:
+        return None, held
     closeness = _closeness(row, votes)
     if closeness is None:
         return None, False
-    record = records[row.user_id]
-    held = rules.has_poor_record(list(record))
     record.appendleft(closeness)
     return closeness, held
 
@@ -277,7 +284,7 @@ def _earned(row: Row, vote: tuple[float | None, bool]) -> dict[Reason, Standing]
     if row.message is None:
         return {row.reason: Standing(EntryState.CONFIRMED, Why.COUNTED)}
     if row.reason in rules.WRITTEN:
-        return rules.of_text(row.reason, row.message)
+        return rules.of_text(row.reason, row.message, held=held)
     if row.reason == Reason.RANKING:
         return rules.of_ranking(closeness, held=held)
     return {row.reason: rules.of_review(closeness, held=held)}
@@ -311,7 +318,8 @@ def _stand(
         by_votes = entry.settled_at is None and standing.why in _BY_VOTES
         entry.settled_at = None if is_open else when if by_votes else now
     entry.state, entry.why = standing.state, standing.why
-    entry.closeness, entry.held = vote
+    entry.closeness = vote[0]
+    entry.held = vote[1] and standing.state != EntryState.PENDING
 
 
 def _last_votes(rows: Iterable[Row]) -> dict[tuple[UUID | None, bool], datetime]:

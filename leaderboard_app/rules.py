@@ -48,10 +48,12 @@ REVIEW_IS_CLOSE = 0.7
 # A ranking at random comes to 0.5; below it somebody orders against the others.
 RANKING_IS_CLOSE = 0.5
 RANKING_AGREES = 0.8
-# So many of the last votes are looked at, once there are so many, and so close they must be.
+# So many of the last votes are looked at, and so close they must be. Everybody begins with as good
+# as some votes of an honest person, so that one odd vote of a newcomer is nothing.
 RECORD_LENGTH = 20
-RECORD_FROM = 10
 RECORD_IS_GOOD = 0.65
+RECORD_BEGINS_WITH = 3
+RECORD_OF_THE_HONEST = 0.85
 
 _STOPPED = frozenset({TreeState.ABORTED_LOW_GRADE, TreeState.HALTED_BY_MODERATOR})
 
@@ -111,9 +113,14 @@ def is_too_quick(reason: Reason, seconds: float) -> bool:
     return seconds < (SECONDS_TO_RANK if reason == Reason.RANKING else SECONDS_TO_REVIEW)
 
 
-def of_text(reason: Reason, message: MessageFacts) -> dict[Reason, Standing]:
-    """The entries of somebody who wrote `message`: the first half, the second half, its place."""
+def of_text(reason: Reason, message: MessageFacts, *, held: bool) -> dict[Reason, Standing]:
+    """The entries of somebody who wrote `message`: the first half, the second half, its place.
+
+    Held back from those whose votes nobody can rely on: of much junk some is always accepted.
+    """
     half = _of_text(message)
+    if held and half.state == EntryState.CONFIRMED:
+        half = _reversed(Why.HELD)
     standings = {reason: half}
     if half.state == EntryState.CONFIRMED:
         standings[WRITTEN[reason]] = half
@@ -169,9 +176,11 @@ def of_ranking(closeness: float | None, *, held: bool) -> dict[Reason, Standing]
 def has_poor_record(last: Sequence[float]) -> bool:
     """Whether somebody's last votes, by their closeness, look like those of one who does not read.
 
-    `last` has up to RECORD_LENGTH of them; with few, everybody is trusted.
+    `last` has up to RECORD_LENGTH of them. Random votes, 0.5 each, are a poor record from the fifth
+    on, and votes of 0.6 from the thirteenth.
     """
-    return len(last) >= RECORD_FROM and fmean(last) < RECORD_IS_GOOD
+    total = sum(last) + RECORD_BEGINS_WITH * RECORD_OF_THE_HONEST
+    return total < RECORD_IS_GOOD * (len(last) + RECORD_BEGINS_WITH)
 
 
 def review_closeness(

@@ -61,6 +61,23 @@ def test_review_far_from_all_others_counts_nothing(alice: User) -> None:
     assert booked(honest[0]).popitem()[1] == ("confirmed", "decided")
 
 
+def test_text_of_somebody_whose_votes_are_far_off_is_held_back(alice: User, bob: User) -> None:
+    judges = crowd(2, prefix="Juror")
+    for _ in range(5):
+        message = given.reply(alice, grow("P").root)
+        for judge in judges:
+            given.review(judge, message)
+        given.review(bob, message, OPPOSITE)
+        ledger.catch_up(now=NOW)
+
+    judged(given.reply(bob, grow("P").root), GOOD, GOOD, GOOD)
+
+    assert booked(bob)["assistant_reply"] == ("reversed", "held")
+    assert score(bob) == 0
+    assert score(alice) == 5 * 8
+    assert list(ledger.disagreements()) == []
+
+
 def test_what_was_sent_faster_than_one_reads_counts_nothing(alice: User, bob: User) -> None:
     message = given.reply(alice, grow("P").root, takes=timedelta(seconds=1))
     label(bob, message)

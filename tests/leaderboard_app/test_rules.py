@@ -24,7 +24,7 @@ def fact(**changed: object) -> MessageFacts:
 
 
 def told(reason: Reason, message: MessageFacts) -> dict[Reason, tuple[str, str]]:
-    standings = rules.of_text(reason, message)
+    standings = rules.of_text(reason, message, held=False)
     return {key: (standing.state.value, standing.why.value) for key, standing in standings.items()}
 
 
@@ -59,7 +59,7 @@ def test_halted_conversation_takes_nothing_from_those_who_replied() -> None:
 
 @pytest.mark.parametrize(("rank", "points"), [(0, 9), (1, 3), (2, 1), (3, 0)])
 def test_only_the_first_three_places_of_the_consensus_count(rank: int, points: int) -> None:
-    standings = rules.of_text(Reason.ASSISTANT_REPLY, fact(rank=rank))
+    standings = rules.of_text(Reason.ASSISTANT_REPLY, fact(rank=rank), held=False)
 
     assert sum(rules.POINTS[reason] for reason in standings) == 8 + points
 
@@ -84,10 +84,18 @@ def test_ranking_is_compared_pair_by_pair() -> None:
     assert rules.ranking_closeness([["a"], ["b"]], []) is None
 
 
-def test_votes_like_those_of_nobody_who_reads_are_held_after_ten() -> None:
-    assert not rules.has_poor_record([0.4] * 9)
-    assert rules.has_poor_record([0.4] * 10)
-    assert not rules.has_poor_record([0.9] * 20)
+def test_votes_like_those_of_nobody_who_reads_are_held_from_the_fifth_on() -> None:
+    assert not rules.has_poor_record([0.5] * 4)
+    assert rules.has_poor_record([0.5] * 5)
+    assert not rules.has_poor_record([0.6] * 11)
+    assert rules.has_poor_record([0.6] * 13)
+    assert not rules.has_poor_record([0.7] * 20)
+
+
+def test_newcomer_may_be_far_off_once_or_twice() -> None:
+    assert not rules.has_poor_record([])
+    assert not rules.has_poor_record([0.3])
+    assert not rules.has_poor_record([0.4, 0.5])
 
 
 def test_levels_are_those_of_the_original() -> None:
