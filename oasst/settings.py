@@ -71,6 +71,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "oasst.lib.request_id.request_id_middleware",
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "oasst.middleware.ContentSecurityPolicy",
@@ -86,6 +87,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "oasst.accounts.middleware.AccountLanguage",
     "oasst.accounts.middleware.TermsGate",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 ROOT_URLCONF = "oasst.urls"
@@ -262,7 +264,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 if HTTPS:
     SECURE_SSL_REDIRECT = True
-    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
     if TRUSTED_PROXY_COUNT:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365
@@ -284,6 +286,8 @@ TRAINING_COMMAND = shlex.split(env.text("TRAINING_COMMAND")) or [sys.executable,
 TRAINING_LEASE_S = env.integer("TRAINING_LEASE_S", 60, minimum=2)
 CRON_SCHEDULE = "oasst.cron.SCHEDULE_S"
 TREE_CONFIG = env.prefixed("TREE_CONFIG__")
+# What `/metrics` asks for; without it only programs on the same machine are answered.
+METRICS_TOKEN = env.secret("METRICS_TOKEN")
 # Where new reports are told: a webhook of Discord, of Slack, or one that takes plain JSON.
 REPORT_WEBHOOK_URL = webhook.checked("REPORT_WEBHOOK_URL", env.secret("REPORT_WEBHOOK_URL"))
 REPORT_WEBHOOK_FORMAT = env.choice(

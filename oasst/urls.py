@@ -11,7 +11,7 @@ from django_rq import stats_views
 from django_rq.urls import get_admin_urlpatterns
 from rq.exceptions import NoSuchJobError
 
-from oasst import health
+from oasst import health, metrics
 from oasst.api import api
 
 View = Callable[..., HttpResponse]
@@ -37,11 +37,13 @@ def _for_admins(view: View) -> View:
 
 queue_pages = [
     path("stats.json", _for_admins(stats_views.stats_json), name="home_json"),
+    path("metrics", _for_admins(stats_views.prometheus_metrics), name="metrics"),
     *get_admin_urlpatterns(view_wrapper=_for_admins),
 ]
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("admin/queues/", include((queue_pages, "django_rq"))),
     path("admin/", admin.site.urls),
     path("", include("oasst.lib.urls")),

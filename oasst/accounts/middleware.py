@@ -28,6 +28,7 @@ OPEN_PAGES = {
     "accounts:mailbox_mail",
     "healthz",
     "readyz",
+    "metrics",
 }
 
 

@@ -16,12 +16,17 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 from django.core.management import get_commands
+from django.test import Client
+from django.urls import reverse
 
+from oasst.accounts.models import User
 from oasst.lib.env import BASE_DIR
+from tests.chat_app import given as chat
 
 DOCKERFILE = (BASE_DIR / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load((BASE_DIR / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OBSERVABILITY = BASE_DIR / "docs" / "observability"
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 
 
@@ -77,13 +82,18 @@ def test_compose_file_follows_the_specification() -> None:
     assert set(parsed.service_names()) == {
         *("web", "worker", "cron", "migrate", "postgres", "redis", "mailpit"),
         *("model", "inference", "training"),
+        *("prometheus", "grafana"),
     }
 
 
 def test_compose_serves_the_site_on_3000_and_mails_on_1080_to_this_machine_only() -> None:
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
 
-    assert ports == {"web": ["127.0.0.1:3000:3000"], "mailpit": ["127.0.0.1:1080:8025"]}
+    assert ports == {
+        "web": ["127.0.0.1:3000:3000"],
+        "mailpit": ["127.0.0.1:1080:8025"],
+        "grafana": ["127.0.0.1:3001:3000"],
+    }
     assert "EXPOSE 3000" in DOCKERFILE
 
 
@@ -95,18 +105,53 @@ def test_compose_waits_for_servers_that_are_healthy() -> None:
         if how["condition"] == "service_healthy"
     }
 
-    assert waited_for == {"postgres", "redis"}
+    assert waited_for == {"postgres", "redis", "prometheus"}
     assert all("test" in SERVICES[name]["healthcheck"] for name in (*waited_for, "mailpit"))
 
 
-def test_volumes_of_compose_are_declared() -> None:
-    used = {
-        volume.split(":")[0]
-        for service in SERVICES.values()
-        for volume in service.get("volumes", [])
-    }
+def mounted() -> list[str]:
+    """The left sides of all volumes: names, and files of the project."""
+    services = SERVICES.values()
+    return [each.split(":")[0] for service in services for each in service.get("volumes", [])]
 
-    assert used == set(COMPOSE["volumes"])
+
+def test_volumes_of_compose_are_declared() -> None:
+    assert {name for name in mounted() if name[0] != "."} == set(COMPOSE["volumes"])
+
+
+@pytest.mark.parametrize("path", sorted(path for path in mounted() if path[0] == "."))
+def test_files_that_compose_mounts_exist_and_can_be_read(path: str) -> None:
+    text = (BASE_DIR / path).read_text(encoding="utf-8")
+
+    assert yaml.safe_load(text)  # JSON is YAML too
+
+
+def test_prometheus_and_the_site_agree_on_address_and_secret() -> None:
+    scrape = yaml.safe_load((OBSERVABILITY / "prometheus.yml").read_text())["scrape_configs"][0]
+    secret = Path(COMPOSE["x-site"]["environment"]["METRICS_TOKEN_FILE"])
+
+    assert scrape["static_configs"] == [{"targets": ["web:3000"]}]
+    assert scrape["metrics_path"] == reverse("metrics")
+    assert f"site:{secret.parent}" in SERVICES["web"]["volumes"]
+    assert "site:/site:ro" in SERVICES["prometheus"]["volumes"]
+    assert scrape["authorization"] == {"credentials_file": f"/site/{secret.name}"}
+    assert "> $$METRICS_TOKEN_FILE" in SERVICES["migrate"]["command"]
+    assert COMPOSE["x-site"]["environment"]["ALLOWED_HOSTS"].endswith(",web")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["dashboard.json", "alerts.yml"])
+def test_figures_that_are_drawn_or_watched_exist(name: str, client: Client, alice: User) -> None:
+    chat.worker()
+    chat.waiting(alice)
+    client.get("/accounts/login/")
+    known = set(re.findall(r"^(\w+)[{ ]", client.get("/metrics").content.decode(), re.MULTILINE))
+
+    text = (OBSERVABILITY / name).read_text(encoding="utf-8")
+    used = set(re.findall(r"\b((?:oasst|django)_\w+)", text))
+
+    assert len(used) >= 4
+    assert used - known == set()
 
 
 def test_commands_of_images_and_compose_exist() -> None:

@@ -173,6 +173,8 @@ healthz                       -        GET  200   200   200   200   200   200
 healthz                       -        POST 200   200   200   200   200   200
 readyz                        -        GET  200   200   200   200   200   200
 readyz                        -        POST 200   200   200   200   200   200
+metrics                       -        GET  200   200   200   200   200   200
+metrics                       -        POST 200   200   200   200   200   200
 """
 
 # The desk, all routes within `admin:`. Whoever is no staff is asked to sign in as somebody who is.
