@@ -119,6 +119,8 @@ class Reliability(models.Model):
     agreement = models.FloatField(_("agreement with the others"), null=True)
     weight = models.FloatField(_("weight"), help_text=_("What a vote counts; 1 is the mean."))
     doubtful = models.BooleanField(_("doubtful"), default=False)
+    # Rankings: puts an author first, or last, along with others who do.
+    in_concert = models.BooleanField(_("favours an author with others"), default=False)
     n_votes = models.PositiveIntegerField(_("votes"), default=0)
     n_gold = models.PositiveIntegerField(_("gold answers"), default=0)
     n_gold_right = models.PositiveIntegerField(_("right gold answers"), default=0)

@@ -8,7 +8,7 @@ import json
 import logging
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -16,15 +16,24 @@ from django.contrib.auth import get_user_model
 from django.db import connections, models, router, transaction
 from django.db.models import Max, Min
 
-from tasks_app import dawid_skene, ranker_skill
+from tasks_app import dawid_skene, favourites, ranker_skill
 from tasks_app.enums import LabelKind, SkillGroup
-from tasks_app.models import CrowdMean, GoldAnswer, GoldItem, Ranking, Reliability, TextLabels
+from tasks_app.models import (
+    CrowdMean,
+    GoldAnswer,
+    GoldItem,
+    Message,
+    Ranking,
+    Reliability,
+    TextLabels,
+)
 from tasks_app.reviews import takes_in
 
 logger = logging.getLogger(__name__)
 
 PER_QUERY = 2000
 
+_Ranked = tuple[uuid.UUID, uuid.UUID, list[list[str]]]  # who, below which message, best first
 Vote = tuple[uuid.UUID, uuid.UUID, bool]  # who, on which message, takes it in
 
 _REVIEWS = """
@@ -110,18 +119,32 @@ def _fit_rankings(lang: str, now: datetime) -> None:
         (user, parent, json.loads(groups)) for user, parent, groups in _rows(_RANKINGS, lang)
     ]
     found = ranker_skill.fit(rankings)
+    partial = _in_concert(rankings, lang)
     rows = [
         Reliability(
             user_id=cast(uuid.UUID, user),
             agreement=skill.agreement,
             n_votes=skill.n,
-            weight=ranker_skill.weight(skill, found.mean),
-            doubtful=ranker_skill.is_doubtful(skill, found.mean),
+            weight=0.0 if user in partial else ranker_skill.weight(skill, found.mean),
+            doubtful=user in partial or ranker_skill.is_doubtful(skill, found.mean),
+            in_concert=user in partial,
         )
         for user, skill in found.skills.items()
     ]
     mean.agreement = found.mean.agreement
     _store(mean, rows, len(rankings), now)
+
+
+def _in_concert(rankings: Sequence[_Ranked], lang: str) -> set[Hashable]:
+    """Who favours an author along with others. Replies of models and of strangers have none."""
+    replies = Message.objects.filter(tree__lang=lang, ranking_count__gt=0, synthetic=False)
+    authors = {str(pk): user for pk, user in replies.values_list("pk", "user") if user}
+    return favourites.in_concert(
+        [
+            (user, [[authors.get(pk, pk) for pk in group] for group in groups])
+            for user, _parent, groups in rankings
+        ]
+    )
 
 
 def _rows(query: str, lang: str) -> Iterator[Any]:
@@ -166,7 +189,7 @@ def _store(mean: CrowdMean, rows: list[Reliability], votes: int, now: datetime) 
 
 _DERIVED = [
     "sensitivity", "specificity", "n_yes", "agreement", "weight", "doubtful", "n_votes", "n_gold",
-    "n_gold_right",
+    "n_gold_right", "in_concert",
 ]  # fmt: skip
 
 

@@ -172,6 +172,9 @@ class ReliabilityAdmin(DeskAdmin):
 
 def skill(row: Reliability) -> str:
     """The figures of its group in words."""
+    if row.in_concert:
+        words = _("favours an author along with others; τ = %.2f")
+        return words % (row.agreement or 0.0)
     if row.agreement is not None:
         return _("agrees with the others by τ = %.2f") % row.agreement
     return _("accepts %(good).0f %% of what is good, refuses %(bad).0f %% of what is not") % {
