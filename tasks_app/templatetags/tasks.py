@@ -7,11 +7,18 @@ from django.utils.html import strip_tags
 from django.utils.text import Truncator
 
 from oasst.lib.markdown import render
+from tasks_app import receipts
 
 register = template.Library()
 
 # More of a text than this never shows in an excerpt, so no more of it is rendered.
 _ENOUGH = 1200
+
+
+@register.filter
+def receipt(tags: str) -> receipts.Receipt | None:
+    """What was sent, by the tags of the toast that thanks for it."""
+    return receipts.read(tags)
 
 
 @register.filter

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from oasst.lib.errors import DomainError
-from tasks_app import assignment, interactions, kinds, languages, reading, undo
+from tasks_app import assignment, interactions, kinds, languages, reading, receipts, undo
 from tasks_app.assignment import Material
 from tasks_app.config import TreeConfig
 from tasks_app.errors import (
@@ -69,7 +69,8 @@ def _submit(request: HttpRequest, task: Task, shown: Material, now: datetime) ->
         return _ended(request, task, shown, error=error, status=error.status, entered=entered)
     if isinstance(stored, GoldAnswer):
         return redirect("tasks:work", task.pk)  # which tells now what was known
-    toasts.success(request, _thanks(task), extra_tags=_undo_url(stored))
+    receipt = receipts.of(task, undo_url=_undo_url(stored), now=now)
+    toasts.success(request, _thanks(task), extra_tags=receipt.tags)
     if assignment.has_synthetic(shown.replies):
         return redirect("tasks:work", task.pk)  # which tells now whose was which
     return handout.after(request, task)
