@@ -44,7 +44,7 @@ def _stats(options: argparse.Namespace) -> dict[str, Any]:
     _start_django()
     from tests.benchmarks import stats
 
-    return stats.measure(options.messages, say=_say)
+    return stats.measure(options.messages, options.requests, say=_say)
 
 
 def _chat(options: argparse.Namespace) -> dict[str, Any]:
@@ -117,6 +117,7 @@ def _options() -> argparse.Namespace:
     tasks = parser.add_argument_group("tasks, stats")
     tasks.add_argument("--messages", type=int, default=10_000, help="size of the database")
     tasks.add_argument("--clients", type=_numbers, default=(1, 8, 32), help="default: 1,8,32")
+    tasks.add_argument("--requests", type=int, default=200, help="of each sort (stats)")
     engine = parser.add_argument_group("engine")
     engine.add_argument(
         "--model", default="", help="folder; default: smollm2-135m in MODELS_DIR (training too)"

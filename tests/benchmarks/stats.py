@@ -17,10 +17,8 @@ from tasks_app.models import Contribution, Message, TextLabels
 from tests.benchmarks import collection
 from tests.benchmarks.tasks import percentile_ms
 
-REQUESTS = 200
 
-
-def measure(messages: int, *, say: Callable[..., None]) -> dict[str, Any]:
+def measure(messages: int, requests: int, *, say: Callable[..., None]) -> dict[str, Any]:
     """Build a database of so many messages, count it, and look at the page in many ways."""
     with database.scratch("benchmark"):
         collection.build(messages)
@@ -35,7 +33,11 @@ def measure(messages: int, *, say: Callable[..., None]) -> dict[str, Any]:
             "label_sets": TextLabels.objects.count(),
             "contributions": Contribution.objects.count(),
         }
-        return rows | counted | {"uncached": _look(fresh=True), "cached": _look(fresh=False)}
+        looks = {
+            "uncached": _look(requests, fresh=True),
+            "cached": _look(requests, fresh=False),
+        }
+        return rows | counted | looks
 
 
 def _differ() -> None:
@@ -58,12 +60,12 @@ def _timed(count: Callable[..., None]) -> float:
     return round(time.perf_counter() - started, 2)
 
 
-def _look(*, fresh: bool) -> dict[str, float]:
+def _look(requests: int, *, fresh: bool) -> dict[str, float]:
     """Requests for all spans and languages, one after the other; `fresh` ones find no cache."""
     client, rng = Client(), random.Random(7)
     langs = ["", *dataset_stats.languages()]
     times = []
-    for _ in range(REQUESTS):
+    for _ in range(requests):
         query = {"lang": rng.choice(langs), "span": rng.choice(list(Span))}
         if fresh:
             cache.clear()
