@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import Sum
 
 from leaderboard_app.models import DailyStatistics, WeeklyLabels, WeeklyPeople
-from leaderboard_app.stages import STAGE_OF
+from leaderboard_app.stages import STAGE_OF, Stage
 from tasks_app.browsing import LISTED
 from tasks_app.models import Contribution, Message, MessageTree, TextLabels
 
@@ -62,6 +62,19 @@ FROM (SELECT t.lang, stage, (min(x.created_at) AT TIME ZONE 'UTC')::date AS day,
     GROUP BY t.id, t.lang, stage) firsts
 WHERE first >= %(since)s AND first < %(until)s
 GROUP BY GROUPING SETS ((day, lang, stage), (day, stage))"""
+
+# When a tree first came into a snapshot.
+_EXPORTED = """
+SELECT day, coalesce(lang, ''), count(*)
+FROM (SELECT t.lang, (min(d.made_at) AT TIME ZONE 'UTC')::date AS day, min(d.made_at) AS first
+    FROM tasks_app_snapshottree s JOIN tasks_app_datasnapshot d ON d.id = s.snapshot_id
+        JOIN tasks_app_messagetree t ON t.id = s.tree_id
+    WHERE s.tree_id IN (SELECT st.tree_id FROM tasks_app_snapshottree st
+        JOIN tasks_app_datasnapshot sd ON sd.id = st.snapshot_id
+        WHERE sd.made_at >= %(since)s AND sd.made_at < %(until)s)
+    GROUP BY t.id, t.lang) firsts
+WHERE first >= %(since)s AND first < %(until)s
+GROUP BY GROUPING SETS ((day, lang), (day))"""
 
 _CONTRIBUTIONS = """
 SELECT day, coalesce(lang, ''), kind, count(*)
@@ -216,6 +229,8 @@ def _days(since: datetime, until: datetime, now: datetime) -> Iterator[DailyStat
     ranks = {"states": list(STAGE_OF), "ranks": list(STAGE_OF.values())}
     for day, lang, stage, trees in _rows(_STAGES, since, until, **ranks):
         row(day, lang).stages[str(stage)] = trees
+    for day, lang, trees in _rows(_EXPORTED, since, until):
+        row(day, lang).stages[str(Stage.EXPORTED.value)] = trees
     for day, lang, kind, number in _rows(_CONTRIBUTIONS, since, until):
         row(day, lang).contributions[kind] = number
     yield from found.values()

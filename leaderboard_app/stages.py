@@ -1,4 +1,7 @@
-"""The stages of a tree that the funnel shows, and which states stand for having reached one."""
+"""The stages of a tree that the funnel shows, and which states stand for having reached one.
+
+No state stands for the last one: snapshots for training are made of trees, and move none.
+"""
 
 from django.db.models import IntegerChoices
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +16,7 @@ class Stage(IntegerChoices):
     ACCEPTED = 1, _("Prompt accepted")
     COMPLETE = 2, _("Conversation complete")
     RANKED = 3, _("Ranked, ready for export")
+    EXPORTED = 4, _("In a snapshot for training")
 
 
 STAGE_OF: dict[TreeState, Stage] = {

@@ -10,6 +10,7 @@ from leaderboard_app import daily, jobs
 from leaderboard_app.models import DailyStatistics, WeeklyLabels, WeeklyPeople
 from leaderboard_app.stages import STAGE_OF, Stage
 from tasks_app.enums import ContributionKind, LabelKind, TreeState
+from tasks_app.importing import SnapshotUse, record_usage
 from tasks_app.journal import record
 from tasks_app.models import MessageTree, TextLabels, TreeTransition
 from tests.factories import NOW, Grown, alice, bob, grow
@@ -54,6 +55,27 @@ def label(grown: Grown, values: dict[str, float], kind: str = LabelKind.FREE) ->
     )
 
 
+def snapshot(name: str, *trees: Grown, now: datetime = NOW) -> None:
+    uses = [(each.tree.pk, [each.root.pk]) for each in trees]
+    record_usage(snapshots=[SnapshotUse(name, made_at=now, superseded_at=None, trees=uses)])
+
+
+def test_tree_counts_as_exported_on_the_day_of_its_first_snapshot() -> None:
+    yesterday = NOW - timedelta(days=1)
+    first, second = grow("P", now=yesterday), grow("P", now=NOW)
+    german = grow("P", lang="de", now=NOW)
+    snapshot("first", first, now=yesterday)
+    snapshot("second", first, second, german)
+
+    daily.recount(now=NOW)
+
+    exported = str(Stage.EXPORTED.value)
+    assert day(yesterday.date()).stages[exported] == 1
+    assert day().stages[exported] == 2
+    assert day(lang="de").stages[exported] == 1
+    assert day(lang="en").stages[exported] == 1
+
+
 def test_day_counts_what_was_written_in_each_language_and_in_all() -> None:
     grow("P(A A(P))", now=NOW)
     grow("P", lang="de", now=NOW)
@@ -93,7 +115,7 @@ def test_stage_counts_once_and_a_later_one_includes_those_before() -> None:
 
 def test_every_state_has_a_stage() -> None:
     assert set(STAGE_OF) == set(TreeState)
-    assert STAGE_OF[S.READY_FOR_EXPORT] == max(Stage)
+    assert STAGE_OF[S.READY_FOR_EXPORT] == Stage.RANKED
 
 
 def test_counting_what_is_new_equals_counting_everything() -> None:

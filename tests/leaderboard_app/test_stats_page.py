@@ -124,7 +124,7 @@ def test_funnel_counts_trees_that_reached_each_stage(client: Client) -> None:
     settled(3)
     settled(state=TreeState.READY_FOR_EXPORT)
 
-    assert [row[1] for row in rows(client, "funnel")] == ["Trees", "4", "4", "1", "1"]
+    assert [row[1] for row in rows(client, "funnel")] == ["Trees", "4", "4", "1", "1", "0"]
 
 
 def test_what_waits_is_told_by_age_and_as_of_now(client: Client) -> None:
