@@ -15,13 +15,19 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 from training import config as configs
-from training import preview
+from training import sources
 from training.outcome import WRONG_CONFIG
 
 
 def main() -> int:
     try:
-        found = preview.look(configs.from_yaml(sys.stdin.read()))
+        config = configs.from_yaml(sys.stdin.read())
+        if isinstance(config, configs.StageConfig):  # said at once, before libraries are loaded
+            for source in config.data.sources:
+                sources.files(source)
+        from training import preview
+
+        found = preview.look(config)
     except configs.ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return WRONG_CONFIG

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import resource
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fasteners import InterProcessLock
 
-from tests.training import small
+from tests.training import programs, small
 from training import config as configs
 from training import outcome, rundir, trainers
 from training.callbacks import LossNotFinite
@@ -23,55 +18,22 @@ from training.rundir import RunDir
 
 pytestmark = pytest.mark.slow
 
-PATIENCE_S = 120
-# Lets torch load first: what it maps at start is much, and not what is to be tested.
-WITH_LITTLE_MEMORY = """
-import resource, sys, psutil
-from training import sft
-from training.__main__ import main
-limit = psutil.Process().memory_info().vms + 200 * 2**20
-resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-sys.exit(main())
-"""
-
 
 @pytest.fixture
 def run(tmp_path: Path) -> RunDir:
     return RunDir(tmp_path / "run").make()
 
 
-def start(config: Any, run: RunDir, *, program: list[str] | None = None, **how: Any) -> Any:
-    path = run.path.parent / "config.yaml"
-    path.write_text(configs.to_yaml(config))
-    arguments = [config.stage, str(path), "--run-dir", str(run.path)]
-    return subprocess.Popen(
-        [sys.executable, *(program or ["-m", "training"]), *arguments],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        stderr=subprocess.PIPE,
-        **how,
-    )
-
-
-def wait_for_step(run: RunDir, step: int) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        status = run.read_status()
-        if status and status.step >= step:
-            return
-        time.sleep(0.005)
-    raise AssertionError(f"step {step} was not reached")
-
-
 def test_sigterm_saves_and_ends(tmp_path: Path, run: RunDir) -> None:
     config = small.config(
         "sft", tmp_path, optim={"max_steps": 2000}, output={"save_every": 1000, "eval_every": 1000}
     )
-    child = start(config, run)
-    wait_for_step(run, 2)
+    child = programs.start(config, run)
+    programs.wait_until(child, lambda: programs.step_of(run) >= 2)
 
-    child.send_signal(signal.SIGTERM)
+    child.terminate()
 
-    assert child.wait(PATIENCE_S) == outcome.CANCELLED
+    assert programs.end_of(child, run) == outcome.CANCELLED
     status = run.read_status()
     assert status.state == "cancelled"
     assert run.last_checkpoint() == run.checkpoints / f"checkpoint-{status.step}"
@@ -94,12 +56,17 @@ def test_a_cancelled_run_ends_before_it_begins_and_can_be_allowed(
 
 
 def test_two_programs_do_not_work_in_one_folder(tmp_path: Path, run: RunDir) -> None:
+    """Begun as people begin it, libraries and all: the one such start of these tests."""
+    path = tmp_path / "config.yaml"
+    path.write_text(configs.to_yaml(small.config("sft", tmp_path)))
+    command = [sys.executable, "-m", "training", "sft", str(path), "--run-dir", str(run.path)]
     with InterProcessLock(run.lock):
-        child = start(small.config("sft", tmp_path), run)
+        child = subprocess.Popen(command, stderr=subprocess.PIPE)
         assert b"another program works in" in child.stderr.readline()
         assert run.read_status() is None
 
-    assert child.wait(PATIENCE_S) == outcome.DONE
+    child.communicate(timeout=programs.PATIENCE_S)
+    assert child.returncode == outcome.DONE
     assert run.read_status().state == "done"
 
 
@@ -133,13 +100,11 @@ def test_a_full_disk_leaves_whole_checkpoints_and_a_run_that_goes_on(
     tmp_path: Path, run: RunDir
 ) -> None:
     config = small.config("sft", tmp_path)
-    most = 300_000  # bytes of one file: enough for a checkpoint, too few for merged weights
 
-    child = start(
-        config, run, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-    )
+    # Enough for a checkpoint, too few for merged weights.
+    child = programs.start(config, run, file_bytes=300_000)
 
-    assert child.wait(PATIENCE_S) == outcome.FAILED
+    assert programs.end_of(child, run) == outcome.FAILED
     status = run.read_status()
     assert status.state == "failed"
     assert status.message.startswith(f"The disk is full: {run.path} could not be written to")
@@ -154,13 +119,10 @@ def test_a_full_disk_leaves_whole_checkpoints_and_a_run_that_goes_on(
 @pytest.mark.full
 def test_a_checkpoint_that_does_not_fit_leaves_none(tmp_path: Path, run: RunDir) -> None:
     config = small.config("sft", tmp_path, model={"lora": None})
-    most = 300_000
 
-    child = start(
-        config, run, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-    )
+    child = programs.start(config, run, file_bytes=300_000)
 
-    assert child.wait(PATIENCE_S) == outcome.FAILED
+    assert programs.end_of(child, run) == outcome.FAILED
     assert run.read_status().message.startswith("The disk is full")
     assert list(run.checkpoints.iterdir()) == []
 
@@ -171,9 +133,9 @@ def test_too_little_memory_is_said_with_what_to_change(tmp_path: Path, run: RunD
     )
     small.conversations(tmp_path, count=5000)
 
-    child = start(config, run, program=["-c", WITH_LITTLE_MEMORY])
+    child = programs.start(config, run, more_memory=200 * 2**20)
 
-    assert child.wait(PATIENCE_S) == outcome.FAILED, child.stderr.read()
+    assert programs.end_of(child, run) == outcome.FAILED
     assert "Lower optim.batch_size and raise optim.grad_accum" in run.read_status().message
     again = small.config(
         "sft", tmp_path, data={"max_length": 1024}, optim={"batch_size": 4, "grad_accum": 1024}

@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.training import ppo_given
+from tests.training import ppo_given, programs
 from training import config as configs
 from training import ppo, ppo_plan, resuming, rollouts
 from training.callbacks import Cancelled, LossNotFinite
@@ -25,11 +25,31 @@ from training.rundir import RunDir, read_lines
 
 TIMES = ("time", "time/generate_s", "time/score_s", "time/update_s", "memory/peak_mib")
 slow = pytest.mark.slow
+FOUR_ROLLOUTS = {"optim": {"max_steps": 16}, "output": {"eval_every": 8}}
 
 
 @pytest.fixture(autouse=True)
 def _models(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODELS_DIR", str(tmp_path_factory.getbasetemp() / "models"))
+
+
+@pytest.fixture(scope="module")
+def two_rollouts(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    """The run of the config that `ppo_given` gives, at its end."""
+    return _trained_once(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    """Four rollouts in one go: what runs that break off are held against."""
+    return _trained_once(tmp_path_factory, **FOUR_ROLLOUTS)
+
+
+def _trained_once(tmp_path_factory: pytest.TempPathFactory, **values: Any) -> RunDir:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MODELS_DIR", str(tmp_path_factory.getbasetemp() / "models"))
+        folder = tmp_path_factory.mktemp("ppo")
+        return train(folder, "run", ppo_given.ppo(folder, **values))
 
 
 def curve(run: RunDir) -> list[dict[str, Any]]:
@@ -134,8 +154,8 @@ def test_each_epoch_reads_every_prompt_once_in_another_order(tmp_path: Path) -> 
 
 
 @slow
-def test_two_rollouts_give_a_result_and_figures_that_are_numbers(tmp_path: Path) -> None:
-    run = train(tmp_path, "run", ppo_given.ppo(tmp_path))
+def test_two_rollouts_give_a_result_and_figures_that_are_numbers(two_rollouts: RunDir) -> None:
+    run = two_rollouts
 
     rows = curve(run)
     assert [(row["step"], row["phase"]) for row in rows] == [
@@ -154,7 +174,8 @@ def test_two_rollouts_give_a_result_and_figures_that_are_numbers(tmp_path: Path)
     assert lineage["evaluation"] == json.loads(run.evaluation.read_text())
     assert lineage["evaluation"]["score"]["n"] == 8
     assert (run.path / "reward-by-kl.svg").read_text().count("<circle") == 3
-    assert ppo.run(ppo_given.ppo(tmp_path), run) == run.final  # at once, a second time
+    config = ppo_given.ppo(run.path.parent)
+    assert ppo.run(config, run) == run.final  # at once, a second time
 
 
 @slow
@@ -163,6 +184,8 @@ def test_the_first_ratio_is_one(tmp_path: Path) -> None:
         tmp_path,
         loss={"epochs": 1, "minibatch": 8},
         model={"path": "tiny", "lora": {"dropout": 0.5}},
+        optim={"max_steps": 3},
+        output={"eval_every": 3, "save_every": 3},
     )
     run = train(tmp_path, "run", config)
 
@@ -173,8 +196,8 @@ def test_the_first_ratio_is_one(tmp_path: Path) -> None:
 
 
 @slow
-def test_the_policy_of_the_result_is_what_was_trained(tmp_path: Path) -> None:
-    run = train(tmp_path, "run", ppo_given.ppo(tmp_path))
+def test_the_policy_of_the_result_is_what_was_trained(two_rollouts: RunDir) -> None:
+    run = two_rollouts
 
     saved = load_file(run.final / "adapter" / "adapter_model.safetensors")
     learned = load_file(run.checkpoints / "checkpoint-8" / resuming.LEARNED)
@@ -186,10 +209,8 @@ def test_the_policy_of_the_result_is_what_was_trained(tmp_path: Path) -> None:
 
 
 @slow
-def test_a_cancelled_run_goes_on_with_the_same_curve(tmp_path: Path) -> None:
-    config = ppo_given.ppo(tmp_path, optim={"max_steps": 12})
-    wanted = train(tmp_path, "whole", config)
-
+def test_a_cancelled_run_goes_on_with_the_same_curve(tmp_path: Path, whole: RunDir) -> None:
+    config = ppo_given.ppo(tmp_path, **FOUR_ROLLOUTS)
     run = RunDir(tmp_path / "cancelled").make()
     run.add_metrics(0, {})  # rows of an attempt that wrote no checkpoint are forgotten
     run.cancel()
@@ -198,34 +219,33 @@ def test_a_cancelled_run_goes_on_with_the_same_curve(tmp_path: Path) -> None:
     run.allow()
     ppo.run(config, run)
 
-    assert curve(run) == curve(wanted)
+    assert curve(run) == curve(whole)
     assert not (tmp_path / "cancelled" / "final.half").exists()
 
 
 @slow
 def test_a_cancel_while_answers_are_drawn_keeps_the_last_rollout(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, whole: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = ppo_given.ppo(tmp_path, optim={"max_steps": 12}, output={"eval_every": 12})
-    wanted = train(tmp_path, "whole", config)
+    config = ppo_given.ppo(tmp_path, **FOUR_ROLLOUTS)
     run = RunDir(tmp_path / "cancelled")
     tokens, saved = rollouts.pick, set()
 
     def pick(*args: Any) -> torch.Tensor:
-        if run.read_status().step == 8:  # in the third rollout
+        if run.read_status().step == 12:  # in the fourth rollout
             saved.add(run.last_checkpoint().stat().st_ino)
             run.cancel()
         return tokens(*args)
 
     monkeypatch.setattr(rollouts, "pick", pick)
-    with pytest.raises(Cancelled, match="Stopped at step 8"):
+    with pytest.raises(Cancelled, match="Stopped at step 12"):
         ppo.run(config, run)
     assert saved == {run.last_checkpoint().stat().st_ino}  # it is not written again
     monkeypatch.undo()
     run.allow()
     ppo.run(config, run)
 
-    assert curve(run) == curve(wanted)
+    assert curve(run) == curve(whole)
 
 
 @slow
@@ -251,41 +271,23 @@ def test_an_epoch_ends_early_once_the_policy_has_gone_too_far(tmp_path: Path) ->
     assert [row["step"] for row in rows] == [4, 8]
 
 
-def start(folder: Path, config: PpoConfig, run: RunDir) -> subprocess.Popen[bytes]:
-    file = folder / "ppo.yaml"
-    file.write_text(configs.to_yaml(config))
-    command = [sys.executable, "-m", "training", "ppo", str(file), "--run-dir", str(run.path)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def kill_once_it_has_written(child: subprocess.Popen[bytes], path: Path) -> None:
-    while not path.exists() and child.poll() is None:
-        time.sleep(0.005)
-    child.kill()
-    child.wait()
-
-
-def step_of(run: RunDir) -> int:
-    status = run.read_status()
-    return status.step if status else -1
-
-
 def same_to_the_last_bit(run: RunDir, other: RunDir) -> bool:
     ours, theirs = (r.final / "adapter" / "adapter_model.safetensors" for r in (run, other))
     return curve(run) == curve(other) and ours.read_bytes() == theirs.read_bytes()
 
 
 @slow
-def test_a_killed_run_goes_on_with_the_same_curve_to_the_last_bit(tmp_path: Path) -> None:
-    config = ppo_given.ppo(tmp_path, optim={"max_steps": 40}, output={"eval_every": 8})
-    wanted, run = train(tmp_path, "whole", config), RunDir(tmp_path / "killed")
+def test_a_killed_run_goes_on_with_the_same_curve_to_the_last_bit(
+    tmp_path: Path, whole: RunDir
+) -> None:
+    config = ppo_given.ppo(tmp_path, **FOUR_ROLLOUTS)
+    run = RunDir(tmp_path / "killed")
 
-    child = start(tmp_path, config, run)
-    kill_once_it_has_written(child, run.checkpoints / "checkpoint-8")
+    programs.kill_when(programs.start(config, run), (run.checkpoints / "checkpoint-8").exists)
     assert not run.final.exists()
     ppo.run(config, run)
 
-    assert same_to_the_last_bit(run, wanted)
+    assert same_to_the_last_bit(run, whole)
 
 
 @slow
@@ -296,12 +298,11 @@ def test_a_run_that_is_killed_again_and_again_still_has_the_same_curve(tmp_path:
 
     chance = random.Random(0)
     for goal in range(20, 200, 20):
-        child = start(tmp_path, config, run)
-        while step_of(run) < goal and child.poll() is None:
-            time.sleep(0.005)
+        child = programs.start(config, run)
+        programs.wait_until(child, lambda: programs.step_of(run) >= goal)  # noqa: B023
         time.sleep(chance.random() / 10)  # anywhere: in a rollout, an update, a checkpoint
         child.kill()
-        child.wait()
+        child.join()
         whole = run.last_checkpoint()
         assert whole is not None
         assert (whole / resuming.STATE).exists()
@@ -316,12 +317,11 @@ def test_sigterm_saves_and_ends_with_its_own_code(tmp_path: Path) -> None:
     config = ppo_given.ppo(tmp_path, optim={"max_steps": 4000}, output={"eval_every": 4000})
     run = RunDir(tmp_path / "run")
 
-    child = start(tmp_path, config, run)
-    while run.last_checkpoint() is None and child.poll() is None:
-        time.sleep(0.01)
+    child = programs.start(config, run)
+    programs.wait_until(child, lambda: run.last_checkpoint() is not None)
     child.terminate()
 
-    assert child.wait(timeout=60) == 3
+    assert programs.end_of(child, run) == 3
     status = run.read_status()
     assert status.state == "cancelled"
     assert f"checkpoint-{status.step}" == run.last_checkpoint().name
@@ -358,7 +358,10 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
 
 @slow
 def test_a_run_that_found_too_little_memory_goes_on_in_smaller_batches(tmp_path: Path) -> None:
-    hardly = {"lr": 1e-6}  # rounding differs, and must not decide which token is drawn
+    hardly = {
+        "lr": 1e-6,
+        "max_steps": 4,
+    }  # rounding differs, and must not decide which token is drawn
     config = ppo_given.ppo(tmp_path, optim=hardly)
     wanted, run = train(tmp_path, "whole", config), RunDir(tmp_path / "run").make()
     run.cancel()

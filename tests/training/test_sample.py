@@ -113,13 +113,13 @@ def test_a_cancelled_run_ends_and_is_gone_on_with(
 
     run = RunDir(tmp_path / "run").make()
     run.cancel()
-    wanted = config(tiny_path, prompts, per_prompt=40, max_new_tokens=64)
+    wanted = config(tiny_path, prompts, per_prompt=4, max_batch=2)
     with pytest.raises(Cancelled):
         pipeline.run(wanted, run)
     assert not run.final.exists()
 
     run.allow()
-    assert [len(texts) for texts in outputs(sample(wanted, run.path))] == [40, 1] * 3
+    assert [len(texts) for texts in outputs(sample(wanted, run.path))] == [4, 1] * 3
 
 
 @pytest.mark.slow

@@ -189,13 +189,24 @@ def test_a_run_is_begun_again_with_its_config_as_written(admin: Client) -> None:
     assert page.context["form"].initial["config_yaml"].startswith("# mine")
 
 
-@pytest.mark.slow
 def test_the_preview_says_what_is_wrong_with_the_data(admin: Client) -> None:
     text = "stage: sft\nname: x\nmodel: {path: tiny}\ndata: {sources: [{path: /no/such}]}"
 
     page = admin.post("/training/new/preview/", {"config_yaml": text}).content.decode()
 
     assert "/no/such: no such file or folder" in page
+    assert not TrainingRun.objects.exists()
+
+
+@pytest.mark.full
+def test_the_preview_shows_what_is_learned(admin: Client) -> None:
+    golden = Path(__file__).parent.parent / "golden" / "trees.jsonl"
+    text = f"stage: sft\nname: x\nmodel: {{path: tiny}}\ndata: {{sources: [{{path: {golden}}}], "
+    text += "eval_share: 0.0, min_examples: 1}"
+
+    page = admin.post("/training/new/preview/", {"config_yaml": text}).text
+
+    assert "<mark>" in page
     assert not TrainingRun.objects.exists()
 
 

@@ -1,0 +1,93 @@
+"""The program of a run in a process of its own, to be killed or given too little of something.
+
+It is forked from a server that has loaded the libraries, which takes seconds, once for all tests.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import psutil
+
+from training import config as configs
+from training.rundir import RunDir
+
+PATIENCE_S = 120
+SERVER = multiprocessing.get_context("forkserver")
+LOADED = ["training.__main__", "training.sft", "training.reward", "training.dpo", "training.ppo"]
+
+
+def start(
+    config: Any,
+    run: RunDir,
+    *,
+    file_bytes: int | None = None,
+    more_memory: int | None = None,
+) -> BaseProcess:
+    """What `python -m training` does. `file_bytes` is the most that a file may hold; `more_memory`
+    how many bytes of addresses it may take on top of what the libraries have."""
+    path = run.make().path.with_suffix(".yaml")
+    path.write_text(configs.to_yaml(config))
+    words = [config.stage, str(path), "--run-dir", str(run.path)]
+    SERVER.set_forkserver_preload(LOADED)
+    log = str(run.path.with_suffix(".txt"))
+    arguments = (words, log, dict(os.environ), file_bytes, more_memory)
+    child = SERVER.Process(target=_main, args=arguments, daemon=True)
+    child.start()
+    return child
+
+
+def _main(
+    words: list[str],
+    log: str,
+    environment: dict[str, str],
+    file_bytes: int | None,
+    more_memory: int | None,
+) -> None:
+    from training.__main__ import main
+
+    os.environ.clear()
+    os.environ.update(environment)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    if file_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
+    if more_memory is not None:
+        limit = psutil.Process().memory_info().vms + more_memory
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    sys.exit(main(words))
+
+
+def end_of(child: BaseProcess, run: RunDir) -> int:
+    """Its exit code."""
+    child.join(PATIENCE_S)
+    assert child.exitcode is not None, run.path.with_suffix(".txt").read_text()
+    return child.exitcode
+
+
+def kill_when(child: BaseProcess, is_time: Callable[[], bool]) -> None:
+    """kill -9, in the middle of whatever it does then."""
+    wait_until(child, is_time)
+    child.kill()
+    child.join()
+
+
+def wait_until(child: BaseProcess, is_time: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while child.is_alive() and not is_time():
+        assert time.monotonic() < deadline, "it takes too long"
+        time.sleep(0.002)
+
+
+def step_of(run: RunDir) -> int:
+    """The step that its status tells; -1 before there is one."""
+    status = run.read_status()
+    return status.step if status else -1
