@@ -112,11 +112,13 @@ BREAKS = {
     "emojis_count_only_reactions": """UPDATE tasks_app_message SET emojis = '{{"+1": 1}}'
         WHERE id = {root}""",
     "one_label_set_per_person": """INSERT INTO tasks_app_textlabels (message_id, user_id, kind,
-        values, created_at) SELECT message_id, user_id, kind, values, created_at
+        values, created_at, held) SELECT message_id, user_id, kind, values, created_at, held
         FROM tasks_app_textlabels WHERE message_id = {written}""",
     "one_ranking_per_person": """INSERT INTO tasks_app_ranking (parent_id, user_id, groups,
-        not_rankable, reason, created_at) SELECT parent_id, user_id, groups, not_rankable, reason,
-        created_at FROM tasks_app_ranking WHERE user_id = {alice}""",
+        not_rankable, reason, created_at, held) SELECT parent_id, user_id, groups, not_rankable,
+        reason, created_at, held FROM tasks_app_ranking WHERE user_id = {alice}""",
+    "votes_of_held_people_are_held": """UPDATE tasks_app_textlabels SET held = true
+        WHERE message_id = {written}""",
     "nobody_reviews_their_own": "UPDATE tasks_app_message SET user_id = {bob} WHERE id = {written}",
     "nobody_ranks_their_own": "UPDATE tasks_app_message SET user_id = {bob} WHERE id = {ranked}",
     "rankings_name_replies_once": """UPDATE tasks_app_ranking
