@@ -14,7 +14,7 @@ from typing import Any
 from django.db import connections, router
 from django.utils.functional import Promise
 
-from tasks_app import reliability
+from tasks_app import offers, reliability
 from tasks_app.config import TreeConfig
 from tasks_app.enums import SkipMark, TaskType
 from tasks_app.errors import NoLongerNeeded
@@ -26,6 +26,7 @@ TOLERANCE = 0.25
 
 # Nobody gets an own message, one they have labelled or skipped, or the same twice.
 _DRAW = """
+    WITH gold AS (
     SELECT g.message_id FROM tasks_app_golditem g JOIN tasks_app_message m ON m.id = g.message_id
     WHERE g.active AND NOT m.deleted AND m.review_result IS NOT NULL
         AND m.lang = %(lang)s AND m.role = %(role)s AND (m.parent_id IS NULL) = %(is_root)s
@@ -40,22 +41,32 @@ _DRAW = """
             WHERE x.user_id = %(user)s AND x.kind = 'labels' LIMIT %(first)s) few) < %(first)s
             THEN %(p_newcomer)s ELSE %(p)s END
     ORDER BY md5(g.message_id::text || %(roll)s::text) LIMIT 1
+    ), taken AS (
+        UPDATE tasks_app_offer SET slots = slots - 1
+        WHERE message_id = %(offer)s AND kind = %(kind)s AND slots > 0
+            AND NOT EXISTS (SELECT FROM gold)
+        RETURNING message_id
+    )
+    SELECT (SELECT message_id FROM gold), EXISTS (SELECT FROM taken)
 """
 
 
 def instead_of(
     offer: Offer, user: Any, *, config: TreeConfig, rng: random.Random
-) -> uuid.UUID | None:
-    """The gold item, if it is to be one, that `user` reviews in place of the message on offer.
+) -> tuple[uuid.UUID | None, bool]:
+    """The gold item, if it is to be one, that `user` reviews in place of the message on offer, and
+    whether the slot of the offer was taken: else, unless somebody was quicker.
 
-    Of the same kind and language, so that it comes only where such work exists. No query unless
-    chance may want one; then as many as taking the offer's slot.
+    Of the same kind and language, so that it comes only where such work exists. One query either
+    way. Caller holds the row lock of the offer's tree.
     """
     roll = rng.random()
     if roll >= max(config.p_gold, config.p_gold_newcomer):
-        return None
+        return None, offers.take_slot(offer)
     kind = TaskType(offer.kind)
     names = {
+        "offer": offer.pk,
+        "kind": str(kind),
         "user": user.pk,
         "lang": offer.lang,
         "role": "assistant" if kind == TaskType.LABEL_ASSISTANT_REPLY else "prompter",
@@ -68,8 +79,8 @@ def instead_of(
     }
     with connections[router.db_for_write(GoldItem)].cursor() as cursor:
         cursor.execute(_DRAW, names)
-        row = cursor.fetchone()
-    return row[0] if row else None
+        gold_id, is_taken = cursor.fetchone()
+    return gold_id, is_taken
 
 
 def answer(task: Task, values: dict[str, float], *, now: datetime) -> GoldAnswer:

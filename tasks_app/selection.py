@@ -160,8 +160,10 @@ def _hand_out(
     kind = TaskType(offer.kind)
     gold_id = None
     if kind.is_labeling and choice.message_id is None:
-        gold_id = gold.instead_of(offer, user, config=config, rng=rng)
-    if gold_id is None and not offers.take_slot(offer):
+        gold_id, is_taken = gold.instead_of(offer, user, config=config, rng=rng)
+    else:
+        is_taken = offers.take_slot(offer)
+    if gold_id is None and not is_taken:
         raise _Missed
     task = None if gold_id else _known(choice.own, offer)
     if task is None:

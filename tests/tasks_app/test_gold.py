@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError
@@ -182,14 +183,32 @@ def test_share_is_larger_for_newcomers(known: Grown, alice: User) -> None:
         assert take(alice).gold_id is None
 
 
-def test_share_of_zero_asks_nothing(
-    known: Grown, alice: User, django_assert_num_queries: object
+@pytest.mark.parametrize("share", [0.0, 1.0])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_gold_that_is_there_missing_or_not_wanted_costs_the_same(
+    known: Grown, alice: User, django_assert_num_queries: Any, share: float, is_there: bool
 ) -> None:
-    offer = Offer.objects.latest("since")
+    GoldItem.objects.update(active=is_there)
+    offer = Offer.objects.get(kind=LABEL)
+    config = TreeConfig(p_gold=share, p_gold_newcomer=share)
 
-    with django_assert_num_queries(0):  # type: ignore[operator]
-        config = TreeConfig(p_gold=0.0, p_gold_newcomer=0.0)
-        assert gold.instead_of(offer, alice, config=config, rng=CHANCE) is None
+    with django_assert_num_queries(1):
+        gold_id, is_taken = gold.instead_of(offer, alice, config=config, rng=CHANCE)
+
+    is_gold = is_there and share == 1.0
+    assert (gold_id is not None, is_taken) == (is_gold, not is_gold)
+    assert Offer.objects.get(pk=offer.pk).slots == offer.slots - is_taken
+
+
+def test_slot_that_somebody_else_has_is_not_taken(known: Grown, alice: User) -> None:
+    GoldItem.objects.update(active=False)
+    offer = Offer.objects.get(kind=LABEL)
+    Offer.objects.update(slots=0)
+
+    found = gold.instead_of(offer, alice, config=TreeConfig(p_gold=1.0), rng=CHANCE)
+
+    assert found == (None, False)
+    assert Offer.objects.get(pk=offer.pk).slots == 0
 
 
 def test_same_answer_twice_is_one_answer_and_another_is_refused(known: Grown, alice: User) -> None:
