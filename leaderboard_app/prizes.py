@@ -11,6 +11,8 @@ from leaderboard_app import ledger
 from leaderboard_app.enums import EntryState
 from leaderboard_app.models import PointEntry, Prize, PrizeWinner
 from oasst.lib.errors import DomainError
+from tasks_app.enums import ModerationKind as Kind
+from tasks_app.moderation_log import record
 
 
 class NotOver(DomainError):
@@ -38,7 +40,16 @@ class PrizeNotFound(DomainError):
 
 
 @transaction.atomic
-def publish(prize_id: int, *, now: datetime) -> Prize:
+def name_period(prize: Prize, *, actor: Any, now: datetime) -> Prize:
+    """Store a new prize, which waits for its period to end."""
+    prize.save(force_insert=True)
+    data = {"prize": prize.title}
+    record(Kind.NAME_PRIZE, actor=actor, reason=prize.text, now=now, data=data)
+    return prize
+
+
+@transaction.atomic
+def publish(prize_id: int, *, actor: Any, now: datetime) -> Prize:
     """Write down the winners for everybody to see. Publishing twice changes nothing.
 
     People who are banned, deleted or not on the leaderboard do not win. Equal scores are in the
@@ -61,6 +72,8 @@ def publish(prize_id: int, *, now: datetime) -> Prize:
     )
     prize.published_at = now
     prize.save(update_fields=["published_at"])
+    data = {"prize": prize.title}
+    record(Kind.PUBLISH_PRIZE, actor=actor, reason="", now=now, data=data)
     return prize
 
 

@@ -94,6 +94,7 @@ _NAVIGATION = [
             _page(_("People"), "group", "accounts.user"),
             _page(_("Trollboard"), "sentiment_dissatisfied", "leaderboard_app.trollstats"),
             _page(_("Points"), "stars", "leaderboard_app.pointentry"),
+            _page(_("Goals of languages"), "flag", "leaderboard_app.teamgoal"),
             _page(_("Contributions"), "history", "tasks_app.contribution"),
             _page(_("Reliability"), "balance", "tasks_app.reliability",
                   badge="tasks_app.admin.crowd.doubtful_people"),

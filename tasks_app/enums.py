@@ -247,6 +247,9 @@ class ModerationKind(TextChoices):
     LABEL_MESSAGE = "label_message", _("Labelled a message")
     PURGE_USER = "purge_user", _("Purged a person's contributions")
     CHANGE_SETTING = "change_setting", _("Changed the configuration")
+    SET_GOAL = "set_goal", _("Set the goal of a language")
+    NAME_PRIZE = "name_prize", _("Named the period of a prize")
+    PUBLISH_PRIZE = "publish_prize", _("Published the winners of a prize")
     LEAVE_OUT_TREE = "leave_out_tree", _("Left a tree out of a bulk action")
     UNDO = "undo", _("Undid an action")
 

@@ -52,7 +52,7 @@ def manage(request: HttpRequest) -> HttpResponse:
     _require_staff(request)
     form = PrizeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        form.save()
+        prizes.name_period(form.save(commit=False), actor=request.user, now=timezone.now())
         toasts.success(request, _("The prize waits for its period to end; then publish it here."))
         return redirect("leaderboard:prizes")
     now = timezone.now()
@@ -70,7 +70,7 @@ def manage(request: HttpRequest) -> HttpResponse:
 def publish(request: HttpRequest, prize_id: int) -> HttpResponse:
     """Staff: write down the winners for everybody to see."""
     _require_staff(request)
-    prize = prizes.publish(prize_id, now=timezone.now())
+    prize = prizes.publish(prize_id, actor=request.user, now=timezone.now())
     return redirect("leaderboard:prize", prize.pk)
 
 

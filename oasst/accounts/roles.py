@@ -32,7 +32,11 @@ _MODERATOR_ACTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "chat_app": {"chatreport": ("view", "change"), "servedmodel": ("view",), "worker": ("view",)},
     "training": {"*": ("view",)},
-    "leaderboard_app": {"trollstats": ("view",), "pointentry": ("view",)},
+    "leaderboard_app": {
+        "trollstats": ("view",),
+        "pointentry": ("view",),
+        "teamgoal": ("view", "change"),
+    },
 }
 _ADMIN_APPS = {"accounts", "tasks_app"}
 # Chats are private: nobody reads them here, whatever their role.
@@ -47,7 +51,11 @@ _ADMIN_ACTIONS: dict[str, dict[str, tuple[str, ...]]] = {
         "checkpoint": ("view", "change"),
         "*": ("view",),
     },
-    "leaderboard_app": {"trollstats": ("view",), "pointentry": ("view",)},
+    "leaderboard_app": {
+        "trollstats": ("view",),
+        "pointentry": ("view",),
+        "teamgoal": ("view", "change"),
+    },
 }
 
 

@@ -60,6 +60,8 @@ def details(data: dict[str, Any]) -> list[tuple[Any, Any]]:
         "outcome": lambda outcome: (_l("decision"), ReportState(outcome).label),
         "until": lambda until: (_l("until"), _moment(until) if until else _l("now")),
         "setting": lambda text: (_l("setting"), text),
+        "goal": lambda text: (_l("goal"), text),
+        "prize": lambda title: (_l("prize"), title),
         "label": lambda name: (_l("label"), label_title(name)),
         "votes": lambda count: (_l("reviews, rankings, reactions"), count),
         "from": lambda roles: (_l("from"), ", ".join(roles) or NONE),

@@ -89,4 +89,4 @@ def prize(*, now: datetime = NOW, lang: str = "") -> Prize:
     made = Prize.objects.create(
         title="Harvest", lang=lang, starts_at=now - timedelta(days=7), ends_at=now
     )
-    return prizes.publish(made.pk, now=now)
+    return prizes.publish(made.pk, actor=None, now=now)

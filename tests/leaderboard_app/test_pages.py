@@ -189,7 +189,7 @@ def test_prize_waits_for_its_period_to_end(three: User) -> None:
     )
 
     with pytest.raises(prizes.NotOver):
-        prizes.publish(prize.pk, now=now)
+        prizes.publish(prize.pk, actor=None, now=now)
     assert not PrizeWinner.objects.exists()
 
 

@@ -241,6 +241,9 @@ accounts_user_act                 hold             POST go   go   accounts_user_
 leaderboard_app_pointentry_act    nothing          GET  404  404
 leaderboard_app_pointentry_act    nothing          POST 404  404
 leaderboard_app_pointentry_change PointEntry       POST 403  403
+leaderboard_app_teamgoal_act      nothing          GET  404  404
+leaderboard_app_teamgoal_act      nothing          POST 404  404
+leaderboard_app_teamgoal_change   TeamGoal         POST 403  403
 leaderboard_app_trollstats_act    nothing          GET  404  404
 leaderboard_app_trollstats_act    nothing          POST 404  404
 leaderboard_app_trollstats_change TrollStats       POST 403  403
@@ -293,6 +296,7 @@ MODELS = {
     "Reliability": "tasks_app_reliability",
     "User": "accounts_user",
     "PointEntry": "leaderboard_app_pointentry",
+    "TeamGoal": "leaderboard_app_teamgoal",
     "TrollStats": "leaderboard_app_trollstats",
     "ChatReport": "chat_app_chatreport",
     "ServedModel": "chat_app_servedmodel",

@@ -18,7 +18,7 @@ from chat_app import conversations, sharing
 from chat_app.models import Chat, ChatMessage
 from leaderboard_app import trolls
 from leaderboard_app.enums import Frame
-from leaderboard_app.models import TrollStats
+from leaderboard_app.models import TeamGoal, TrollStats
 from oasst.accounts.models import User
 from tasks_app import digests, gold_items, moderation, reactions
 from tasks_app.bulk import actions as bulk
@@ -96,6 +96,7 @@ def build() -> World:
     logs.append(bulk.do_now(plan, actor=mona, reason="A number.", now=now))
     trolls.refresh(Frame.TOTAL, now=now)
     logs.append(TrollStats.objects.get(user=alice))
+    logs.append(TeamGoal.objects.create(lang="en", target=100))
     points = community.scored(alice, now=now - timedelta(days=1))
     prize = community.prize(now=now)
     logs.append(points)

@@ -41,4 +41,4 @@ class Command(BaseCommand):
             prize = Prize.objects.create(
                 title=TITLE, text=TEXT, starts_at=end - timedelta(days=30), ends_at=end
             )
-            prizes.publish(prize.pk, now=now)
+            prizes.publish(prize.pk, actor=None, now=now)
