@@ -296,6 +296,12 @@ class MessageAdmin(DeskAdmin):
         MakeGold(),
     )
 
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """What reviewers differ about is a queue: who waits longest comes first."""
+        if request.GET.get(SplitFilter.parameter_name) == "yes":
+            return ("split_at", "id")
+        return self.ordering
+
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         waiting = Report.objects.waiting().filter(message=OuterRef("pk"))
         rows = super().get_queryset(request).select_related("tree", "user")

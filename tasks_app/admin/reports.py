@@ -27,7 +27,7 @@ from oasst.lib.desk.admin import DeskAdmin
 from oasst.lib.desk.display import excerpt, row_link, when
 from oasst.lib.desk.filters import LanguageFilter
 from tasks_app import moderation
-from tasks_app.admin import report_item, report_page
+from tasks_app.admin import report_item, report_list, report_page
 from tasks_app.bulk import actions, plans
 from tasks_app.enums import BulkKind, ReportState
 from tasks_app.labels import REPORT_SEVERITY
@@ -185,7 +185,10 @@ class ReportAdmin(DeskAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         rows = super().get_queryset(request).select_related("message__user", "message__tree")
         people = rows.select_related("message", "user", "claimed_by", "resolved_by")
-        return people.defer("message__search_vector").by_urgency(timezone.now())
+        return report_list.in_order(people.defer("message__search_vector"), request)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[report_list.ReportList]:
+        return report_list.ReportList
 
     def page(self, request: HttpRequest, obj: Report) -> dict[str, Any]:
         decide = next(action for action in self.desk_actions if action.name == "decide")

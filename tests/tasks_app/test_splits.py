@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 
 from oasst.accounts.models import User
 from tasks_app import blockers, checks, fate, interactions, jobs, moderation, splits, undo
@@ -168,3 +169,16 @@ def test_deleted_message_leaves_the_queue(mona: User) -> None:
         assert list(Message.objects.split()) == []
         with pytest.raises(splits.NotSplit):
             splits.decide(grown[1].pk, accept=True, actor=mona, reason="Fine.", now=NOW)
+
+
+def test_list_of_what_reviewers_differ_about_is_oldest_first(moderator: Client) -> None:
+    first, second, third = (grow("P(A?)", now=NOW + timedelta(days=n))[1] for n in range(3))
+    for number, message in enumerate((second, third, first)):
+        at = NOW + timedelta(days=10, hours=number)
+        Message.objects.filter(pk=message.pk).update(split_at=at)
+
+    shown = moderator.get("/admin/tasks_app/message/", {"split": "yes"}).context["cl"]
+
+    assert [row.pk for row in shown.result_list] == [second.pk, third.pk, first.pk]
+    newest = moderator.get("/admin/tasks_app/message/").context["cl"].result_list
+    assert newest[0].tree_id == third.tree_id

@@ -1,9 +1,14 @@
 """The queue of reports at the desk: order, claims, decisions, deleting on the spot."""
 
+import html
+import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.http import HttpResponse
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from oasst.accounts import roles
@@ -11,7 +16,7 @@ from oasst.accounts.models import User
 from tasks_app import moderation, reactions
 from tasks_app.enums import ReportState
 from tasks_app.models import Message, ModerationAction, Report
-from tests.factories import Grown, grow, person
+from tests.factories import Grown, crowd, grow, person
 from tests.sessions import signed_in
 from tests.tasks_app.admin.desk import act_on, bulk, found, page_of, told
 
@@ -167,3 +172,75 @@ def test_bulk_decision_asks_and_decides(
 
     assert not Report.objects.waiting().exists()
     assert Report.objects.filter(state="dismissed").count() == 2
+
+
+@pytest.fixture
+def many(grown: Grown) -> list[Report]:
+    """Sixty open reports, some as urgent as others, the most urgent first."""
+    now, categories = timezone.now(), ("spam", "pii", "hate_speech")
+    Report.objects.bulk_create(
+        Report(
+            message=grown[1],
+            user=user,
+            category=categories[number % 3],
+            created_at=now - timedelta(hours=number // 6, minutes=7 * (number % 3)),
+        )
+        for number, user in enumerate(crowd(60))
+    )
+    return list(Report.objects.by_urgency(now))
+
+
+def next_page(page: HttpResponse) -> str:
+    links = re.findall(r'href="([^"]+)" rel="next"', page.content.decode())
+    return LIST + html.unescape(links[0]) if links else ""
+
+
+def test_pages_go_on_from_the_last_report_whatever_was_decided_since(
+    moderator: Client, many: list[Report], mona: User
+) -> None:
+    first = moderator.get(LIST)
+    for report in many[3:20]:
+        outcome, now = ReportState.DISMISSED, timezone.now()
+        moderation.resolve_report(report.pk, actor=mona, outcome=outcome, note="fine", now=now)
+    second = moderator.get(next_page(first))
+    third = moderator.get(next_page(second))
+
+    assert found(first) + found(second) + found(third) == many
+    assert (len(found(first)), len(found(second))) == (25, 25)
+    assert next_page(third) == ""
+    assert "p=1" not in second.content.decode()
+
+
+def test_later_page_stays_filtered_and_costs_no_more(moderator: Client, many: list[Report]) -> None:
+    Report.objects.update(category="pii")
+    Report.objects.filter(pk=many[0].pk).update(category="spam")
+    moderator.get(LIST)
+    with CaptureQueriesContext(connection) as for_first:
+        first = moderator.get(LIST, {"category": "pii"})
+    with CaptureQueriesContext(connection) as for_second:
+        second = moderator.get(next_page(first))
+
+    assert many[0] not in found(first) + found(second)
+    assert len(set(found(first) + found(second))) == 50
+    assert len(for_second) <= len(for_first)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "x",
+        "[1]",
+        "{}",
+        '["2026-01-01", 1, "2026-01-01", "x"]',
+        '["2026-01-01T00:00:00+00:00", "much", "2026-01-01T00:00:00+00:00", "x"]',
+        '["2026-01-01T00:00:00+00:00", 1, "2026-01-01T00:00:00+00:00", 9]',
+        "[" * 5000,
+    ],
+)
+def test_place_that_does_not_exist_leads_to_the_first_page(
+    moderator: Client, many: list[Report], place: str
+) -> None:
+    page = moderator.get(LIST, {"after": place}, follow=True)
+
+    assert page.redirect_chain == [(f"{LIST}?e=1", 302)]
+    assert len(found(page)) == 25
