@@ -33,6 +33,7 @@ TONES = {
     "rejected": "warn",
     "accepted": "good",
     "in review": "info",
+    "split": "warn",
 }
 
 
@@ -43,7 +44,8 @@ def state(message: Message) -> tuple[str, str]:
     if message.held:
         return "held", _("Held back")
     if message.review_result is None:
-        return "in review", _("In review")
+        is_split = message.split_at is not None
+        return ("split", _("Reviewers differ")) if is_split else ("in review", _("In review"))
     if message.review_result:
         return "accepted", _("Accepted")
     return "rejected", _("Not accepted")

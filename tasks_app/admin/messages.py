@@ -37,6 +37,7 @@ REVIEW_COLOURS = {
     "rejected": "warning",
     "accepted": "success",
     "in review": "info",
+    "split": "warning",
 }
 
 

@@ -136,6 +136,8 @@ def desk_pages(root: User, grown: Grown, report: Report) -> list[str]:
         "/admin/",
         *(f"/admin/tasks_app/{name}/" for name in LISTS),
         "/admin/leaderboard_app/trollstats/",
+        "/admin/leaderboard_app/teamgoal/",
+        "/leaderboard/prizes/",
         "/admin/tasks_app/configchange/",
         "/admin/tasks_app/configchange/set/goal_tree_size/",
         "/admin/accounts/user/",

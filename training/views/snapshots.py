@@ -33,6 +33,12 @@ WHY = {
     data_gate.INFLUENCE: _l("Its author took part in deciding too much"),
     data_gate.BELOW: _l("It answers a message that was left out"),
 }
+AGREEMENT = {
+    "alpha_spam": _l("Spam, Krippendorff's α"),
+    "alpha_quality": _l("Quality, Krippendorff's α"),
+    "alpha_helpfulness": _l("Helpfulness, Krippendorff's α"),
+    "tau_rankings": _l("Rankings, Kendall's τ"),
+}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -85,9 +91,12 @@ def snapshot(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, found: Snapshot, form: DiffForm) -> HttpResponse:
+    facts = snapshots.facts(found)
+    judged = facts.get("agreement", {})
     context = {
         "snapshot": found,
-        "facts": snapshots.facts(found),
+        "facts": facts,
+        "agreement": [(AGREEMENT.get(name, name), row) for name, row in judged.items()],
         "models": registry.trained_on([found]),
         "runs": found.runs.order_by("-queued_at")[:20],
         "form": form,
