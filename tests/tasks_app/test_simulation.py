@@ -383,7 +383,7 @@ def test_some_published_trees_come_out_of_the_workflow_as_they_were(
 
 @pytest.mark.full
 @pytest.mark.real_data
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)  # in one long transaction the offers' table would bloat
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_all_published_trees_come_out_of_the_workflow_as_they_were(
     data_folder: Path, name: str
@@ -396,7 +396,7 @@ def test_all_published_trees_come_out_of_the_workflow_as_they_were(
 
 @pytest.mark.full
 @pytest.mark.real_data
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)  # in one long transaction the offers' table would bloat
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_trees_among_trolls_neither_break_nor_stick(data_folder: Path, name: str) -> None:
     report = play(published(data_folder, name), contributors=30, trolls=0.2, seed=1)
