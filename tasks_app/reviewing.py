@@ -57,6 +57,7 @@ def take_back(
     Raises DecidedMeanwhile if the verdict has to stay.
     """
     message = label_set.message
+    was_open = message.review_result is None
     with_it = _find(message, config).result
     label_set.delete()
     message.review_count -= 1
@@ -67,7 +68,7 @@ def take_back(
         if not _may_return(message, tree, config):
             raise DecidedMeanwhile
         message.review_result = without
-    if message.review_result is None:
+    if was_open or message.review_result is None:
         _note_overlap(message, found, now)
     message.save(update_fields=_COLUMNS)
 
@@ -92,6 +93,8 @@ def count_anew(
     given = TextLabels.objects.reviews_of(message).count()
     message.review_count = given + (imported.review_count if imported else 0)
     found = Finding(None) if not message.review_count else _find(message, config)
+    if message.review_result is None and found.result is not None:
+        message.split_at = None  # those who are left agree, so no moderator has to decide
     message.review_result = _after_counting(message, found.result, config, known or {})
     if message.review_result is None:
         stays_split = found.is_split and message.split_at is not None

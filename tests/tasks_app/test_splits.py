@@ -123,6 +123,23 @@ def test_split_prompt_is_not_given_up(mona: User) -> None:
         assert grown.refresh().tree.state == TreeState.ABORTED_LOW_GRADE
 
 
+def test_those_who_are_left_may_agree_and_then_nobody_waits_for_a_moderator() -> None:
+    """Three against two differ, three against one agree."""
+    with overridden(adaptive_threshold=0.95):
+        grown = grow("P(A?)")
+        review(grown[1], GOOD, SPAM)
+        odd = hand_out(factories.person("Odd"), TaskType.LABEL_ASSISTANT_REPLY, grown[1])
+        interactions.submit_labels(odd.pk, odd.user, SPAM, now=NOW)
+        for name in ("Fourth", "Fifth"):
+            label(factories.person(name), grown[1], GOOD)
+
+        undo.undo_labels(odd.pk, odd.user, now=NOW + timedelta(seconds=3))
+
+    message = Message.objects.get(pk=grown[1].pk)
+    assert (message.review_result, message.split_at) == (True, None)
+    assert list(checks.broken_invariants()) == []
+
+
 def test_review_that_split_a_message_can_be_taken_back() -> None:
     with overridden(adaptive_threshold=0.999):
         grown = grow("P(A?)", goal_tree_size=9)
