@@ -7,11 +7,11 @@ import pytest
 from django.test import Client
 
 from oasst.accounts.models import User
-from tasks_app import blockers, checks, fate, interactions, jobs, moderation, splits, undo
+from tasks_app import blockers, checks, fate, holding, interactions, jobs, moderation, splits, undo
 from tasks_app.config import TreeConfig, overridden
 from tasks_app.enums import ModerationKind, TaskType, TreeState
 from tasks_app.errors import ReasonMissing
-from tasks_app.models import Message, ModerationAction, Offer
+from tasks_app.models import Message, ModerationAction, Offer, Task
 from tests import factories
 from tests.factories import GOOD, NOW, SPAM, Grown, grow, hand_out, label
 
@@ -123,19 +123,37 @@ def test_split_prompt_is_not_given_up(mona: User) -> None:
         assert grown.refresh().tree.state == TreeState.ABORTED_LOW_GRADE
 
 
-def test_those_who_are_left_may_agree_and_then_nobody_waits_for_a_moderator() -> None:
+def split_by_an_odd_one() -> tuple[Message, Task]:
     """Three against two differ, three against one agree."""
+    grown = grow("P(A?)")
+    review(grown[1], GOOD, SPAM)
+    odd = hand_out(factories.person("Odd"), TaskType.LABEL_ASSISTANT_REPLY, grown[1])
+    interactions.submit_labels(odd.pk, odd.user, SPAM, now=NOW)
+    for name in ("Fourth", "Fifth"):
+        label(factories.person(name), grown[1], GOOD)
+    assert list(Message.objects.split()) == [grown[1]]
+    return grown[1], odd
+
+
+def test_those_who_are_left_may_agree_and_then_nobody_waits_for_a_moderator() -> None:
     with overridden(adaptive_threshold=0.95):
-        grown = grow("P(A?)")
-        review(grown[1], GOOD, SPAM)
-        odd = hand_out(factories.person("Odd"), TaskType.LABEL_ASSISTANT_REPLY, grown[1])
-        interactions.submit_labels(odd.pk, odd.user, SPAM, now=NOW)
-        for name in ("Fourth", "Fifth"):
-            label(factories.person(name), grown[1], GOOD)
+        message, odd = split_by_an_odd_one()
 
         undo.undo_labels(odd.pk, odd.user, now=NOW + timedelta(seconds=3))
 
-    message = Message.objects.get(pk=grown[1].pk)
+    message.refresh_from_db()
+    assert (message.review_result, message.split_at) == (True, None)
+    assert list(checks.broken_invariants()) == []
+
+
+def test_where_a_held_person_was_the_odd_one_nobody_waits_for_a_moderator(mona: User) -> None:
+    with overridden(adaptive_threshold=0.95):
+        message, odd = split_by_an_odd_one()
+
+        holding.hold_user(odd.user_id, actor=mona, reason="Votes at random.", now=NOW)
+        jobs.recount_trees()
+
+    message.refresh_from_db()
     assert (message.review_result, message.split_at) == (True, None)
     assert list(checks.broken_invariants()) == []
 
