@@ -1,12 +1,13 @@
 """How the admin looks and what stands in its side bar: the settings of django-unfold."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse_lazy
-from django.utils.text import format_lazy
+from django.urls import get_script_prefix, reverse
 from django.utils.translation import gettext_lazy as _
 
 
@@ -14,15 +15,18 @@ def _may(permission: str) -> Callable[[HttpRequest], bool]:
     return lambda request: request.user.has_perm(permission)
 
 
-def _page(
-    title: Any, icon: str, model: str, query: dict[str, str] | None = None, **extra: Any
-) -> dict[str, Any]:
+def _list_of(model: str) -> str:
+    app, name = model.split(".")
+    return f"admin:{app}_{name}_changelist"
+
+
+def _page(title: Any, icon: str, model: str, query: str = "", **extra: Any) -> dict[str, Any]:
     """A link to the list of a model, perhaps to some of its rows, for those who may view it."""
     app, name = model.split(".")
     return {
         "title": title,
         "icon": icon,
-        "link": reverse_lazy(f"admin:{app}_{name}_changelist", query=query),
+        "page": (_list_of(model), query),
         "permission": _may(f"{app}.view_{name}"),
         **extra,
     }
@@ -47,13 +51,14 @@ def _scale(steps: dict[str, tuple[float, float]], hue: int) -> dict[str, str]:
     return {step: f"oklch({light}% {chroma} {hue})" for step, (light, chroma) in steps.items()}
 
 
-_NAVIGATION = [
+_INDEX = ("admin:index", "")
+_NAVIGATION: list[dict[str, Any]] = [
     {
         "items": [
             {
                 "title": _("Overview"),
                 "icon": "space_dashboard",
-                "link": reverse_lazy("admin:index"),
+                "page": _INDEX,
             },
             _page(_("Reports"), "flag", "tasks_app.report",
                   badge="tasks_app.admin.dashboard.open_reports"),
@@ -65,7 +70,7 @@ _NAVIGATION = [
             _page(_("Messages"), "chat", "tasks_app.message"),
             _page(_("Trees"), "account_tree", "tasks_app.messagetree"),
             _page(_("Tasks"), "checklist", "tasks_app.task"),
-            _page(_("Reviewers differ"), "call_split", "tasks_app.message", query={"split": "yes"},
+            _page(_("Reviewers differ"), "call_split", "tasks_app.message", query="?split=yes",
                   badge="tasks_app.admin.crowd.split_messages"),
             _page(_("Gold items"), "stars", "tasks_app.golditem"),
         ],
@@ -109,7 +114,7 @@ _NAVIGATION = [
             {
                 "title": _("Job queue"),
                 "icon": "queue",
-                "link": reverse_lazy("django_rq:home"),
+                "page": ("django_rq:home", ""),
                 "permission": _is_admin,
             },
         ],
@@ -119,13 +124,11 @@ _NAVIGATION = [
 
 def _saved(model: str, title: Any, query: str) -> dict[str, Any]:
     """A list of `model` with filters set, as a tab above it."""
-    app, name = model.split(".")
-    link = reverse_lazy(f"admin:{app}_{name}_changelist")
-    return {"title": title, "link": format_lazy("{}{}", link, query)}
+    return {"title": title, "page": (_list_of(model), query)}
 
 
 # Filters that moderators set again and again.
-_TABS = [
+_TABS: list[dict[str, Any]] = [
     {
         "models": ["tasks_app.message"],
         "items": [
@@ -145,6 +148,57 @@ _TABS = [
     },
 ]
 
+
+@cache
+def _addresses(_script_prefix: str) -> dict[tuple[str, str], str]:
+    """The address of every page of the side bar and the tabs.
+
+    Found once a process: unfold asks for each of them several times a page.
+    """
+    items = [item for group in (*_NAVIGATION, *_TABS) for item in group["items"]]
+    return {item["page"]: reverse(item["page"][0]) + item["page"][1] for item in items}
+
+
+def _linked(groups: list[dict[str, Any]], request: HttpRequest) -> list[dict[str, Any]]:
+    """`groups` with the addresses of their pages; the entry of this page is marked."""
+    addresses = _addresses(get_script_prefix())
+    links = [addresses[item["page"]] for group in groups for item in group["items"]]
+    index = addresses[_INDEX]
+    here = _entry_of(request.path, request.GET.dict(), links, index=index)
+    return [
+        {**group, "items": [_entry(item, addresses[item["page"]], here) for item in group["items"]]}
+        for group in groups
+    ]
+
+
+def _entry(item: dict[str, Any], link: str, here: str | None) -> dict[str, Any]:
+    more = {name: value for name, value in item.items() if name != "page"}
+    return {**more, "link": link, "active": link == here}
+
+
+def _entry_of(path: str, query: dict[str, Any], links: list[str], *, index: str) -> str | None:
+    """The link that says most of an address: the longest path, then the most of its query.
+
+    All pages lie below `index`, so that one stands for itself alone.
+    """
+    given, fitting = set(query.items()), []
+    for link in links:
+        parts = urlsplit(link)
+        asked = parse_qsl(parts.query)
+        leads_here = path == parts.path if link == index else path.startswith(parts.path)
+        if leads_here and given.issuperset(asked):
+            fitting.append((len(parts.path), len(asked), link))
+    return max(fitting)[2] if fitting else None
+
+
+def _navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    return _linked(_NAVIGATION, request)
+
+
+def _tabs(request: HttpRequest) -> list[dict[str, Any]]:
+    return _linked(_TABS, request)
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": _("Moderators' desk"),
     "SITE_HEADER": "Open Assistant",
@@ -163,8 +217,8 @@ UNFOLD: dict[str, Any] = {
     "BORDER_RADIUS": "8px",
     "COLORS": {"primary": _scale(_TEAL, 195), "base": _scale(_PAPER, 215)},
     "STYLES": [lambda _request, name=name: static(f"css/{name}.css") for name in _STYLES],
-    "TABS": _TABS,
+    "TABS": _tabs,
     "DASHBOARD_CALLBACK": "tasks_app.admin.dashboard.fill",
     "COMMAND": {"search_callback": "tasks_app.admin.search.results"},
-    "SIDEBAR": {"show_search": True, "command_search": True, "navigation": _NAVIGATION},
+    "SIDEBAR": {"show_search": True, "command_search": True, "navigation": _navigation},
 }

@@ -49,6 +49,28 @@ def test_side_bar_shows_the_queue_to_admins_only(moderator: Client, administrato
     assert "/admin/queues/" in administrator.get("/admin/").content.decode()
 
 
+@pytest.mark.parametrize(
+    ("address", "marked"),
+    [
+        ("/admin/", ["Overview"]),
+        ("/admin/tasks_app/message/", ["Messages"]),
+        ("/admin/tasks_app/message/?split=yes", ["Reviewers differ"]),
+        ("/admin/tasks_app/message/?split=yes&lang=de", ["Reviewers differ"]),
+        ("/admin/tasks_app/message/?held=yes", ["Messages", "Held back"]),
+        ("/admin/leaderboard_app/trollstats/?frame=day", ["Trollboard", "Day"]),
+        ("/admin/tasks_app/message/{message}/change/", ["Messages"]),
+    ],
+)
+def test_side_bar_and_tabs_mark_the_page_one_is_on(
+    moderator: Client, address: str, marked: list[str]
+) -> None:
+    context = moderator.get(address.format(message=grow("P").root.pk)).context
+
+    groups = [*context["sidebar_navigation"], *context["tab_list"]]
+    entries = [item for group in groups for item in group["items"]]
+    assert [str(item["title"]) for item in entries if item["active"]] == marked
+
+
 def test_search_finds_people_messages_and_ids(moderator: Client, alice: User) -> None:
     grown = grow("P", author=alice)
 
