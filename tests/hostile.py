@@ -1,5 +1,7 @@
 """Hostile markup, a check that a page took it for text, and people with work to attack."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from html.parser import HTMLParser
@@ -116,14 +118,19 @@ class Given:
     ) -> HttpResponse:
         """The answer to a request, whose effects are undone. A `?` at the end makes it a GET."""
         client = browser_of(self.sessions.get(who), strict=strict)
-        with transaction.atomic():
+        with undone():
             if isinstance(data, bytes):
-                response = client.generic("POST", path, data, **options)
-            else:
-                send = client.get if path.endswith("?") else client.post
-                response = send(path.rstrip("?"), data, **options)
-            transaction.set_rollback(True)
-        return response
+                return client.generic("POST", path, data, **options)
+            send = client.get if path.endswith("?") else client.post
+            return send(path.rstrip("?"), data, **options)
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Whatever happens in the database is as if it had not."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 def arrange() -> Given:

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
-from django.db import transaction
 from django.db.models import Model
 from django.http import HttpResponse
 from django.urls import resolve, reverse
@@ -36,6 +35,7 @@ from tasks_app.models import (
 from tasks_app.notice_records import Notification
 from tests import factories
 from tests.chat_app import given
+from tests.hostile import undone
 from tests.leaderboard_app import given as community
 from tests.permissions.routes import QUEUE_PAGES, every_route
 from tests.sessions import browser_of, cookie_of
@@ -57,10 +57,8 @@ class World:
         client = browser_of(self.sessions.get(who))
         data = {"csrfmiddlewaretoken": "x"} | self.data.get((route, of), {})
         url = reverse(route, kwargs=self.arguments.get(of) or None)
-        with transaction.atomic():
-            response = client.get(url) if method == "GET" else client.post(url, data)
-            transaction.set_rollback(True)
-        return response
+        with undone():
+            return client.get(url) if method == "GET" else client.post(url, data)
 
     def outcomes(self, people: tuple[str, ...], *request: str) -> list[str]:
         return [outcome(self.ask(who, *request)) for who in people]
