@@ -1,5 +1,6 @@
 """Fixtures of the tests of training."""
 
+import gc
 import json
 import random
 from pathlib import Path
@@ -9,6 +10,13 @@ from pytest_django import Settings
 
 from tests.training import given
 from tests.training.given_rounds import tree
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_collection() -> None:
+    """Each end of a trainer collects garbage: spare it what the modules before this one loaded."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import gc
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,11 @@ from tests import tiny_model
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _quick_collection() -> Iterator[None]:
-    """Each stop of an engine collects garbage several times, through all that torch brings."""
+def _quick_collection() -> None:
+    """Each stop of an engine collects garbage several times, through all that torch brings. To
+    unfreeze it at the end would give later tests all that was frozen before the first one."""
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="module", autouse=True)
