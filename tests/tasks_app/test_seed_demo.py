@@ -42,7 +42,7 @@ from tasks_app.models import (
 )
 from tests import factories
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 NOW = timezone.now()
 KINDS_BY_DEFAULT = set(TaskType) - {TaskType.RANK_PROMPTER_REPLIES}
