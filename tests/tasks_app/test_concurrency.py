@@ -281,7 +281,7 @@ def test_a_busy_site_loses_nothing_and_deadlocks_nowhere(
 ) -> None:
     settings.TREE_CONFIG = {"GOAL_TREE_SIZE": "5", "MAX_CHILDREN_COUNT": "2"}
 
-    assert play_a_busy_site(at_once, mona, trees=1, rounds=5) > CLIENTS
+    assert play_a_busy_site(at_once, mona, trees=1, rounds=3) > CLIENTS
 
 
 @pytest.mark.full

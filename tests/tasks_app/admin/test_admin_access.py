@@ -1,6 +1,5 @@
-"""Who may open what in the admin: every page for every kind of person; and no raw saving."""
+"""Nobody saves raw rows by the admin, whoever they are; who opens what: `tests/permissions`."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -70,55 +69,6 @@ def rows(bob: User, alice: User, mona: User, root: User) -> dict[str, object]:
             now=NOW,
         ),
     }
-
-
-def pages(rows: dict[str, object]) -> Iterator[str]:
-    """Every page that all staff may read."""
-    yield reverse("admin:index")
-    yield reverse("admin:search") + "?s=message&extended=1"
-    yield from (list_of(model) for model in MODELS)
-    yield from (page_of(row) for row in rows.values())
-    for row, action in (("message", "delete"), ("message", "restore"), ("message", "edit")):
-        yield act_on(rows[row], action)
-    for action in ("halt", "unhalt", "score"):
-        yield act_on(rows["tree"], action)
-    for action in ("ban", "unban", "mute-1", "unmute", "notes", "rename", "sign-out"):
-        yield act_on(rows["person"], action)
-    for action in ("claim", "release", "decide"):
-        yield act_on(rows["report"], action)
-
-
-def admin_pages(rows: dict[str, object]) -> Iterator[str]:
-    """Pages for admins only."""
-    yield act_on(rows["person"], "role")
-    yield reverse("admin:tasks_app_configchange_set", args=["goal_tree_size"])
-    yield reverse("django_rq:home")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", EVERYBODY)
-def test_staff_and_nobody_else_opens_the_desk(
-    browsers: dict[str, Client], rows: dict[str, object], kind: str
-) -> None:
-    for url in pages(rows):
-        response = browsers[kind].get(url, follow=kind != "contributor")
-        if kind in STAFF:
-            assert response.status_code == 200, url
-            assert not response.redirect_chain, url
-        elif kind == "contributor":
-            assert browsers[kind].get(response.url).status_code == 403, url
-        else:
-            assert response.redirect_chain[-1][0].startswith(LOGIN), url
-
-
-@pytest.mark.parametrize("kind", EVERYBODY)
-def test_only_admins_open_roles_settings_and_the_queue(
-    browsers: dict[str, Client], rows: dict[str, object], kind: str
-) -> None:
-    for url in admin_pages(rows):
-        status = browsers[kind].get(url).status_code
-        wanted = 200 if kind in {"admin", "superuser"} else 403 if kind == "moderator" else 302
-        assert status == wanted, url
 
 
 @pytest.mark.slow
