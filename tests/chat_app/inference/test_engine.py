@@ -88,8 +88,14 @@ def test_greedy_answers_of_a_mixed_batch_equal_plain_generate(tiny_path: Path) -
 
 
 @pytest.mark.real_model
-def test_greedy_answers_of_the_real_model_equal_plain_generate(real_path: Path) -> None:
-    assert_equal_to_generate(real_path, MIXED, max_new_tokens=32)
+@pytest.mark.parametrize(
+    ("prompts", "max_new_tokens"),
+    [(MIXED[:3], 12), pytest.param(MIXED, 32, marks=pytest.mark.full)],
+)
+def test_greedy_answers_of_the_real_model_equal_plain_generate(
+    real_path: Path, prompts: Sequence[str], max_new_tokens: int
+) -> None:
+    assert_equal_to_generate(real_path, prompts, max_new_tokens)
 
 
 @pytest.mark.real_model
@@ -109,28 +115,23 @@ def test_penalty_in_a_batch_equals_that_of_plain_generate(tiny_path: Path) -> No
     assert text_of(answers[0]) == text.rstrip("\ufffd")
 
 
-@pytest.mark.parametrize(
-    "parameters",
-    [
+def test_answers_are_the_same_alone_and_in_company(tiny_path: Path) -> None:
+    several: list[dict[str, Any]] = [
         {"seed": 7},
         {"seed": 7, "top_k": None, "top_p": 0.9},
         {"seed": 7, "top_k": None, "top_p": None, "typical_p": 0.3},
         {"seed": 7, "stop": ("the", "ß")},
         {"seed": 7, "temperature": 2.0, "top_k": None, "top_p": None},
         GREEDY,
-    ],
-)
-def test_answer_is_the_same_alone_and_in_company(
-    tiny_path: Path, parameters: dict[str, Any]
-) -> None:
-    wish = request("What is your name?", **parameters, max_new_tokens=40)
+    ]
+    wishes = [request("What is your name?", **each, max_new_tokens=40) for each in several]
     company = [request(text, seed=3, max_new_tokens=50) for text in MIXED]
 
-    alone = ask(engine_of(tiny_path), wish)[0]
-    beside = ask(engine_of(tiny_path, max_batch=8), *company, wish)[-1]
+    alone = ask(engine_of(tiny_path, max_batch=1), *wishes)
+    beside = ask(engine_of(tiny_path, max_batch=11), *company, *wishes)[-len(wishes) :]
 
-    assert text_of(alone) == text_of(beside)
-    assert end_of(alone) == end_of(beside)
+    assert [text_of(each) for each in alone] == [text_of(each) for each in beside]
+    assert [end_of(each) for each in alone] == [end_of(each) for each in beside]
 
 
 def test_other_seeds_give_other_answers(tiny_path: Path) -> None:
