@@ -11,6 +11,7 @@ from openai import OpenAI
 
 from chat_app.models import Chat, ChatMessage
 from oasst.accounts.enums import Scope
+from oasst.accounts.models import User
 from tests import factories, stack
 from tests.chat_app import given
 from tests.chat_app.api.calling import token_of
@@ -22,23 +23,15 @@ FAST = ("--engine", "fake", "--tokens-per-s", "200")
 
 
 @pytest.fixture
-def address(transactional_db: None, tmp_path: Path) -> Iterator[str]:
-    """A site with a worker of the model `tiny`."""
+def client(transactional_db: None, running_site: str, tmp_path: Path) -> Iterator[OpenAI]:
+    """Alice's, of a site with a worker of the model `tiny`."""
     given.served(MODEL)
-    with (
-        stack.web(tmp_path) as (address, _process),
-        stack.inference_worker(tmp_path, "--model", MODEL, *FAST),
-    ):
-        yield address
+    with stack.inference_worker(tmp_path, "--model", MODEL, *FAST):
+        yield client_of(f"{running_site}/v1", token_of(factories.alice()))
 
 
-@pytest.fixture
-def client(address: str) -> OpenAI:
-    return client_of(address, token_of(factories.alice()))
-
-
-def client_of(address: str, key: str) -> OpenAI:
-    return OpenAI(base_url=f"{address}/v1", api_key=key, max_retries=0, timeout=30)
+def client_of(address: Any, key: str) -> OpenAI:
+    return OpenAI(base_url=address, api_key=key, max_retries=0, timeout=30)
 
 
 def long(words: int) -> Any:
@@ -53,17 +46,27 @@ def eventually(claim: Callable[[], bool], timeout_s: float = 5) -> bool:
     return claim()
 
 
-def test_answers_at_once_and_streamed(client: OpenAI) -> None:
+def test_openais_client_is_answered(client: OpenAI, subtests: pytest.Subtests) -> None:
+    for check in (
+        check_models,
+        check_whole,
+        check_streamed,
+        check_several_drafts,
+        check_limits_and_stops,
+        check_history,
+        check_carrying_on,
+        check_stopped_when_nobody_listens,
+        check_failing,
+        check_refusals,
+        check_stored,
+    ):
+        with subtests.test(check.__name__):
+            check(client)
+
+
+def check_models(client: OpenAI) -> None:
     assert [model.id for model in client.models.list()] == [MODEL]
     assert client.models.retrieve(MODEL).owned_by == "open-assistant"
-
-    check_whole(client)
-    check_streamed(client)
-    check_several_drafts(client)
-    check_limits_and_stops(client)
-    check_history(client)
-    check_carrying_on(client)
-    check_stored(client)
 
 
 def check_whole(client: OpenAI) -> None:
@@ -146,12 +149,7 @@ def check_carrying_on(client: OpenAI) -> None:
     assert ChatMessage.objects.filter(text="I hear: You said: Hello").exists()
 
 
-def check_stored(client: OpenAI) -> None:
-    assert not Chat.objects.filter(from_api=False).exists()
-    assert not Chat.objects.filter(allow_data_use=True).exists()
-
-
-def test_answer_is_stopped_when_nobody_listens(client: OpenAI, address: str) -> None:
+def check_stopped_when_nobody_listens(client: OpenAI) -> None:
     stream = client.chat.completions.create(model=MODEL, messages=long(5000), stream=True)
     next(iter(stream))
     stream.close()
@@ -165,7 +163,7 @@ def test_answer_is_stopped_when_nobody_listens(client: OpenAI, address: str) -> 
     assert ChatMessage.objects.filter(state__in=["queued", "running"]).count() == 0
 
 
-def test_answer_that_fails_says_why(client: OpenAI) -> None:
+def check_failing(client: OpenAI) -> None:
     with pytest.raises(openai.APIStatusError) as refused:
         client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "!fail"}])
     assert refused.value.status_code == 503
@@ -178,19 +176,24 @@ def test_answer_that_fails_says_why(client: OpenAI) -> None:
         list(stream)
 
 
-def test_refusals_have_openais_shape(client: OpenAI, address: str) -> None:
-    alice = factories.alice()
-    create = client.chat.completions.create
+def check_refusals(client: OpenAI) -> None:
+    create, chats = client.chat.completions.create, Chat.objects.count()
+    narrow = token_of(User.objects.get(), Scope.READ_CHATS)
 
     with pytest.raises(openai.NotFoundError, match="not on offer"):
         create(model="gpt-4", messages=HELLO)
     with pytest.raises(openai.BadRequestError, match="n: "):
         create(model=MODEL, messages=HELLO, n=10**6)
     with pytest.raises(openai.AuthenticationError):
-        client_of(address, "oasst_guess").models.list()
+        client_of(client.base_url, "oasst_guess").models.list()
     with pytest.raises(openai.PermissionDeniedError, match="completions"):
-        client_of(address, token_of(alice, Scope.READ_CHATS)).models.list()
+        client_of(client.base_url, narrow).models.list()
     with pytest.raises(openai.APIStatusError) as too_large:
         create(model=MODEL, messages=[{"role": "user", "content": "x" * 1_100_000}])
     assert too_large.value.status_code == 413
-    assert Chat.objects.count() == 0
+    assert Chat.objects.count() == chats
+
+
+def check_stored(client: OpenAI) -> None:
+    assert not Chat.objects.filter(from_api=False).exists()
+    assert not Chat.objects.filter(allow_data_use=True).exists()

@@ -1,8 +1,5 @@
 """The REST API under a hail of generated requests: no crash, and it answers as its schema says."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import hypothesis
 import pytest
 import schemathesis
@@ -16,7 +13,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests import factories, stack
+from tests import factories
 from tests.chat_app import given
 from tests.chat_app.api.calling import token_of
 
@@ -27,24 +24,17 @@ CHECKS = [
     response_schema_conformance,
 ]
 OPERATIONS = 16
-EXAMPLES = 15  # of each operation, on an own chat and on one that does not exist
 
 
-@pytest.fixture
-def site(transactional_db: None, tmp_path: Path) -> Iterator[str]:
-    with stack.web(tmp_path) as (address, _process):
-        yield address
-
-
-def hail(operation: APIOperation, number: int) -> None:
-    """Send one operation many requests, as somebody with a chat of their own."""
+def hail(operation: APIOperation, number: int, examples: int) -> None:
+    """Send requests to one operation, about a chat of somebody's own and one that is not there."""
     user = factories.person(f"Person {number}")
     chat, (_prompt, reply) = given.thread(user)
     own = {"chat_id": str(chat.pk), "message_id": str(reply.pk)}
     headers = {"Authorization": f"Bearer {token_of(user)}"}
 
     @hypothesis.settings(
-        max_examples=EXAMPLES,
+        max_examples=examples,
         deadline=None,
         database=None,
         derandomize=True,
@@ -60,14 +50,16 @@ def hail(operation: APIOperation, number: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("examples", [5, pytest.param(50, marks=pytest.mark.full)])
 def test_no_request_crashes_the_api_or_breaks_its_schema(
-    site: str, subtests: pytest.Subtests
+    running_site: str, subtests: pytest.Subtests, examples: int
 ) -> None:
     given.served()
-    schema = schemathesis.openapi.from_url(f"{site}/api/v1/openapi.json")
+    schema = schemathesis.openapi.from_url(f"{running_site}/api/v1/openapi.json")
     operations = [result.ok() for result in schema.get_all_operations()]
 
     assert len(operations) >= OPERATIONS
     for number, operation in enumerate(operations):
         with subtests.test(operation.label):
-            hail(operation, number)
+            hail(operation, number, examples)

@@ -46,19 +46,18 @@ def run(main: Callable[[], Awaitable[Any]]) -> Any:
     return asyncio.run(main())
 
 
-def test_page_of_another_site_gets_no_socket(opened: Opened, tmp_path: Path) -> None:
-    async def refused(address: str, origin: str) -> int:
+def test_page_of_another_site_gets_no_socket(opened: Opened, running_site: str) -> None:
+    async def refused(origin: str) -> int:
         with pytest.raises(InvalidStatus) as refusal:
-            await opened(address, origin)
+            await opened(running_site, origin)
         return refusal.value.response.status_code
 
-    with stack.web(tmp_path) as (address, _process):
-        for origin in (
-            "https://evil.example",
-            "null",
-            address.replace("127.0.0.1", "evil.example"),
-        ):
-            assert run(lambda origin=origin: refused(address, origin)) == 403
+    for origin in (
+        "https://evil.example",
+        "null",
+        running_site.replace("127.0.0.1", "evil.example"),
+    ):
+        assert run(lambda origin=origin: refused(origin)) == 403
 
 
 def test_server_that_ends_closes_with_1012(opened: Opened, tmp_path: Path) -> None:
@@ -74,17 +73,19 @@ def test_server_that_ends_closes_with_1012(opened: Opened, tmp_path: Path) -> No
         assert process.wait(10) is not None
 
 
-def test_bytes_that_are_no_text_end_only_their_socket(opened: Opened, tmp_path: Path) -> None:
-    with stack.web(tmp_path) as (address, _process):
+def test_bytes_that_are_no_text_end_only_their_socket(opened: Opened, running_site: str) -> None:
+    async def main() -> tuple[int | None, int | None, str]:
+        # The server drops both without a word, as it must not trust what they send.
+        async with (
+            opened(running_site) as broken,
+            opened(running_site) as huge,
+            opened(running_site) as fine,
+        ):
+            await fine.recv()
+            broken.transport.write(Frame(Opcode.TEXT, b"\xff\xfe").serialize(mask=True))
+            await huge.send("x" * 2_000_000)
+            codes = await close_code(broken), await close_code(huge)
+            await fine.send('{"type": "ping"}')
+            return *codes, json.loads(await fine.recv())["type"]
 
-        async def main() -> tuple[int | None, int | None, str]:
-            # The server drops both without a word, as it must not trust what they send.
-            async with opened(address) as broken, opened(address) as huge, opened(address) as fine:
-                await fine.recv()
-                broken.transport.write(Frame(Opcode.TEXT, b"\xff\xfe").serialize(mask=True))
-                await huge.send("x" * 2_000_000)
-                codes = await close_code(broken), await close_code(huge)
-                await fine.send('{"type": "ping"}')
-                return *codes, json.loads(await fine.recv())["type"]
-
-        assert run(main) == (None, None, "pong")
+    assert run(main) == (None, None, "pong")
