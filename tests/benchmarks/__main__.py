@@ -57,6 +57,7 @@ def _chat(options: argparse.Namespace) -> dict[str, Any]:
         seconds=options.seconds,
         engine=options.engine,
         tokens_per_s=options.tokens_per_s,
+        settle_s=options.settle_s,
     )
     return chat.measure(load, say=_say)
 
@@ -132,6 +133,7 @@ def _options() -> argparse.Namespace:
     chat.add_argument("--streams", type=int, default=50)
     chat.add_argument("--engine", choices=("fake", "transformers"), default="fake")
     chat.add_argument("--tokens-per-s", type=float, default=20, help="of each fake stream")
+    chat.add_argument("--settle-s", type=float, default=3, help="before the memory is looked at")
     training = parser.add_argument_group("training")
     training.add_argument("--steps", type=int, default=10, help="of each trainer, each round")
     crowd = parser.add_argument_group("crowd")

@@ -30,7 +30,6 @@ from tests.sessions import cookie_of
 IDLE_SOCKETS_PER_PERSON = 20
 CONNECT_AT_ONCE = 20
 WORKER_TIMEOUT_S = 120
-SETTLE_S = 3.0
 QUESTION = "Tell me a long story about a lighthouse, a storm and a cat."
 
 
@@ -43,6 +42,7 @@ class Load:
     seconds: float = 15
     engine: str = "fake"
     tokens_per_s: float = 20
+    settle_s: float = 3.0  # before the memory is looked at
 
     @property
     def prompt(self) -> str:
@@ -159,11 +159,11 @@ async def _play(
     idle, busy = cookies
     async with AsyncExitStack() as stack_of_sockets:
         await _open(address, busy[:2], stack_of_sockets)  # what the first sockets load once
-        await asyncio.sleep(SETTLE_S)
+        await asyncio.sleep(load.settle_s)
         before, began = watch.memory(), time.monotonic()
         await _open(address, idle, stack_of_sockets)
         connect_s = time.monotonic() - began
-        await asyncio.sleep(SETTLE_S)
+        await asyncio.sleep(load.settle_s)
         kib = (watch.memory() - before) / 1024 / max(1, len(idle))
         say(f"{len(idle)} sockets opened in {connect_s:.1f} s, {kib:.1f} KiB each")
         sockets = await _open(address, busy, stack_of_sockets)

@@ -5,6 +5,7 @@ import pytest
 from tests.benchmarks.printed import figures_of
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_benchmark_of_statistics_prints_its_figures_as_json() -> None:
     figures = figures_of("stats", "--messages", "300", "--requests", "5")
