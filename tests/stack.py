@@ -33,7 +33,7 @@ def environment(address: str = "http://127.0.0.1") -> dict[str, str]:
     database = urlunsplit(parts._replace(path="/" + connection.settings_dict["NAME"]))
     return {
         **os.environ,
-        "DJANGO_SETTINGS_MODULE": "oasst.settings",
+        "DJANGO_SETTINGS_MODULE": "tests.site",
         "DEBUG": "true",
         "SECRET_KEY": settings.SECRET_KEY,
         "DATABASE_URL": database,

@@ -309,7 +309,7 @@ MODELS = {
 
 CAST = ("anon", "alice", "bob", "max", "mona", "root")
 STAFF = ("mona", "root")
-OUTSIDERS = ("anon", "alice", "bob", "max", "trudy")
+OUTSIDERS = ("anon", "alice", "trudy")
 
 
 class Row(NamedTuple):
