@@ -6,10 +6,11 @@ adapter/       where LoRA was used: what was learned alone, for the base it name
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -136,7 +137,8 @@ def sha256(file: Path) -> str:
     return digest.hexdigest()
 
 
-def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
+@functools.cache  # it reads all that a package says of itself
+def versions(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
     return {name: metadata.version(name) for name in packages}
 
 
@@ -183,7 +185,6 @@ def _save_adapter(
         for file in (folder / adapter).iterdir():
             file.rename(folder / file.name)
         (folder / adapter).rmdir()
-    (folder / "README.md").unlink(missing_ok=True)
     config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
     config["base_model_name_or_path"] = base
     write_json(folder / "adapter_config.json", config)

@@ -329,7 +329,7 @@ def trainable(
     start = start_adapter(config)
     if start is None:
         new = range(_size_of_base(config), len(tokenizer))
-        return peft.get_peft_model(model, lora(config.lora, scorer=scorer, new_tokens=new))
+        return _with_adapter(model, lora(config.lora, scorer=scorer, new_tokens=new))
     known = peft.PeftConfig.from_pretrained(str(start))
     _check_shape(config.lora, known, start)
     wanted = lora(config.lora, scorer=scorer)
@@ -338,10 +338,17 @@ def trainable(
     weights = load_file(start / "adapter_model.safetensors")
     if scorer:  # an adapter that wrote so far brings no head
         weights.setdefault(HEAD_KEY, cast(Any, model).score.weight.detach())
-    wrapped = peft.get_peft_model(model, wanted)
+    wrapped = _with_adapter(model, wanted)
     found: Any = peft.set_peft_model_state_dict(wrapped, weights)
     if found.unexpected_keys:
         raise ConfigError(f"{start} does not fit the model: {found.unexpected_keys[0]}")
+    return wrapped
+
+
+def _with_adapter(model: PreTrainedModel, adapter: peft.LoraConfig) -> Any:
+    """Without the card that peft adds to every checkpoint: ours is written once, with the result."""
+    wrapped: Any = peft.get_peft_model(model, adapter)
+    wrapped.create_or_update_model_card = lambda _folder: None
     return wrapped
 
 
