@@ -1,19 +1,17 @@
-"""What watches a trainer: figures into the run's folder, the wish to stop, samples to read."""
+"""What watches a trainer: figures into the run's folder, samples to read, its end when asked."""
 
 from __future__ import annotations
 
 import logging
 import math
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from training.rundir import RunDir
+from training.stopping import LossNotFinite, should_stop
 
 logger = logging.getLogger(__name__)
 
@@ -27,35 +25,6 @@ NOT_KEPT = {
     "train_samples_per_second",
     "train_steps_per_second",
 }
-_stop = threading.Event()
-
-
-class Cancelled(Exception):
-    """Somebody asked the run to end. What was learned so far is saved."""
-
-
-class LossNotFinite(RuntimeError):
-    """The loss is no number any more. The text says what to do."""
-
-
-@contextmanager
-def stop_on_signals() -> Iterator[None]:
-    """Take SIGTERM and SIGINT as the wish to save and end."""
-    _stop.clear()
-    before = {
-        number: signal.signal(number, lambda *_: _stop.set())
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def should_stop(run: RunDir) -> bool:
-    """Cheap enough to ask between any two steps, also while answers are generated."""
-    return _stop.is_set() or run.is_cancelled
 
 
 def all_agree_to_stop(run: RunDir) -> bool:

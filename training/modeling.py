@@ -346,7 +346,7 @@ def trainable(
 
 
 def _with_adapter(model: PreTrainedModel, adapter: peft.LoraConfig) -> Any:
-    """Without the card that peft adds to every checkpoint: ours is written once, with the result."""
+    """Without the card that peft adds to each checkpoint: ours is written once, with the result."""
     wrapped: Any = peft.get_peft_model(model, adapter)
     wrapped.create_or_update_model_card = lambda _folder: None
     return wrapped

@@ -31,7 +31,7 @@ from training import (
     rundir,
     trainers,
 )
-from training.callbacks import Cancelled, Watcher, should_stop
+from training.callbacks import Watcher
 from training.config import PpoConfig, ScoreConfig
 from training.judging import Judge
 from training.learner import as_reward
@@ -39,6 +39,7 @@ from training.policy import Policy
 from training.ppo_plan import Plan
 from training.rollouts import Answers, Interrupted
 from training.rundir import RunDir
+from training.stopping import Cancelled, should_stop
 from training.team import Team
 
 # What trl calls them, and what PPO does: `kl` is a mean over tokens there.

@@ -14,6 +14,7 @@ from fasteners import InterProcessLock
 from training import rundir
 from training.config import ConfigError
 from training.rundir import RunDir
+from training.stopping import Cancelled, LossNotFinite, stop_on_signals
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +41,6 @@ def guarded(config: Any, run: RunDir) -> int:
 
 
 def _guarded(config: Any, run: RunDir) -> int:
-    from training.callbacks import Cancelled, stop_on_signals
-
     before = run.read_status()
     step, max_steps = (before.step, before.max_steps) if before else (0, 0)
     try:
@@ -62,8 +61,6 @@ def _guarded(config: Any, run: RunDir) -> int:
 
 def explain(error: BaseException, run: RunDir) -> str:
     """What went wrong and what to do, for somebody who does not read tracebacks."""
-    from training.callbacks import LossNotFinite
-
     if _is_no_room(error):
         free = shutil.disk_usage(run.path).free // 2**20
         return (

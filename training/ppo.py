@@ -26,7 +26,7 @@ from training import (
     rewards,
     trainers,
 )
-from training.callbacks import Cancelled, LossNotFinite, all_agree_to_stop, should_stop
+from training.callbacks import all_agree_to_stop
 from training.config import PpoConfig
 from training.judging import Judge
 from training.learner import Learner, Rollout
@@ -34,6 +34,7 @@ from training.policy import Policy
 from training.ppo_plan import Plan, Prompt
 from training.rollouts import Interrupted, NotFinite
 from training.rundir import RunDir
+from training.stopping import Cancelled, LossNotFinite, should_stop
 from training.team import Team
 
 logger = logging.getLogger(__name__)

@@ -22,11 +22,11 @@ from chat_app.inference.requests import Delta, EngineRequest, Finished, RequestT
 from chat_app.inference.sampling import MAX_SEED, SamplingParameters
 from tasks_app import export_format
 from training import checkpoints, claims, modeling, presets, report, scoring, sources, synthetic
-from training.callbacks import Cancelled, should_stop
 from training.config import ConfigError, DataConfig, SampleConfig, SourceConfig, to_dict
 from training.prompt_files import Prompt, read_prompts
 from training.report import ModelReport, Output, Result
 from training.rundir import RunDir, half, publish, read_lines, write_whole
+from training.stopping import Cancelled, should_stop
 
 logger = logging.getLogger(__name__)
 

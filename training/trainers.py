@@ -16,12 +16,13 @@ from accelerate import PartialState
 from transformers import PrinterCallback, Trainer
 
 from training import checkpoints, claims, data, rundir
-from training.callbacks import Cancelled, LossNotFinite, Watcher
+from training.callbacks import Watcher
 from training.config import StageConfig
 from training.evaluate import HeldOut
 from training.figures import Bootstrap
 from training.modeling import compute_of, device_of
 from training.rundir import RunDir
+from training.stopping import Cancelled, LossNotFinite
 
 logger = logging.getLogger(__name__)
 BAD_BATCH = "bad-batch.json"

@@ -9,9 +9,11 @@ import multiprocessing
 import os
 import resource
 import sys
+import threading
 import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -28,17 +30,16 @@ def start(
     config: Any,
     run: RunDir,
     *,
-    file_bytes: int | None = None,
     more_memory: int | None = None,
 ) -> BaseProcess:
-    """What `python -m training` does. `file_bytes` is the most that a file may hold; `more_memory`
-    how many bytes of addresses it may take on top of what the libraries have."""
+    """What `python -m training` does. `more_memory` is how many bytes of addresses it may take on
+    top of what the libraries have."""
     path = run.make().path.with_suffix(".yaml")
     path.write_text(configs.to_yaml(config))
     words = [config.stage, str(path), "--run-dir", str(run.path)]
     SERVER.set_forkserver_preload(LOADED)
     log = str(run.path.with_suffix(".txt"))
-    arguments = (words, log, dict(os.environ), file_bytes, more_memory)
+    arguments = (words, log, dict(os.environ), more_memory)
     child = SERVER.Process(target=_main, args=arguments, daemon=True)
     child.start()
     return child
@@ -48,7 +49,6 @@ def _main(
     words: list[str],
     log: str,
     environment: dict[str, str],
-    file_bytes: int | None,
     more_memory: int | None,
 ) -> None:
     from training.__main__ import main
@@ -58,12 +58,28 @@ def _main(
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    if file_bytes is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
     if more_memory is not None:
         limit = psutil.Process().memory_info().vms + more_memory
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     sys.exit(main(words))
+
+
+def command(stage: str, config: Path, run: RunDir) -> list[str]:
+    """What people type, and what a worker starts: it loads the libraries anew, which takes long."""
+    return [sys.executable, "-m", "training", stage, str(config), "--run-dir", str(run.path)]
+
+
+def when(is_time: Callable[[], bool], *, do: Callable[[], None]) -> None:
+    """Do something beside a run in this very process."""
+
+    def watch() -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline and not is_time():
+            time.sleep(0.002)
+        if is_time():
+            do()
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def end_of(child: BaseProcess, run: RunDir) -> int:

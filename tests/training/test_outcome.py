@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+import shutil
+import signal
 import subprocess
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,8 +18,8 @@ from fasteners import InterProcessLock
 from tests.training import programs, small
 from training import config as configs
 from training import outcome, rundir, trainers
-from training.callbacks import LossNotFinite
 from training.rundir import RunDir
+from training.stopping import LossNotFinite
 
 pytestmark = pytest.mark.slow
 
@@ -28,12 +33,12 @@ def test_sigterm_saves_and_ends(tmp_path: Path, run: RunDir) -> None:
     config = small.config(
         "sft", tmp_path, optim={"max_steps": 2000}, output={"save_every": 1000, "eval_every": 1000}
     )
-    child = programs.start(config, run)
-    programs.wait_until(child, lambda: programs.step_of(run) >= 2)
+    programs.when(
+        lambda: programs.step_of(run) >= 2, do=lambda: os.kill(os.getpid(), signal.SIGTERM)
+    )
 
-    child.terminate()
+    assert outcome.guarded(config, run) == outcome.CANCELLED
 
-    assert programs.end_of(child, run) == outcome.CANCELLED
     status = run.read_status()
     assert status.state == "cancelled"
     assert run.last_checkpoint() == run.checkpoints / f"checkpoint-{status.step}"
@@ -56,28 +61,36 @@ def test_a_cancelled_run_ends_before_it_begins_and_can_be_allowed(
 
 
 def test_two_programs_do_not_work_in_one_folder(tmp_path: Path, run: RunDir) -> None:
-    """Begun as people begin it, libraries and all: the one such start of these tests."""
+    """The second has been cancelled: it ends once it is its turn, before it loads libraries."""
     path = tmp_path / "config.yaml"
     path.write_text(configs.to_yaml(small.config("sft", tmp_path)))
-    command = [sys.executable, "-m", "training", "sft", str(path), "--run-dir", str(run.path)]
+    run.cancel()
     with InterProcessLock(run.lock):
-        child = subprocess.Popen(command, stderr=subprocess.PIPE)
+        child = subprocess.Popen(programs.command("sft", path, run), stderr=subprocess.PIPE)
         assert b"another program works in" in child.stderr.readline()
         assert run.read_status() is None
 
     child.communicate(timeout=programs.PATIENCE_S)
-    assert child.returncode == outcome.DONE
-    assert run.read_status().state == "done"
+    assert child.returncode == outcome.CANCELLED
+    assert run.read_status().state == "cancelled"
 
 
-def test_a_finished_run_is_not_run_again(tmp_path: Path, run: RunDir) -> None:
-    config = small.config("sft", tmp_path)
-    outcome.guarded(config, run)
-    before = (run.final / "training.json").stat().st_mtime_ns, run.metrics.read_text()
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    """A run that is done; its data lies beside its folder."""
+    folder = tmp_path_factory.mktemp("done")
+    run = RunDir(folder / "run").make()
+    assert outcome.guarded(small.config("sft", folder), run) == outcome.DONE
+    return run
 
-    assert outcome.guarded(config, run) == outcome.DONE
 
-    assert ((run.final / "training.json").stat().st_mtime_ns, run.metrics.read_text()) == before
+def test_a_finished_run_is_not_run_again(done: RunDir) -> None:
+    before = (done.final / "training.json").stat().st_mtime_ns, done.metrics.read_text()
+
+    assert outcome.guarded(small.config("sft", done.path.parent), done) == outcome.DONE
+
+    after = (done.final / "training.json").stat().st_mtime_ns, done.metrics.read_text()
+    assert after == before
 
 
 @pytest.mark.parametrize("stage", ["sft", "rm"])
@@ -101,10 +114,9 @@ def test_a_full_disk_leaves_whole_checkpoints_and_a_run_that_goes_on(
 ) -> None:
     config = small.config("sft", tmp_path)
 
-    # Enough for a checkpoint, too few for merged weights.
-    child = programs.start(config, run, file_bytes=300_000)
+    with files_of(300_000):  # enough for a checkpoint, too few for merged weights
+        assert outcome.guarded(config, run) == outcome.FAILED
 
-    assert programs.end_of(child, run) == outcome.FAILED
     status = run.read_status()
     assert status.state == "failed"
     assert status.message.startswith(f"The disk is full: {run.path} could not be written to")
@@ -120,13 +132,25 @@ def test_a_full_disk_leaves_whole_checkpoints_and_a_run_that_goes_on(
 def test_a_checkpoint_that_does_not_fit_leaves_none(tmp_path: Path, run: RunDir) -> None:
     config = small.config("sft", tmp_path, model={"lora": None})
 
-    child = programs.start(config, run, file_bytes=300_000)
+    with files_of(300_000):
+        assert outcome.guarded(config, run) == outcome.FAILED
 
-    assert programs.end_of(child, run) == outcome.FAILED
     assert run.read_status().message.startswith("The disk is full")
     assert list(run.checkpoints.iterdir()) == []
 
 
+@contextmanager
+def files_of(size_bytes: int) -> Iterator[None]:
+    """No file may grow beyond it, as where a disk is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.full
 def test_too_little_memory_is_said_with_what_to_change(tmp_path: Path, run: RunDir) -> None:
     config = small.config(
         "sft", tmp_path, data={"max_length": 1024}, optim={"batch_size": 4096, "grad_accum": 1}
@@ -144,23 +168,22 @@ def test_too_little_memory_is_said_with_what_to_change(tmp_path: Path, run: RunD
     assert trainers.begin(run, again) is None  # and does not refuse it
 
 
-def test_another_config_for_the_same_folder_is_refused(tmp_path: Path, run: RunDir) -> None:
-    outcome.guarded(small.config("sft", tmp_path), run)
+def test_another_config_for_the_same_folder_is_refused(done: RunDir) -> None:
+    other = small.config("sft", done.path.parent, optim={"lr": 0.5}, seed=7)
 
-    code = outcome.guarded(small.config("sft", tmp_path, optim={"lr": 0.5}, seed=7), run)
+    assert outcome.guarded(other, done) == outcome.WRONG_CONFIG
 
-    assert code == outcome.WRONG_CONFIG
-    assert "holds a run with another config (optim.lr, seed)" in run.read_status().message
+    assert "holds a run with another config (optim.lr, seed)" in done.read_status().message
 
 
-def test_other_data_in_the_same_file_is_refused(tmp_path: Path, run: RunDir) -> None:
-    config = small.config("sft", tmp_path)
-    outcome.guarded(config, run)
-    (run.final).rename(run.path / "aside")
-    small.conversations(tmp_path, count=41)
+def test_other_data_in_the_same_file_is_refused(done: RunDir, tmp_path: Path) -> None:
+    broken_off = RunDir(shutil.copytree(done.path, tmp_path / "run"))
+    shutil.rmtree(broken_off.final)
+    config = small.config("sft", done.path.parent)
+    small.conversations(done.path.parent, count=41)
 
-    assert outcome.guarded(config, run) == outcome.WRONG_CONFIG
-    assert "(the data itself)" in run.read_status().message
+    assert outcome.guarded(config, broken_off) == outcome.WRONG_CONFIG
+    assert "(the data itself)" in broken_off.read_status().message
 
 
 def test_too_little_data_is_not_trained_on(tmp_path: Path, run: RunDir) -> None:

@@ -19,9 +19,9 @@ from safetensors.torch import load_file
 from tests.training import ppo_given, programs
 from training import config as configs
 from training import ppo, ppo_plan, resuming, rollouts
-from training.callbacks import Cancelled, LossNotFinite
 from training.config import ConfigError, PpoConfig
 from training.rundir import RunDir, read_lines
+from training.stopping import Cancelled, LossNotFinite
 
 TIMES = ("time", "time/generate_s", "time/score_s", "time/update_s", "memory/peak_mib")
 slow = pytest.mark.slow

@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 from tests.training import ppo_given
 from tests.training.test_ppo import curve
 from training import ppo
-from training.callbacks import Cancelled
 from training.config import PpoConfig
 from training.rundir import RunDir
+from training.stopping import Cancelled
 
 pytestmark = pytest.mark.slow
 ALGORITHMS = ["rloo", "grpo"]

@@ -109,7 +109,7 @@ def test_a_cancelled_run_ends_and_is_gone_on_with(
     tiny_path: Path, prompts: Path, tmp_path: Path
 ) -> None:
     from training import sample as pipeline
-    from training.callbacks import Cancelled
+    from training.stopping import Cancelled
 
     run = RunDir(tmp_path / "run").make()
     run.cancel()
