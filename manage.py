@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """Django's command line; starts the embedded services first where a command needs them."""
 
+import gc
 import os
 import sys
 
@@ -38,7 +39,19 @@ def main() -> None:
             services.ensure()
         except services.ServiceError as error:
             sys.exit(f"manage.py: {error}")
+    if sys.argv[1:2] != ["runserver"]:  # it goes on waiting when apps do not load
+        load_apps()
     execute_from_command_line(sys.argv)
+
+
+def load_apps() -> None:
+    """Do first what Django does anyway, without garbage collection: that is a fifth of a start."""
+    import django
+
+    gc.disable()
+    django.setup()
+    gc.freeze()
+    gc.enable()
 
 
 if __name__ == "__main__":
