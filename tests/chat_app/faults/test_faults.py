@@ -25,11 +25,14 @@ PATIENCE_S = 120  # a killed worker has its model to load again, perhaps on a bu
 
 
 @pytest.fixture
-def stack(tmp_path: Path, db: None) -> Iterator[Stack]:
-    pytest.importorskip("torch")
-    folder = tiny_model.build(tmp_path / "tiny")
+def stack(tmp_path: Path, db: None, request: pytest.FixtureRequest) -> Iterator[Stack]:
+    engine = ["--engine", request.param, "--tokens-per-s", "200"]
+    folder = tmp_path / "tiny"
+    if request.param == "transformers":
+        pytest.importorskip("torch")
+        tiny_model.build(folder)
     given.served("tiny", source=str(folder), max_context=1024)
-    running = Stack(tmp_path, worker_options=["--model", "tiny", "--max-batch", "4"])
+    running = Stack(tmp_path, worker_options=["--model", "tiny", "--max-batch", "4", *engine])
     try:
         running.start()
         yield running
@@ -49,7 +52,7 @@ def visitors(stack: Stack, people: list[tuple[User, str]], number: int) -> list[
         chat = given.chat(user)
         chat.parameters = {"temperature": 1.0, "max_new_tokens": 400, "repetition_penalty": 1.0}
         chat.save()
-        made.append(Visitor(stack.port, chat.pk, cookie, f"Round {number}"))
+        made.append(Visitor(stack.port, chat.pk, cookie, f"Round {number}: !long 400"))
     return made
 
 
@@ -81,12 +84,13 @@ def check(guests: list[Visitor], what: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rounds", "strikes_a_round"),
+    ("stack", "rounds", "strikes_a_round"),
     [
-        (5, 1),
-        pytest.param(20, 1, marks=pytest.mark.full),
-        pytest.param(20, 2, marks=pytest.mark.full),
+        ("fake", 2, 1),
+        pytest.param("transformers", 20, 1, marks=pytest.mark.full),
+        pytest.param("transformers", 20, 2, marks=pytest.mark.full),
     ],
+    indirect=["stack"],
 )
 def test_whatever_is_killed_every_reply_ends_once_and_as_it_was_shown(
     stack: Stack, people: list[tuple[User, str]], rounds: int, strikes_a_round: int
