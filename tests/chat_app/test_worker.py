@@ -109,17 +109,21 @@ def until(reply: ChatMessage, *states: MessageState, patience_s: float = 10) -> 
 
 
 @pytest.mark.slow
-def test_a_process_writes_stops_survives_redis_and_ends_in_order(site: Stack, alice: User) -> None:
-    first = ask(alice, "Hello")
-    until(first, S.DONE)
-    assert first.text == "You said: Hello"
+def test_a_process_takes_weights_survives_redis_and_ends_in_order(site: Stack, alice: User) -> None:
+    check_new_weights(site, alice)
+    check_stop_without_redis(site, alice)
+    check_end_in_order(site, alice)
 
+
+def check_stop_without_redis(site: Stack, alice: User) -> None:
     long = ask(alice, "!long 5000")
     until(long, S.RUNNING)
     site.kill("valkey")
     replies.stop(long.pk, now=timezone.now())
     assert until(long, S.STOPPED) < 1
 
+
+def check_end_in_order(site: Stack, alice: User) -> None:
     again = ask(alice, "!long 5000")
     until(again, S.RUNNING)
     process = site.process("worker-1")
@@ -128,7 +132,7 @@ def test_a_process_writes_stops_survives_redis_and_ends_in_order(site: Stack, al
 
     again.refresh_from_db()
     assert (again.state, again.losses, again.worker) == (S.QUEUED, 0, None)
-    assert Worker.objects.get().stopped_at is not None
+    assert not Worker.objects.filter(stopped_at=None).exists()
 
 
 @pytest.mark.slow
@@ -145,8 +149,7 @@ def test_a_second_signal_ends_a_process_at_once(site: Stack, alice: User, tmp_pa
     assert reply.state == S.QUEUED
 
 
-@pytest.mark.slow
-def test_a_process_takes_new_weights_when_they_are_promoted(site: Stack, alice: User) -> None:
+def check_new_weights(site: Stack, alice: User) -> None:
     long = ask(alice, "!long 40")
     until(long, S.RUNNING)
 
@@ -158,6 +161,7 @@ def test_a_process_takes_new_weights_when_they_are_promoted(site: Stack, alice: 
 
     old, new = Worker.objects.order_by("started_at")
     assert (long.attempt, after.attempt) == (1, 1)
+    assert after.text == "You said: Hello"
     assert old.stopped_at is not None
     assert new.stopped_at is None
     assert old.name == new.name  # the same process
