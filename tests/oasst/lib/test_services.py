@@ -22,12 +22,29 @@ IS_ROOT = os.geteuid() == 0
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    """A short folder that every user may enter, for all tests that need no new instance."""
+    yield from _folder()
+
+
+@pytest.fixture
+def used_var(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An instance that may have run before; it is stopped after each test."""
+    yield from _instance(home / "var", monkeypatch)
+
+
 @pytest.fixture
 def var(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A short folder that every user may enter, with nothing in it yet."""
+    """A folder like that with nothing in it yet."""
+    for folder in _folder():
+        yield from _instance(folder / "var", monkeypatch)
+
+
+def _folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="oasst-test-", dir="/tmp"))
     folder.chmod(0o755)
-    yield from _instance(folder / "var", monkeypatch)
+    yield folder
     shutil.rmtree(folder)
 
 
@@ -68,7 +85,7 @@ def test_services_started_by_several_processes_at_once_run_once(var: Path) -> No
     assert query(places, "SHOW synchronous_commit") == [("on",)]
 
 
-def test_services_outlive_a_kill_of_the_process_that_started_them(var: Path) -> None:
+def test_services_outlive_a_kill_of_the_process_that_started_them(used_var: Path) -> None:
     starter = run(ENSURE + "; import time; time.sleep(60)")
     while not (services.locate().record.exists() and all(e.running for e in services.status())):
         time.sleep(0.05)
@@ -79,19 +96,19 @@ def test_services_outlive_a_kill_of_the_process_that_started_them(var: Path) -> 
     assert [entry.running for entry in services.status()] == [True, True]
 
 
-def test_database_keeps_what_was_committed_when_it_is_killed(var: Path) -> None:
+def test_database_keeps_what_was_committed_when_it_is_killed(used_var: Path) -> None:
     places = services.ensure()
-    query(places, "CREATE TABLE kept AS SELECT 1 AS number")
+    query(places, "CREATE TABLE killed AS SELECT 1 AS number")
 
     postmaster(places).kill()
     services._valkey(places).shutdown(nosave=True)
     services.ensure()
 
-    assert query(places, "SELECT number FROM kept") == [(1,)]
+    assert query(places, "SELECT number FROM killed") == [(1,)]
     assert [entry.running for entry in services.status()] == [True, True]
 
 
-def test_a_pid_file_that_names_a_stranger_does_not_stop_the_start(var: Path) -> None:
+def test_a_pid_file_that_names_a_stranger_does_not_stop_the_start(used_var: Path) -> None:
     places = services.ensure()
     services.stop()
     stranger = os.getpid()
@@ -102,9 +119,9 @@ def test_a_pid_file_that_names_a_stranger_does_not_stop_the_start(var: Path) -> 
     assert postmaster(places).pid != stranger
 
 
-def test_services_stopped_leave_no_process_and_start_again_with_their_data(var: Path) -> None:
+def test_services_stopped_leave_no_process_and_start_again_with_their_data(used_var: Path) -> None:
     places = services.ensure()
-    query(places, "CREATE TABLE kept AS SELECT 1 AS number")
+    query(places, "CREATE TABLE stopped AS SELECT 1 AS number")
     server = postmaster(places)
 
     services.stop()
@@ -112,10 +129,10 @@ def test_services_stopped_leave_no_process_and_start_again_with_their_data(var: 
     assert [entry.running for entry in services.status()] == [False, False]
     assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
     services.ensure()
-    assert query(places, "SELECT number FROM kept") == [(1,)]
+    assert query(places, "SELECT number FROM stopped") == [(1,)]
 
 
-def test_services_in_use_are_left_running_when_asked_politely(var: Path) -> None:
+def test_services_in_use_are_left_running_when_asked_politely(used_var: Path) -> None:
     places = services.ensure()
     with psycopg.connect(places.database_url):
         assert services.stop(only_if_unused=True) is False
