@@ -26,6 +26,9 @@ PYTEST := $(BIN)/python -m pytest
 BROWSER_TESTS := $(PYTEST) tests/journeys -q --output var/test/browser --screenshot only-on-failure
 export OASST_TEST_DATA ?= $(DATA)
 export CHROMIUM
+# Packages are compiled when they are first used, and that is kept, whatever the shell says: else
+# every program would compile all of torch again, which takes longer than most of them run.
+export PYTHONDONTWRITEBYTECODE :=
 
 # Set-up: each stamp is younger than what it was made from, so a second run costs nothing.
 
