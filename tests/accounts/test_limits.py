@@ -69,11 +69,11 @@ def test_addresses_are_kept_as_hashes_only(db: None) -> None:
 def test_mail_bomb_sends_ten_mails(post: Post, db: None) -> None:
     answers = [
         post(Client(), LOGIN, {"email": f"v.ictim+{n}@example.org"}, REMOTE_ADDR=f"192.0.2.{n}")
-        for n in range(30)
+        for n in range(13)
     ]
 
     assert len(mail.outbox) == 10
-    assert [a.status_code for a in answers] == [302] * 10 + [429] * 20
+    assert [a.status_code for a in answers] == [302] * 10 + [429] * 3
     assert int(answers[-1]["Retry-After"]) > 0
     assert "Try again in" in answers[-1].content.decode()
 
@@ -145,10 +145,12 @@ def test_guessing_from_one_network_stops_after_twenty_tries(post: Post, ask: Ask
     assert "from your network" in tried[-1].content.decode()
 
 
-@pytest.mark.slow
-def test_successful_sign_ins_do_not_use_up_the_networks_tries(ask: Ask) -> None:
+def test_successful_sign_ins_do_not_use_up_the_networks_tries(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "TRIES_PER_IP_AND_HOUR", 4)
     statuses = []
-    for n in range(limits.TRIES_PER_IP_AND_HOUR + 5):
+    for n in range(8):
         RateBucket.objects.filter(tokens__lt=10).update(tokens=20)  # mails are limited elsewhere
         browser = Client()
         statuses.append(browser.post(ask(browser, f"pupil{n}@example.org").link).status_code)

@@ -48,7 +48,10 @@ def test_clean_composes_and_trims() -> None:
     assert names.clean("  Rene\u0301   Levy ") == "Ren\u00e9 Levy"
 
 
-@pytest.mark.parametrize("name", ["", "   ", "Mo\x00na", *BAD.values()])
+@pytest.mark.parametrize(
+    "name",
+    ["", "   ", "Mo\x00na", BAD["right-to-left override"], BAD["too long"], BAD["surrogate"]],
+)
 def test_account_page_refuses_bad_names_and_changes_nothing(
     client: Client, alice: User, name: str
 ) -> None:
