@@ -17,9 +17,9 @@ from tests.benchmarks import collection
 def test_filled_database_is_sound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(collection, "USERS", 400)
 
-    collection.build(3_000)
+    collection.build(1_500)
 
-    assert 2_400 < Message.objects.count() < 3_600
+    assert 1_200 < Message.objects.count() < 1_800
     assert TextLabels.objects.count() > 2.5 * Message.objects.count()
     assert (
         0.01 < MessageTree.objects.filter(active=True).count() / MessageTree.objects.count() < 0.1
