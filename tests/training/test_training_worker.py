@@ -117,6 +117,7 @@ def test_a_run_goes_on_elsewhere_when_its_worker_is_killed(workers: list[Work]) 
     assert run.logged_metrics.filter(phase="train").count() == 25
 
 
+@pytest.mark.full
 def test_a_worker_that_is_asked_to_end_saves_the_run_for_the_other(workers: list[Work]) -> None:
     run = _reap_until(given.queued(steps=40, wake=True), RunState.RUNNING, step=3)
     busy = next(work for work in workers if _child(run) in _family(work.pid))
