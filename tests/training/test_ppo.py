@@ -209,8 +209,8 @@ def test_the_policy_of_the_result_is_what_was_trained(two_rollouts: RunDir) -> N
 
 
 @slow
-def test_a_cancelled_run_goes_on_with_the_same_curve(tmp_path: Path, whole: RunDir) -> None:
-    config = ppo_given.ppo(tmp_path, **FOUR_ROLLOUTS)
+def test_a_cancelled_run_goes_on_with_the_same_curve(tmp_path: Path, two_rollouts: RunDir) -> None:
+    config = ppo_given.ppo(tmp_path)
     run = RunDir(tmp_path / "cancelled").make()
     run.add_metrics(0, {})  # rows of an attempt that wrote no checkpoint are forgotten
     run.cancel()
@@ -219,7 +219,7 @@ def test_a_cancelled_run_goes_on_with_the_same_curve(tmp_path: Path, whole: RunD
     run.allow()
     ppo.run(config, run)
 
-    assert curve(run) == curve(whole)
+    assert curve(run) == curve(two_rollouts)
     assert not (tmp_path / "cancelled" / "final.half").exists()
 
 
@@ -277,6 +277,7 @@ def same_to_the_last_bit(run: RunDir, other: RunDir) -> bool:
 
 
 @slow
+@pytest.mark.full
 def test_a_killed_run_goes_on_with_the_same_curve_to_the_last_bit(
     tmp_path: Path, whole: RunDir
 ) -> None:

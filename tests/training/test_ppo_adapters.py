@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,11 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.training import ppo_given
-from training import adapters, chat_template, modeling, rewards, rollouts, scoring
+from training import adapters, chat_template, modeling, ppo, rewards, rollouts, scoring
 from training.adapters import SharedBase
 from training.config import ConfigError, PpoConfig
 from training.rollouts import Answers, Batch
+from training.rundir import RunDir, read_lines
 
 pytestmark = pytest.mark.slow
 LORA = {"r": 4, "alpha": 8}
@@ -170,6 +172,20 @@ def test_gradients_of_one_role_survive_the_forward_of_another(config: PpoConfig)
 
     assert all(p.grad is not None for p in base.learning("policy").values())
     assert all(p.grad is None for p in base.learning("value").values())
+
+
+def test_rloo_takes_the_sft_adapter_for_reference_and_the_reward_on_its_base(
+    config: PpoConfig, tmp_path: Path
+) -> None:
+    run = RunDir(tmp_path / "run")
+    rollout = replace(config.rollout, prompts=4, per_prompt=2)
+
+    ppo.run(replace(config, algorithm="rloo", rollout=rollout), run)
+
+    rows = list(read_lines(run.metrics))
+    assert rows[0]["objective/kl"] == 0
+    assert rows[1]["objective/scores"] != 0
+    assert abs(rows[-1]["objective/kl"]) < 5
 
 
 def test_a_base_that_was_trained_whole_gets_a_new_adapter_that_changes_nothing(
