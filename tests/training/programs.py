@@ -8,6 +8,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import resource
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -94,6 +96,18 @@ def kill_when(child: BaseProcess, is_time: Callable[[], bool]) -> None:
     wait_until(child, is_time)
     child.kill()
     child.join()
+
+
+def kill_begun(config: Any, run: RunDir, is_time: Callable[[], bool]) -> None:
+    """kill -9 of a program that was begun as people begin it, libraries and all."""
+    path = run.make().path.with_suffix(".yaml")
+    path.write_text(configs.to_yaml(config))
+    deadline = time.monotonic() + PATIENCE_S
+    child = subprocess.Popen(command(config.stage, path, run), stderr=subprocess.DEVNULL)
+    while child.poll() is None and not is_time() and time.monotonic() < deadline:
+        time.sleep(0.002)
+    child.kill()
+    assert child.wait() == -signal.SIGKILL
 
 
 def wait_until(child: BaseProcess, is_time: Callable[[], bool]) -> None:

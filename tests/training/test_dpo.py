@@ -32,7 +32,7 @@ def evaluations(run: RunDir) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lora", [{"r": 4, "alpha": 8}, None])
+@pytest.mark.parametrize("lora", [{"r": 4, "alpha": 8}, pytest.param(None, marks=pytest.mark.full)])
 def test_the_margin_begins_at_zero_and_grows(lora: dict[str, int] | None, tmp_path: Path) -> None:
     config = small.config("dpo", tmp_path, model={"lora": lora}, optim={"max_steps": 12})
     run = RunDir(tmp_path / "run")

@@ -47,10 +47,11 @@ def test_quantised_weights_cannot_learn_themselves(tmp_path: Path) -> None:
     ("stage", "quantization"),
     [
         ("sft", "4bit"),
-        ("rm", "8bit"),
         *(
-            pytest.param(*pair, marks=pytest.mark.full)
-            for pair in [("sft", "none"), ("sft", "8bit"), ("rm", "none"), ("rm", "4bit")]
+            pytest.param(stage, quantization, marks=pytest.mark.full)
+            for stage in ("sft", "rm")
+            for quantization in ("none", "8bit", "4bit")
+            if (stage, quantization) != ("sft", "4bit")
         ),
     ],
 )

@@ -37,8 +37,7 @@ def steps_of(run: RunDir) -> int:
 
 
 def kill_at(step: int, config: Any, run: RunDir) -> None:
-    child = programs.start(config, run)
-    programs.kill_when(child, lambda: steps_of(run) >= step)
+    programs.kill_when(programs.start(config, run), lambda: steps_of(run) >= step)
 
 
 def curve(run: RunDir) -> list[dict[str, Any]]:
@@ -57,7 +56,7 @@ def test_a_killed_run_has_the_curve_of_one_that_was_not(stage: str, tmp_path: Pa
     whole, broken = RunDir(tmp_path / "whole"), RunDir(tmp_path / "broken")
     run_here(config, whole)
 
-    kill_at(7, config, broken)
+    programs.kill_begun(config, broken, lambda: steps_of(broken) >= 7)
     assert not broken.final.exists()
     assert broken.last_checkpoint() in [broken.checkpoints / f"checkpoint-{n}" for n in (3, 6)]
     run_here(config, broken)
@@ -70,8 +69,8 @@ def test_a_killed_run_has_the_curve_of_one_that_was_not(stage: str, tmp_path: Pa
     ("stage", "model"),
     [
         ("dpo", {}),
-        ("sft", {"quantization": "4bit"}),
-        pytest.param("rm", {"quantization": "8bit"}, marks=pytest.mark.full),
+        ("rm", {"quantization": "4bit"}),
+        pytest.param("sft", {"quantization": "8bit"}, marks=pytest.mark.full),
         pytest.param("sft", {"lora": None}, marks=pytest.mark.full),
         pytest.param("dpo", {"lora": None}, marks=pytest.mark.full),
         pytest.param("sft", {"compute": "auto"}, marks=pytest.mark.full),

@@ -65,7 +65,7 @@ def test_the_trainer_uses_weights_and_the_price_of_scores(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_chosen_outscores_rejected_after_overfitting_ten_pairs(tmp_path: Path) -> None:
     config = small.config(
-        "rm", tmp_path, optim={"max_steps": 60, "batch_size": 10}, output={"eval_every": 60}
+        "rm", tmp_path, optim={"max_steps": 20, "batch_size": 10}, output={"eval_every": 20}
     )
     small.pairs(tmp_path, count=10)
 
