@@ -146,14 +146,19 @@ def test_a_worker_that_ends_hands_its_run_back_saved() -> None:
 
 def test_a_terminated_process_hands_its_run_back() -> None:
     run = given.queued(steps=200)
-    timer = threading.Timer(1.5, os.kill, args=[os.getpid(), signal.SIGTERM])
-    timer.start()
+    thread = threading.Timer(0, _terminate_this_process, args=[run])
+    thread.start()
 
     execution.attempt(run)
 
-    timer.join()
+    thread.join()
     run.refresh_from_db()
     assert run.state == RunState.QUEUED
+
+
+def _terminate_this_process(run: TrainingRun) -> None:
+    wait_until(lambda: run.folder.last_checkpoint() is not None)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_a_program_that_alone_is_asked_to_end_leaves_the_run_waiting() -> None:
