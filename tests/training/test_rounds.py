@@ -24,12 +24,13 @@ pytestmark = pytest.mark.django_db
 
 # A stage takes longer than the database lets a transaction wait.
 LONG = pytest.mark.django_db(transaction=True)
+FEW_STEPS = ["sft.optim.max_steps=2", "rm.optim.max_steps=2", "ppo.optim.max_steps=4"]
 
 
 @pytest.mark.slow
 @LONG
 def test_a_round_that_broke_off_goes_on_at_its_step(folders: Path, trees: Path) -> None:
-    wanted = config(trees)
+    wanted = config(trees, *FEW_STEPS)
     with pytest.raises(PowerCut):
         rounds.run(begin(wanted), execute=breaking_at("rm"))
     broken = Round.objects.get()
