@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -234,13 +235,14 @@ def _convert(gguf: Path, partial: Path, known: KnownModel) -> None:
         raise FetchError(f"{error}. Install what models need: make ml") from error
 
     shutil.rmtree(partial, ignore_errors=True)
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    model = AutoModelForCausalLM.from_pretrained(
-        gguf.parent,
-        gguf_file=gguf.name,
-        dtype=torch.float32,
-        quantization_config=GgufConfig(dequantize=True),
-    )
+    with _read_once():
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+        model = AutoModelForCausalLM.from_pretrained(
+            gguf.parent,
+            gguf_file=gguf.name,
+            dtype=torch.float32,
+            quantization_config=GgufConfig(dequantize=True),
+        )
     model.hf_quantizer = None  # type: ignore[assignment] # else it would be saved packed
     tokenizer.pad_token = known.padding
     tokenizer.model_max_length = model.config.max_position_embeddings
@@ -248,6 +250,26 @@ def _convert(gguf: Path, partial: Path, known: KnownModel) -> None:
     model.save_pretrained(partial)
     tokenizer.save_pretrained(partial)
     (partial / "README.md").write_text(_card(known))
+
+
+@contextmanager
+def _read_once() -> Iterator[None]:
+    """Remember what transformers asks of gguf again and again.
+
+    It reads the file for the tokenizer, the config and the weights, and makes the same table of
+    names for each module of the model: a third of the time of a conversion.
+    """
+    import gguf
+
+    slow = ("GGUFReader", "get_tensor_name_map")
+    before = {name: getattr(gguf, name) for name in slow}
+    try:
+        for name, function in before.items():
+            setattr(gguf, name, cache(function))
+        yield
+    finally:
+        for name, function in before.items():
+            setattr(gguf, name, function)
 
 
 def _card(known: KnownModel) -> str:
