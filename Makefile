@@ -23,7 +23,8 @@ BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 PYTEST := $(BIN)/python -m pytest
-BROWSER_TESTS := $(PYTEST) tests/journeys -q --output var/test/browser --screenshot only-on-failure
+# Each of the two has a site of its own.
+BROWSER_TESTS := $(PYTEST) tests/journeys -n 2 -q --output var/test/browser --screenshot only-on-failure
 export OASST_TEST_DATA ?= $(DATA)
 export CHROMIUM
 # Packages are compiled when they are first used, and that is kept, whatever the shell says: else
@@ -64,7 +65,7 @@ node_modules/.installed: package.json package-lock.json .venv/.made
 	@touch $@
 
 .PHONY: help demo setup setup-dev ml model round test test-unit test-browser test-fast test-full bench
-.PHONY: lint lint-python lint-types lint-imports lint-templates lint-migrations lint-deployment format clean
+.PHONY: lint lint-without-models lint-python lint-types lint-imports lint-templates lint-migrations lint-deployment format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -123,10 +124,13 @@ model: ml
 bench: setup-dev ml  ## Run a benchmark (NAME=tasks, ARGS="--messages 10000")
 	@$(BIN)/python -m tests.benchmarks $(NAME) --json $(ARGS)
 
-# Checks; .ci/run runs two at a time
+# Checks; .ci/run runs them beside other things
 TIMED = TIMEFORMAT="%4R s  $@"; time
 
-lint: lint-python lint-types lint-imports lint-templates lint-migrations lint-deployment  ## Run all checks
+lint: lint-without-models lint-types  ## Run all checks
+
+# What needs no package of `make ml`.
+lint-without-models: lint-python lint-imports lint-templates lint-migrations lint-deployment
 
 lint-python: setup-dev
 	@$(TIMED) { $(BIN)/ruff check . && $(BIN)/ruff format --check .; }

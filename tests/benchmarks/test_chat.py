@@ -16,6 +16,7 @@ FIGURES = {
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_benchmark_of_the_chat_loses_nothing_and_prints_its_figures() -> None:
     load = ["--sockets", "5", "--streams", "3", "--seconds", "1", "--settle-s", "0"]
     figures = figures_of("chat", *load)

@@ -15,6 +15,7 @@ FIGURES = {
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_benchmark_of_tasks_prints_its_figures_as_json() -> None:
     figures = figures_of("tasks", "--messages", "600", "--clients", "1,2", "--seconds", "0.4")
 
