@@ -108,8 +108,8 @@ test-browser: setup-dev
 	elif [ -n "$(CHROMIUM)" ]; then $(BROWSER_TESTS) -m "not full" $(ARGS); \
 	else echo "Not run: the browser tests (tests/journeys), for want of Chromium on PATH or in CHROMIUM."; fi
 
-test-fast: setup-dev ml  ## Run the tests that need no browser and no patience
-	@$(PYTEST) tests --ignore=tests/journeys -n 2 -q -m "not full and not slow and not real_data and not gpu and not real_model" $(ARGS)
+test-fast: setup-dev ml  ## Run the tests that need neither browser nor model nor patience
+	@$(PYTEST) tests --ignore=tests/journeys --ignore=tests/chat_app/inference -n 2 -q -m "not full and not slow and not real_data and not gpu and not real_model" $(ARGS)
 
 test-full: setup-dev ml model  ## Run every variant of every test; takes long
 	@status=0; \

@@ -17,6 +17,8 @@ from tasks_app import interactions, moderation
 from tasks_app.models import Message, Ranking, Task, TextLabels
 from tests.hostile import TAG, Given, arrange, check, undone
 
+pytestmark = pytest.mark.slow
+
 TEXTS = {
     "nothing": "",
     "spaces": " \t\n\u00a0\u3000",
@@ -236,7 +238,6 @@ def fill(given: Given, target: Field, value: str, **options: Any) -> HttpRespons
 share = pytest.mark.parametrize("share", [13, pytest.param(1, marks=pytest.mark.full, id="all")])
 
 
-@pytest.mark.slow
 @share
 @pytest.mark.parametrize("who", ["anon", "alice", "mona", "root"])
 def test_no_text_in_any_field_breaks_a_page(
@@ -248,7 +249,6 @@ def test_no_text_in_any_field_breaks_a_page(
                 check(fill(given, target, TEXTS[name]))
 
 
-@pytest.mark.slow
 @share
 @pytest.mark.parametrize("headers", [{"hx-request": "true"}, {"accept": "application/json"}])
 def test_no_text_breaks_what_scripts_get(
@@ -289,7 +289,6 @@ BODIES = {
 }
 
 
-@pytest.mark.slow
 @share
 def test_no_body_breaks_a_form(given: Given, share: int, subtests: pytest.Subtests) -> None:
     forms = {(target.who, target.path) for target in fields() if not target.path.endswith("?")}
@@ -323,14 +322,12 @@ DESK_ADDRESSES = ["/admin/tasks_app/message/{}/change/", "/admin/tasks_app/contr
                   "/admin/tasks_app/configchange/set/{}/", "/admin/{}/"]  # fmt: skip
 
 
-@pytest.mark.slow
 def test_address_of_nothing_is_not_found(given: Given, subtests: pytest.Subtests) -> None:
     for address, pk in product(ADDRESSES, IDS):
         with subtests.test(address.format(pk)):
             assert given.send("alice", address.format(pk) + "?").status_code in {404, 405}
 
 
-@pytest.mark.slow
 def test_address_of_nothing_leads_moderators_nowhere(
     given: Given, subtests: pytest.Subtests
 ) -> None:
@@ -384,7 +381,6 @@ def end(task: Task, how: str, mona: User) -> None:
         interactions.submit_ranking(task.pk, task.user, [], not_rankable=True, now=now)
 
 
-@pytest.mark.slow
 def test_task_that_is_over_takes_nothing_and_says_so(
     given: Given, mona: User, subtests: pytest.Subtests
 ) -> None:
@@ -412,7 +408,6 @@ def stored() -> list[int]:
     return [model.objects.count() for model in (Message, TextLabels, Ranking)]
 
 
-@pytest.mark.slow
 def test_task_that_is_over_answers_its_page_in_words(
     given: Given, mona: User, subtests: pytest.Subtests
 ) -> None:

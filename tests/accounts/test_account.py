@@ -8,6 +8,8 @@ from pytest_django import Settings
 from oasst.accounts.models import User
 from tests.accounts.conftest import LOGIN, Ask, user_id
 
+pytestmark = pytest.mark.slow
+
 PROFILE = {
     "display_name": "Alice B.",
     "contribution_languages": ["de", "pt-BR"],

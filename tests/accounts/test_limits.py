@@ -13,6 +13,8 @@ from oasst.accounts import jobs, limits
 from oasst.accounts.models import EmailCode, RateBucket
 from tests.accounts.conftest import LOGIN, Ask, Post, user_id
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 CODE = "/accounts/login/code/"
 
@@ -132,7 +134,6 @@ def test_five_wrong_codes_lock_the_code_but_not_the_link(client: Client, ask: As
     assert user_id(client)
 
 
-@pytest.mark.slow
 def test_guessing_from_one_network_stops_after_twenty_tries(post: Post, ask: Ask) -> None:
     tried = []
     for n in range(6):

@@ -7,6 +7,8 @@ from oasst.accounts.models import User
 from oasst.accounts.redirects import safe_path
 from tests.accounts.conftest import Ask
 
+pytestmark = pytest.mark.slow
+
 ELSEWHERE = [
     "https://evil.example",
     "//evil.example",

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from django.contrib import admin
 from django.db import connection
 from django.test import Client
@@ -14,6 +15,8 @@ from oasst.accounts.models import User
 from tests.chat_app import given
 from tests.factories import NOW
 from tests.tasks_app.admin.desk import act_on, list_of, page_of
+
+pytestmark = pytest.mark.slow
 
 
 def reported(user: User) -> ChatReport:

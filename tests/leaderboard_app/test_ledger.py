@@ -14,7 +14,7 @@ from tests.factories import GOOD, NOW, SPAM, crowd, grow, hand_out, label
 from tests.leaderboard_app import given
 from tests.leaderboard_app.given import A_MINUTE, booked
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 OPPOSITE = {name: 1.0 - value for name, value in GOOD.items()}
 MOD = {"reason": "why", "now": NOW}

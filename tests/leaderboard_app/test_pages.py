@@ -18,7 +18,7 @@ from tests.factories import crowd, person
 from tests.leaderboard_app import given
 from tests.sessions import signed_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 AN_HOUR = timedelta(hours=1)
 

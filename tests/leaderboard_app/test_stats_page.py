@@ -17,7 +17,7 @@ from tasks_app.journal import record
 from tasks_app.models import Offer, TextLabels
 from tests.factories import crowd, grow
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 
 @pytest.fixture(autouse=True)

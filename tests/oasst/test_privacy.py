@@ -33,6 +33,8 @@ from tests.waiting import (
     waiting_requests,
 )
 
+pytestmark = pytest.mark.slow
+
 # Columns that point to a person, and where the download shows their rows.
 SHOWN = {
     "accounts.ApiToken.user": "account.api_tokens",

@@ -8,6 +8,8 @@ import pytest
 
 from oasst.lib import env
 
+pytestmark = pytest.mark.slow
+
 PRODUCTION = {
     "DEBUG": "false",
     "SECRET_KEY": "k3YvR7w9QzT2mXc5BnL8pJ4hG6fD1sAa0oUiEyWqZxVtRbNmKjHg",
@@ -31,7 +33,6 @@ def manage(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.slow
 def test_production_settings_pass_the_deployment_check() -> None:
     result = manage("check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
 

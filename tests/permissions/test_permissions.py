@@ -16,6 +16,8 @@ from tests.permissions.routes import (
 from tests.permissions.tables import CAST, OUTSIDERS, STAFF, desk_rows, page_rows
 from tests.permissions.world import World, build
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def world(db: None) -> World:
@@ -23,7 +25,6 @@ def world(db: None) -> World:
     return build()
 
 
-@pytest.mark.slow
 def test_page_is_open_to_whom_the_table_says(world: World, subtests: pytest.Subtests) -> None:
     for row in page_rows():
         with subtests.test(row.request):
@@ -32,7 +33,6 @@ def test_page_is_open_to_whom_the_table_says(world: World, subtests: pytest.Subt
             assert found == [*row.outcomes, row.outcomes[0]]
 
 
-@pytest.mark.slow
 def test_desk_is_open_to_staff_as_the_table_says(world: World, subtests: pytest.Subtests) -> None:
     for row in desk_rows():
         with subtests.test(row.request):
@@ -51,7 +51,6 @@ def test_desk_lets_contributors_not_in_and_asks_visitors_to_sign_in(world: World
     ]  # fmt: skip
 
 
-@pytest.mark.slow
 def test_job_queue_is_open_to_admins_only(world: World, subtests: pytest.Subtests) -> None:
     for route, method in product(library_routes(QUEUE_PAGES), ("GET", "POST")):
         with subtests.test(f"{method} {route}"):

@@ -23,6 +23,8 @@ from tasks_app.agreement import (
 )
 from tasks_app.ranking import concordance, kendall_tau
 
+pytestmark = pytest.mark.slow
+
 # Four observers, twelve units, some values missing: Krippendorff 2011, part C.
 EXAMPLE = [
     [1, 1, 1],

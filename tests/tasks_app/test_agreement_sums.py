@@ -23,7 +23,7 @@ from tasks_app.labels import LABELS
 from tasks_app.models import Message, Ranking, TextLabels
 from tests.factories import NOW, crowd, grow, hand_out, label, rank, review
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 MONDAY = date(2026, 1, 5)  # the week of NOW
 

@@ -18,6 +18,8 @@ from tasks_app.models import Message, MessageTree, Ranking, Reliability
 from tests import factories
 from tests.factories import NOW
 
+pytestmark = pytest.mark.slow
+
 SIDES = "abcdef"  # by strength
 GAP, TASTE = 0.5, 2.5  # so near to each other, and so different are people
 HONEST, ATTACKERS, EACH, TOGETHER = 80, 20, 25, 5

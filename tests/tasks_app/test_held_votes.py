@@ -15,6 +15,8 @@ from tests import factories
 from tests.factories import GOOD, NOW, SPAM, Grown, grow, hand_out, rank, review
 from tests.sessions import signed_in
 
+pytestmark = pytest.mark.slow
+
 WHY = {"reason": "Votes for friends.", "now": NOW}
 ON, OFF = TreeConfig(reliability_weights=True), TreeConfig(reliability_weights=False)
 

@@ -16,6 +16,8 @@ from tasks_app.models import Message, ModerationAction, Offer
 from tests.factories import GOOD, NOW, Grown, grow, hand_out, reply, review, write_prompt
 from tests.sessions import signed_in
 
+pytestmark = pytest.mark.slow
+
 SECRET = "Something unkind about a neighbour."
 
 

@@ -19,7 +19,7 @@ from tasks_app.notice_records import EventCursor, Notification, NotifiedFact
 from tests.factories import GOOD, NOW, SPAM, crowd, grow, rank, reply, review
 from tests.waiting import on_a_connection_of_its_own
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 SOON = NOW + timedelta(minutes=1)
 
@@ -114,7 +114,6 @@ def test_a_reader_that_dies_before_its_end_leaves_everything_to_the_next(alice: 
     assert told(alice) == [(Kind.ACCEPTED, 1)]
 
 
-@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_readers_at_the_same_time_tell_everything_once(alice: User) -> None:
     for _number in range(3):

@@ -22,7 +22,7 @@ from tasks_app.models import (
 from tests import factories
 from tests.factories import GOOD, NOW, SPAM, grow
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 LATER = NOW + timedelta(hours=1)
 ON, OFF = TreeConfig(reliability_weights=True), TreeConfig(reliability_weights=False)

@@ -15,7 +15,7 @@ from tasks_app.models import Message, ModerationAction, Offer, Task
 from tests import factories
 from tests.factories import GOOD, NOW, SPAM, Grown, grow, hand_out, label
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 MIXED = [GOOD, SPAM, GOOD, SPAM, GOOD]
 

@@ -16,6 +16,8 @@ from training import chat_template, tiny
 from training.config import ConfigError
 from training.rows import Turn
 
+pytestmark = pytest.mark.slow
+
 LONG = 10_000
 TALK = [
     {"role": "user", "content": "Is Größe one\n\nword? 👍"},

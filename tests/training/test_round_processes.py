@@ -25,7 +25,7 @@ from training.errors import RoundUnderWay
 from training.jobs import run_round
 from training.models import Round, TrainingRun
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 
 def _database() -> dict[str, Any]:

@@ -20,14 +20,13 @@ from training.models import Checkpoint, Round, TrainingRun
 from training.round_steps import STEPS
 from training.standings import standing
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 # A stage takes longer than the database lets a transaction wait.
 LONG = pytest.mark.django_db(transaction=True)
 FEW_STEPS = ["sft.optim.max_steps=2", "rm.optim.max_steps=2", "ppo.optim.max_steps=4"]
 
 
-@pytest.mark.slow
 @LONG
 def test_a_round_that_broke_off_goes_on_at_its_step(folders: Path, trees: Path) -> None:
     wanted = config(trees, *FEW_STEPS)
@@ -67,7 +66,6 @@ def _check_what_it_left(found: Round) -> None:
     assert standing(found).rankings == 0
 
 
-@pytest.mark.slow
 @LONG
 def test_a_failed_step_may_be_put_right(folders: Path, trees: Path) -> None:
     failed = rounds.run(begin(config(trees, "sft.data.min_examples=999")), execute=in_process)

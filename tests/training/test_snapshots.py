@@ -31,7 +31,7 @@ from training.errors import SnapshotBroken, SnapshotExists
 from training.models import Snapshot
 
 READY = TreeState.READY_FOR_EXPORT
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("runs_dir")]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db, pytest.mark.usefixtures("runs_dir")]
 
 
 def _create(name: str = "first", *, chats: bool = False, **selection: Any) -> Snapshot:
@@ -257,7 +257,6 @@ def _erase_meanwhile(user: User) -> None:
     thread.join()
 
 
-@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_an_erasure_while_a_snapshot_is_made_supersedes_it(alice: User) -> None:
     grow("P(A)", state=READY, author=alice)

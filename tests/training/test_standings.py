@@ -13,7 +13,7 @@ from training.models import Checkpoint
 from training.standings import record, standing
 from training.win_rate import WinRate
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 
 def rates(path: Path, taste: object = len) -> dict[tuple[str, str], WinRate]:
@@ -22,7 +22,6 @@ def rates(path: Path, taste: object = len) -> dict[tuple[str, str], WinRate]:
     return {(rate.side, rate.other): rate for rate in standing(found).rates}
 
 
-@pytest.mark.slow
 def test_preferred_side_wins(tmp_path: Path) -> None:
     found = rates(tmp_path)
 
@@ -33,7 +32,6 @@ def test_preferred_side_wins(tmp_path: Path) -> None:
     assert found["previous", "human"].high < 0.5
 
 
-@pytest.mark.slow
 def test_indifferent_people_give_one_half(tmp_path: Path) -> None:
     found = rates(tmp_path, lambda text: 0.0)
 
@@ -41,7 +39,6 @@ def test_indifferent_people_give_one_half(tmp_path: Path) -> None:
     assert {rate.ties for rate in found.values()} == {36}
 
 
-@pytest.mark.slow
 def test_place_on_the_page_does_not_matter_to_people_with_a_taste(tmp_path: Path) -> None:
     found = given_rounds.in_ranking(tmp_path)
     given_rounds.ranked_by(len)

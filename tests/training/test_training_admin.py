@@ -14,7 +14,7 @@ from training import runs
 from training.enums import RunState
 from training.models import Promotion, Round
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("runs_dir")]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db, pytest.mark.usefixtures("runs_dir")]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.training import given
 from training import jobs, registry, snapshots
 from training.models import Snapshot
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("runs_dir")]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db, pytest.mark.usefixtures("runs_dir")]
 READY = TreeState.READY_FOR_EXPORT
 
 

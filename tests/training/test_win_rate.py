@@ -6,6 +6,8 @@ import pytest
 
 from training.win_rate import MIN_COMPARISONS, Ballot, WinRate, wilson, win_rate
 
+pytestmark = pytest.mark.slow
+
 
 def rate(ballots: list[Ballot], side: str = "new", other: str = "human") -> WinRate:
     return win_rate(ballots, side, other, rng=random.Random(1))

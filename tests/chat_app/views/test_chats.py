@@ -18,7 +18,7 @@ from tests.chat_app import given
 from tests.factories import NOW
 from tests.sessions import HTMX, SignIn
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 
 def titles(web: Client, url: str) -> list[str]:

@@ -13,7 +13,7 @@ from tests.chat_app import given
 from tests.factories import NOW
 from tests.sessions import HTMX
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 VALUES = {
     "model": "tiny",

@@ -12,6 +12,8 @@ from rq import SimpleWorker
 
 from oasst.lib import queue
 
+pytestmark = pytest.mark.slow
+
 JOB = "tests.oasst.lib.test_queue.note"
 FAILING_JOB = "tests.oasst.lib.test_queue.fail"
 NOTES: list[tuple[object, ...]] = []

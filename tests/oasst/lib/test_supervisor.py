@@ -14,6 +14,8 @@ import pytest
 from oasst.lib import env
 from oasst.lib.supervisor import pause_before_restart
 
+pytestmark = pytest.mark.slow
+
 SUPERVISE = """
 import sys
 from oasst.lib.supervisor import Program, supervise

@@ -25,6 +25,8 @@ from tests.factories import NOW, grow, hand_out, person
 from tests.sessions import signed_in
 from tests.tasks_app.admin.desk import act_on, list_of, page_of
 
+pytestmark = pytest.mark.slow
+
 MODELS = (Message, MessageTree, Task, Report, Contribution, ModerationAction, BulkAction,
           ConfigChange, User)  # fmt: skip
 EVERYBODY = ("anonymous", "contributor", "banned", "moderator", "admin", "superuser")
@@ -71,7 +73,6 @@ def rows(bob: User, alice: User, mona: User, root: User) -> dict[str, object]:
     }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", EVERYBODY)
 def test_nothing_is_added_saved_or_deleted_by_the_admin_itself(
     browsers: dict[str, Client], rows: dict[str, object], kind: str

@@ -12,6 +12,8 @@ from tasks_app.models import BulkAction, Message, ModerationAction, TextLabels
 from tests.factories import NOW, Grown, grow, reply
 from tests.tasks_app.admin.desk import WHY, act_on, bulk, found, page_of, told
 
+pytestmark = pytest.mark.slow
+
 LIST = reverse("admin:tasks_app_message_changelist")
 
 

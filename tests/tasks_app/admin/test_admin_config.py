@@ -9,6 +9,8 @@ from tasks_app.config import ConfigChange, TreeConfig
 from tests.factories import NOW
 from tests.tasks_app.admin.desk import WHY
 
+pytestmark = pytest.mark.slow
+
 LIST = "/admin/tasks_app/configchange/"
 
 

@@ -13,6 +13,8 @@ from tasks_app.models import Message, MessageRevision, ModerationAction
 from tests.factories import NOW, Grown, grow
 from tests.tasks_app.admin.desk import WHY, act_on, bulk, found, list_of, page_of, told
 
+pytestmark = pytest.mark.slow
+
 LIST = "/admin/tasks_app/message/"
 
 

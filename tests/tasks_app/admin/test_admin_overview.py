@@ -15,6 +15,8 @@ from tasks_app.models import ModerationAction, Task
 from tests.factories import GOOD, NOW, grow, hand_out
 from tests.tasks_app.admin.desk import found, list_of, page_of
 
+pytestmark = pytest.mark.slow
+
 SEARCH = "/admin/search/"
 
 

@@ -27,6 +27,8 @@ from tasks_app.models import (
 from tests.factories import GOOD, NOW, Grown, crowd, grow, hand_out
 from tests.tasks_app.admin.desk import act_on, list_of, page_of
 
+pytestmark = pytest.mark.slow
+
 MOST_QUERIES = 20
 LISTS = (Message, MessageTree, Task, Report, Contribution, ModerationAction, BulkAction, GoldItem,
          Reliability, User)  # fmt: skip
@@ -84,7 +86,6 @@ def urls(grown: Grown) -> list[str]:
     return [*lists, *pages, *acts, act_on(grown[1], "delete"), act_on(report, "decide")]
 
 
-@pytest.mark.slow
 def test_every_page_needs_the_same_few_queries_for_more_rows(moderator: Client, root: User) -> None:
     first = add(0, root)
     one = {url: count(moderator, url) for url in urls(first)}

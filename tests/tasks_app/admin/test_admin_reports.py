@@ -20,6 +20,8 @@ from tests.factories import Grown, crowd, grow, person
 from tests.sessions import signed_in
 from tests.tasks_app.admin.desk import act_on, bulk, found, page_of, told
 
+pytestmark = pytest.mark.slow
+
 LIST = "/admin/tasks_app/report/"
 KEEP = {"outcome": "dismissed", "note": "Nothing wrong with it."}
 DELETE = {"outcome": "resolved", "delete": "on", "note": "A telephone number."}

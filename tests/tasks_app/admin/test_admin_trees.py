@@ -13,6 +13,8 @@ from tasks_app.models import Message, ModerationAction, Ranking, RankingConsensu
 from tests.factories import NOW, grow
 from tests.tasks_app.admin.desk import WHY, act_on, bulk, found, page_of, told
 
+pytestmark = pytest.mark.slow
+
 LIST = "/admin/tasks_app/messagetree/"
 S = TreeState
 

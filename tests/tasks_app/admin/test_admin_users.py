@@ -14,6 +14,8 @@ from tests.factories import NOW, grow, person
 from tests.sessions import signed_in
 from tests.tasks_app.admin.desk import WHY, act_on, bulk, found, page_of, told
 
+pytestmark = pytest.mark.slow
+
 LIST = "/admin/accounts/user/"
 ACTIONS = ("ban", "unban", "mute-1", "mute-7", "mute-30", "unmute", "notes", "rename", "sign-out")
 

@@ -14,6 +14,8 @@ from tasks_app.models import BulkAction, Message, ModerationAction, TextLabels
 from tests.factories import GOOD, NOW, Grown, grow, hand_out, reply
 from tests.tasks_app.bulk.given import differing, dump
 
+pytestmark = pytest.mark.slow
+
 LATER = NOW + timedelta(hours=1)
 WHY = {"reason": "Twice the same.", "now": LATER}
 

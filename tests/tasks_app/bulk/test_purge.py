@@ -23,6 +23,8 @@ from tasks_app.models import (
 from tests.factories import GOOD, NOW, Grown, crowd, label, person
 from tests.tasks_app.bulk.given import active_person, differing, dump
 
+pytestmark = pytest.mark.slow
+
 LATER = NOW + timedelta(hours=2)
 WHY = {"reason": "A troll.", "now": LATER}
 

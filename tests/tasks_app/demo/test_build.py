@@ -16,7 +16,7 @@ from tasks_app.enums import TreeState
 from tasks_app.models import Message, MessageTree, TextLabels
 from tests.factories import NOW, trudy
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 STAGE = TreeState.HALTED_BY_MODERATOR
 
@@ -41,7 +41,6 @@ def texts(rows: list[Any]) -> list[str]:
     return sorted(row[4] for row in rows if len(row) == 6)
 
 
-@pytest.mark.slow
 def test_build_twice_with_one_seed_gives_the_same_rows() -> None:
     first = played(seed=5)
 
@@ -49,7 +48,6 @@ def test_build_twice_with_one_seed_gives_the_same_rows() -> None:
     assert played(seed=5) == first
 
 
-@pytest.mark.slow
 def test_build_with_another_seed_gives_other_ids_and_the_same_texts() -> None:
     first, second = played(seed=5), played(seed=6)
 
@@ -57,7 +55,6 @@ def test_build_with_another_seed_gives_other_ids_and_the_same_texts() -> None:
     assert texts(first) == texts(second)
 
 
-@pytest.mark.slow
 def test_build_of_a_stage_plays_no_other_story() -> None:
     outcome = build(seed=1, now=NOW, stage=STAGE)
 
@@ -65,7 +62,6 @@ def test_build_of_a_stage_plays_no_other_story() -> None:
     assert set(MessageTree.objects.values_list("state", flat=True)) == {STAGE}
 
 
-@pytest.mark.slow
 def test_build_later_adds_only_what_is_missing() -> None:
     build(seed=1, now=NOW, stage=STAGE)
     halted = set(MessageTree.objects.values_list("id", flat=True))
@@ -103,7 +99,6 @@ def test_seed_demo_that_cannot_play_a_story_adds_nothing_and_says_why() -> None:
     assert not Message.objects.exists()
 
 
-@pytest.mark.slow
 def test_prompt_that_is_never_drawn_ends_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
     story = Story("stuck", "en", TreeState.GROWING, Line("Why?", author="alice", reviews=0))
     monkeypatch.setattr(staging, "stories", lambda: (story,))

@@ -14,7 +14,7 @@ from tests.factories import grow
 from tests.sessions import SignIn
 from tests.tasks_app.views import given
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 SOME_ID = uuid.UUID(int=7)
 PAGES = [

@@ -11,7 +11,7 @@ from tasks_app.agreement_report import MIN_UNITS, PAGE_SIZE
 from tests.sessions import SignIn
 from tests.tasks_app.votes import judged, random_units, ranked
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 URL = "/stats/agreement/"
 DISPUTED = "/stats/agreement/disputed/"

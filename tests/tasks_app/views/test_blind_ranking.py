@@ -16,7 +16,7 @@ from tests.factories import crowd, grow
 from tests.sessions import SignIn
 from tests.tasks_app.views import given
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 MODEL = "secret-7b"
 # What differs between any two answers to the same request.
@@ -89,7 +89,6 @@ def addresses(task: Task) -> list[str]:
     ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("state", [TreeState.RANKING, TreeState.READY_FOR_EXPORT])
 def test_pages_are_the_same_whoever_wrote_what(
     web: Client, task: Task, tree: MessageTree, state: TreeState
@@ -116,7 +115,6 @@ def test_all_synthetic_replies_are_not_told_either(web: Client, task: Task) -> N
     assert MODEL not in page
 
 
-@pytest.mark.slow
 def test_order_shown_does_not_follow_the_origin() -> None:
     """Over many people, a model's reply stands on each place about as often."""
     people = crowd(150)

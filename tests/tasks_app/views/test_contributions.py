@@ -17,7 +17,7 @@ from tests.factories import SPAM, alice, grow, review
 from tests.sessions import SignIn
 from tests.tasks_app.views import given
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 K = TaskType
 URL = "/contributions/"

@@ -18,7 +18,7 @@ from tasks_app.models import Message
 from tests.factories import NOW, alice, crowd, grow
 from tests.sessions import SignIn
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 
 def listed(web: Client, url: str) -> list[Message]:

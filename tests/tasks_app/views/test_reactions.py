@@ -12,7 +12,7 @@ from tasks_app.enums import LabelKind
 from tasks_app.models import Message, Reaction, Report, TextLabels
 from tests.factories import grow
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 HTMX = {"HX-Request": "true"}
 

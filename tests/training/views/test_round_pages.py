@@ -12,7 +12,7 @@ from tests.training import given, given_rounds
 from training.enums import RoundState, StepState
 from training.models import Round
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 LOSS = {"value": 1.25, "low": 1.1, "high": 1.4, "n": 60}
 

@@ -25,7 +25,7 @@ from training import readiness, registry, runs, snapshots
 from training.enums import RunState
 from training.models import Checkpoint, Metric, Snapshot, SnapshotCheck, TrainingRun
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("runs_dir")]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db, pytest.mark.usefixtures("runs_dir")]
 
 
 @pytest.fixture
