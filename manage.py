@@ -47,6 +47,13 @@ def main() -> None:
 def load_apps() -> None:
     """Do first what Django does anyway, without garbage collection: that is a fifth of a start."""
     import django
+    from django.conf import settings
+    from django.core.exceptions import ImproperlyConfigured
+
+    try:
+        settings.INSTALLED_APPS  # noqa: B018
+    except ImproperlyConfigured:
+        return  # the command says so itself, or can do without
 
     gc.disable()
     django.setup()

@@ -64,6 +64,14 @@ def test_production_with_insecure_settings_names_them(insecure: dict[str, str]) 
     assert set(named) == set(insecure)
 
 
+def test_help_is_given_without_settings_too() -> None:
+    result = manage("help", DEBUG="false")
+
+    assert result.returncode == 0
+    assert "makemigrations" in result.stdout
+    assert "SECRET_KEY" in result.stdout + result.stderr
+
+
 def test_debug_that_is_neither_true_nor_false_is_refused() -> None:
     result = manage("check", DEBUG="maybe")
 
