@@ -15,21 +15,17 @@ def _may(permission: str) -> Callable[[HttpRequest], bool]:
     return lambda request: request.user.has_perm(permission)
 
 
-def _list_of(model: str) -> str:
-    app, name = model.split(".")
-    return f"admin:{app}_{name}_changelist"
-
-
 def _page(title: Any, icon: str, model: str, query: str = "", **extra: Any) -> dict[str, Any]:
     """A link to the list of a model, perhaps to some of its rows, for those who may view it."""
     app, name = model.split(".")
-    return {
-        "title": title,
-        "icon": icon,
-        "page": (_list_of(model), query),
-        "permission": _may(f"{app}.view_{name}"),
-        **extra,
-    }
+    permission = _may(f"{app}.view_{name}")
+    return {**_list_of(model, title, query), "icon": icon, "permission": permission, **extra}
+
+
+def _list_of(model: str, title: Any, query: str) -> dict[str, Any]:
+    """A list of `model`, perhaps with filters set."""
+    app, name = model.split(".")
+    return {"title": title, "page": (f"admin:{app}_{name}_changelist", query)}
 
 
 def _is_admin(request: HttpRequest) -> bool:
@@ -122,28 +118,23 @@ _NAVIGATION: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-def _saved(model: str, title: Any, query: str) -> dict[str, Any]:
-    """A list of `model` with filters set, as a tab above it."""
-    return {"title": title, "page": (_list_of(model), query)}
-
-
 # Filters that moderators set again and again.
 _TABS: list[dict[str, Any]] = [
     {
         "models": ["tasks_app.message"],
         "items": [
-            _saved("tasks_app.message", _("Held back"), "?held=yes"),
-            _saved("tasks_app.message", _("Reported"), "?reported=yes"),
-            _saved("tasks_app.message", _("Deleted"), "?is_deleted=yes"),
+            _list_of("tasks_app.message", _("Held back"), "?held=yes"),
+            _list_of("tasks_app.message", _("Reported"), "?reported=yes"),
+            _list_of("tasks_app.message", _("Deleted"), "?is_deleted=yes"),
         ],
     },
     {
         "models": ["leaderboard_app.trollstats"],
         "items": [
-            _saved("leaderboard_app.trollstats", _("Week"), "?frame=week"),
-            _saved("leaderboard_app.trollstats", _("Day"), "?frame=day"),
-            _saved("leaderboard_app.trollstats", _("Month"), "?frame=month"),
-            _saved("leaderboard_app.trollstats", _("All time"), "?frame=total"),
+            _list_of("leaderboard_app.trollstats", _("Week"), "?frame=week"),
+            _list_of("leaderboard_app.trollstats", _("Day"), "?frame=day"),
+            _list_of("leaderboard_app.trollstats", _("Month"), "?frame=month"),
+            _list_of("leaderboard_app.trollstats", _("All time"), "?frame=total"),
         ],
     },
 ]
@@ -163,17 +154,13 @@ def _linked(groups: list[dict[str, Any]], request: HttpRequest) -> list[dict[str
     """`groups` with the addresses of their pages; the entry of this page is marked."""
     addresses = _addresses(get_script_prefix())
     links = [addresses[item["page"]] for group in groups for item in group["items"]]
-    index = addresses[_INDEX]
-    here = _entry_of(request.path, request.GET.dict(), links, index=index)
-    return [
-        {**group, "items": [_entry(item, addresses[item["page"]], here) for item in group["items"]]}
-        for group in groups
-    ]
+    here = _entry_of(request.path, request.GET.dict(), links, index=addresses[_INDEX])
 
+    def linked(item: dict[str, Any]) -> dict[str, Any]:
+        link = addresses[item["page"]]
+        return {**item, "link": link, "active": link == here}
 
-def _entry(item: dict[str, Any], link: str, here: str | None) -> dict[str, Any]:
-    more = {name: value for name, value in item.items() if name != "page"}
-    return {**more, "link": link, "active": link == here}
+    return [{**group, "items": [*map(linked, group["items"])]} for group in groups]
 
 
 def _entry_of(path: str, query: dict[str, Any], links: list[str], *, index: str) -> str | None:
