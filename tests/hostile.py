@@ -1,7 +1,5 @@
 """Hostile markup, a check that a page took it for text, and people with work to attack."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from html.parser import HTMLParser
@@ -38,6 +36,7 @@ from tasks_app.models import (
 from tests import factories
 from tests.chat_app import given
 from tests.sessions import browser_of, cookie_of
+from tests.undoing import undone
 
 CANARY = "xss-canary"
 TAG = f'"\'>]]>--></textarea></title></script><{CANARY} onload="canary()">'
@@ -123,14 +122,6 @@ class Given:
                 return client.generic("POST", path, data, **options)
             send = client.get if path.endswith("?") else client.post
             return send(path.rstrip("?"), data, **options)
-
-
-@contextmanager
-def undone() -> Iterator[None]:
-    """Whatever happens in the database is as if it had not."""
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
 
 
 def arrange() -> Given:

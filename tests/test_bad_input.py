@@ -15,7 +15,8 @@ from django.utils import timezone
 from oasst.accounts.models import User
 from tasks_app import interactions, moderation
 from tasks_app.models import Message, Ranking, Task, TextLabels
-from tests.hostile import TAG, Given, arrange, check, undone
+from tests.hostile import TAG, Given, arrange, check
+from tests.undoing import undone
 
 pytestmark = pytest.mark.slow
 

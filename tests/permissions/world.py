@@ -35,11 +35,11 @@ from tasks_app.models import (
 from tasks_app.notice_records import Notification
 from tests import factories
 from tests.chat_app import given
-from tests.hostile import undone
 from tests.leaderboard_app import given as community
 from tests.permissions.routes import QUEUE_PAGES, every_route
 from tests.sessions import browser_of, cookie_of
 from tests.training import given as training
+from tests.undoing import undone
 from training.enums import RoundState
 from training.models import Checkpoint, Round
 

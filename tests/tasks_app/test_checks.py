@@ -28,7 +28,7 @@ from tests.factories import (
     rank,
     reply,
 )  # fmt: skip
-from tests.hostile import undone
+from tests.undoing import undone
 
 pytestmark = pytest.mark.django_db
 

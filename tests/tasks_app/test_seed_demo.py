@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Count, Max
 from django.utils import timezone
 
@@ -41,6 +41,7 @@ from tasks_app.models import (
     TreeTransition,
 )
 from tests import factories
+from tests.undoing import undone
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
@@ -51,16 +52,8 @@ CHANCE = random.Random(3)
 
 @pytest.fixture(scope="module", autouse=True)
 def demo(django_db_setup: None, django_db_blocker: Any) -> Iterator[Outcome]:
-    with django_db_blocker.unblock(), transaction.atomic():
+    with django_db_blocker.unblock(), undone():
         yield build(seed=1, now=NOW)
-        transaction.set_rollback(True)
-
-
-@pytest.fixture
-def scratch() -> Iterator[None]:
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
 
 
 def person(key: str) -> User:
@@ -90,17 +83,15 @@ def test_demo_covers_every_state() -> None:
 
 
 def test_demo_offers_every_kind_of_task_to_a_newcomer_in_english() -> None:
-    with transaction.atomic():
-        newcomer = factories.person("Newcomer")
-        counts = selection.available_tasks(newcomer, ["en"], now=NOW)
-        transaction.set_rollback(True)
+    newcomer = factories.person("Newcomer")
+    counts = selection.available_tasks(newcomer, ["en"], now=NOW)
 
     assert set(counts) == KINDS_BY_DEFAULT
     assert all(count > 0 for count in counts.values())
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS_BY_DEFAULT))
-def test_demo_hands_every_kind_to_alice_in_english(kind: TaskType, scratch: None) -> None:
+def test_demo_hands_every_kind_to_alice_in_english(kind: TaskType) -> None:
     task = selection.next_task(person("alice"), kind, now=NOW, rng=CHANCE, langs=["en"])
 
     assert task.kind == kind

@@ -36,9 +36,7 @@ def start(
 ) -> BaseProcess:
     """What `python -m training` does. `more_memory` is how many bytes of addresses it may take on
     top of what the libraries have."""
-    path = run.make().path.with_suffix(".yaml")
-    path.write_text(configs.to_yaml(config))
-    words = [config.stage, str(path), "--run-dir", str(run.path)]
+    words = [config.stage, str(written(config, run)), "--run-dir", str(run.path)]
     SERVER.set_forkserver_preload(LOADED)
     log = str(run.path.with_suffix(".txt"))
     arguments = (words, log, dict(os.environ), more_memory)
@@ -66,6 +64,13 @@ def _main(
     sys.exit(main(words))
 
 
+def written(config: Any, run: RunDir) -> Path:
+    """The config as a file beside the run's folder."""
+    path = run.make().path.with_suffix(".yaml")
+    path.write_text(configs.to_yaml(config))
+    return path
+
+
 def command(stage: str, config: Path, run: RunDir) -> list[str]:
     """What people type, and what a worker starts: it loads the libraries anew, which takes long."""
     return [sys.executable, "-m", "training", stage, str(config), "--run-dir", str(run.path)]
@@ -75,11 +80,8 @@ def when(is_time: Callable[[], bool], *, do: Callable[[], None]) -> None:
     """Do something beside a run in this very process."""
 
     def watch() -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline and not is_time():
-            time.sleep(0.002)
-        if is_time():
-            do()
+        _wait_until(is_time)
+        do()
 
     threading.Thread(target=watch, daemon=True).start()
 
@@ -100,19 +102,22 @@ def kill_when(child: BaseProcess, is_time: Callable[[], bool]) -> None:
 
 def kill_begun(config: Any, run: RunDir, is_time: Callable[[], bool]) -> None:
     """kill -9 of a program that was begun as people begin it, libraries and all."""
-    path = run.make().path.with_suffix(".yaml")
-    path.write_text(configs.to_yaml(config))
-    deadline = time.monotonic() + PATIENCE_S
-    child = subprocess.Popen(command(config.stage, path, run), stderr=subprocess.DEVNULL)
-    while child.poll() is None and not is_time() and time.monotonic() < deadline:
-        time.sleep(0.002)
-    child.kill()
+    words = command(config.stage, written(config, run), run)
+    child = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+    try:
+        _wait_until(lambda: is_time() or child.poll() is not None)
+    finally:
+        child.kill()
     assert child.wait() == -signal.SIGKILL
 
 
 def wait_until(child: BaseProcess, is_time: Callable[[], bool]) -> None:
+    _wait_until(lambda: is_time() or not child.is_alive())
+
+
+def _wait_until(is_time: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while child.is_alive() and not is_time():
+    while not is_time():
         assert time.monotonic() < deadline, "it takes too long"
         time.sleep(0.002)
 

@@ -9,21 +9,7 @@ from django.core.management import call_command
 from pytest_django import Settings
 
 pytestmark = pytest.mark.slow
-PACKED = [
-    "css",
-    "html",
-    "js",
-    "json",
-    "map",
-    "mjs",
-    "svg",
-    "ts",
-    "txt",
-    "md",
-    "ttf",
-    "woff",
-    "woff2",
-]
+PACKED = "css html js json map mjs svg ts txt md ttf woff woff2".split()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import transaction
 
 from oasst.accounts.models import User
 from tasks_app.demo import build as staging
@@ -15,6 +14,7 @@ from tasks_app.demo.content import Line, Story
 from tasks_app.enums import TreeState
 from tasks_app.models import Message, MessageTree, TextLabels
 from tests.factories import NOW, trudy
+from tests.undoing import undone
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
@@ -30,11 +30,9 @@ def everything() -> list[Any]:
 
 
 def played(seed: int) -> list[Any]:
-    with transaction.atomic():
+    with undone():
         build(seed=seed, now=NOW, stage=STAGE)
-        result = everything()
-        transaction.set_rollback(True)
-    return result
+        return everything()
 
 
 def texts(rows: list[Any]) -> list[str]:
