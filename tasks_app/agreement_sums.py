@@ -1,7 +1,8 @@
 """Keeps the sums of agreement up to date: what was counted of a message comes off, what its votes
 say now goes on, in one transaction with the mark that told of the change.
 
-So each change counts exactly once, whatever dies or runs twice. Decision 0008 tells why.
+So each change counts exactly once, whatever dies or runs twice. Decision 0008 tells why. Votes of
+people who are held back are not counted.
 """
 
 import uuid
@@ -113,7 +114,7 @@ def _by_message(units: Iterable[AgreementUnit]) -> Units:
 
 
 def _label_units(messages: Collection[uuid.UUID]) -> Iterator[AgreementUnit]:
-    sets = TextLabels.objects.filter(message__in=messages, kind=LabelKind.TASK)
+    sets = TextLabels.objects.counted().filter(message__in=messages, kind=LabelKind.TASK)
     columns = ("message", "message__role", "message__parent", "message__lang")
     for pk, role, parent, lang, rows in _grouped(sets, columns, "values"):
         profiles = agreement_units.of_labels([values for values, _when in rows])
@@ -123,7 +124,7 @@ def _label_units(messages: Collection[uuid.UUID]) -> Iterator[AgreementUnit]:
 
 
 def _ranking_units(messages: Collection[uuid.UUID]) -> Iterator[AgreementUnit]:
-    rankings = Ranking.objects.filter(parent__in=messages, not_rankable=False)
+    rankings = Ranking.objects.counted().filter(parent__in=messages, not_rankable=False)
     columns = ("parent", "parent__role", "parent__lang")
     for pk, role, lang, rows in _grouped(rankings, columns, "groups"):
         profile = agreement_units.of_rankings([groups for groups, _when in rows])

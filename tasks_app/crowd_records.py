@@ -194,7 +194,8 @@ class CrowdMean(models.Model):
     agreement = models.FloatField(null=True)
     n_votes = models.PositiveIntegerField(default=0)
     n_people = models.PositiveIntegerField(default=0)
-    # Votes up to this id have been looked at; `stale`: gold has changed since.
+    # Votes up to this id have been looked at; `stale`: gold, or who is held
+    # back, has changed since.
     last_id = models.BigIntegerField(default=0)
     stale = models.BooleanField(default=False)
     computed_at = models.DateTimeField()

@@ -95,7 +95,7 @@ def retire(message_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> 
 def _note(
     kind: ModerationKind, message: Message, *, actor: Any, reason: str, now: datetime
 ) -> None:
-    reliability.forget_means(message.lang)
+    reliability.forget_means(SkillGroup.ACCEPTANCE, [message.lang])
     record(kind, actor=actor, reason=reason, now=now, message=message)
 
 

@@ -15,9 +15,9 @@ from django.utils.translation import gettext_lazy as _
 
 from oasst.lib import queue
 from oasst.lib.errors import DomainError
-from tasks_app import reviewing, scoring, trees, turns
+from tasks_app import reliability, reviewing, scoring, trees, turns
 from tasks_app.config import TreeConfig
-from tasks_app.enums import LabelKind
+from tasks_app.enums import LabelKind, SkillGroup
 from tasks_app.enums import ModerationKind as Kind
 from tasks_app.models import MessageTree, Ranking, Recount, TextLabels
 from tasks_app.moderation import lock_person, locked_message, locked_tree
@@ -72,13 +72,19 @@ def set_held(person: Any, since: datetime | None, *, now: datetime) -> None:
     person.held_since = since
     person.save(update_fields=["held_since"])
     reviews = TextLabels.objects.filter(user=person, kind=LabelKind.TASK)
-    for votes in (reviews, Ranking.objects.filter(user=person)):
+    rankings = Ranking.objects.filter(user=person)
+    for votes in (reviews, rankings):
         votes.exclude(held=person.is_held).update(held=person.is_held)
+    rankings = rankings.exclude(parent=None)
+    for group, langs in (
+        (SkillGroup.ACCEPTANCE, reviews.values_list("message__lang", flat=True)),
+        (SkillGroup.RANKING, rankings.values_list("parent__tree__lang", flat=True)),
+    ):
+        reliability.forget_means(group, set(langs))
     # What is decided stays, so only open reviews matter.
     open_reviews = reviews.filter(message__review_result=None).values_list(
         "message__tree", flat=True
     )
-    rankings = Ranking.objects.filter(user=person, parent__isnull=False)
     ranked = rankings.values_list("parent__tree", flat=True)
     Recount.objects.bulk_create(
         [Recount(tree_id=tree_id, since=now) for tree_id in {*open_reviews, *ranked}],

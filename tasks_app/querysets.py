@@ -208,6 +208,10 @@ class TaskQuerySet(models.QuerySet["Task"]):
 class TextLabelsQuerySet(models.QuerySet["TextLabels"]):
     """Questions about labels."""
 
+    def counted(self) -> Self:
+        """All but those of people who are held back."""
+        return self.filter(held=False)
+
     def reviews_of(self, message: "Message") -> Self:
         """The label sets that count for acceptance, in the order given."""
         return self.filter(message=message, kind=LabelKind.TASK).order_by("id")

@@ -108,12 +108,12 @@ def teach(answer: GoldAnswer, *, lang: str, now: datetime) -> None:
     row.n_gold_right += is_right
     _judge(row, mean, now)
     row.save()
-    forget_means(lang)
+    forget_means(SkillGroup.ACCEPTANCE, [lang])
 
 
-def forget_means(lang: str) -> None:
-    """Have the next fit look at a language whose gold has changed."""
-    CrowdMean.objects.filter(group=SkillGroup.ACCEPTANCE, lang=lang).update(stale=True)
+def forget_means(group: SkillGroup, langs: Iterable[str]) -> None:
+    """Have the next fit look at languages whose gold, or whose votes that count, have changed."""
+    CrowdMean.objects.filter(group=group, lang__in=langs).update(stale=True)
 
 
 def _crowd(lang: str) -> tuple[Skill, float]:

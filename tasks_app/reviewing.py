@@ -165,7 +165,7 @@ def _find(message: Message, config: TreeConfig) -> Finding:
 
 def _find_adaptively(message: Message, config: TreeConfig) -> Finding:
     """Sure, in need of one more review, or split. Reviews that files tell of are left out."""
-    counted = TextLabels.objects.reviews_of(message).filter(held=False)
+    counted = TextLabels.objects.reviews_of(message).counted()
     rows = list(counted.values_list("user_id", "values"))
     people, prior = reliability.skills([user for user, _ in rows], lang=message.lang, config=config)
     verdict = overlap.enough(

@@ -1,7 +1,8 @@
 """Everybody's skill, computed from all votes of a language: what `reliability` looks up.
 
-Only languages with new votes, or whose gold has changed, are computed; those whole, so running
-twice, or after votes were taken back, comes to the same.
+Only languages with new votes, or whose gold or held people have changed, are computed; those whole,
+so running twice, or after votes were taken back, comes to the same. Votes of people who are held
+back say nothing about others; what was known of these people stays as it was.
 """
 
 import json
@@ -40,10 +41,10 @@ _REVIEWS = """
     SELECT l.user_id, l.message_id,
         (l.values->>'spam')::float + coalesce((l.values->>'lang_mismatch')::float, 0) = 0
     FROM tasks_app_textlabels l JOIN tasks_app_message m ON m.id = l.message_id
-    WHERE l.kind = 'task' AND m.lang = %s ORDER BY l.id
+    WHERE l.kind = 'task' AND NOT l.held AND m.lang = %s ORDER BY l.id
 """
 _RANKINGS = """
-    SELECT r.user_id, r.parent_id, r.groups
+    SELECT r.user_id, r.parent_id, r.groups, r.held
     FROM tasks_app_ranking r JOIN tasks_app_message m ON m.id = r.parent_id
     JOIN tasks_app_messagetree t ON t.id = m.tree_id
     WHERE NOT r.not_rankable AND t.lang = %s ORDER BY r.id
@@ -115,10 +116,14 @@ def _fit_rankings(lang: str, now: datetime) -> None:
     mean, _ = CrowdMean.objects.select_for_update().get_or_create(
         group=SkillGroup.RANKING, lang=lang, defaults={"computed_at": now}
     )
-    rankings = [
-        (user, parent, json.loads(groups)) for user, parent, groups in _rows(_RANKINGS, lang)
-    ]
-    found = ranker_skill.fit(rankings)
+    rankings: list[_Ranked] = []
+    counted: list[_Ranked] = []
+    for user, parent, groups, held in _rows(_RANKINGS, lang):
+        rankings.append((user, parent, json.loads(groups)))
+        if not held:
+            counted.append(rankings[-1])
+    found = ranker_skill.fit(counted)
+    # Who acts with somebody that is held back does so all the same.
     partial = _in_concert(rankings, lang)
     rows = [
         Reliability(
@@ -132,7 +137,7 @@ def _fit_rankings(lang: str, now: datetime) -> None:
         for user, skill in found.skills.items()
     ]
     mean.agreement = found.mean.agreement
-    _store(mean, rows, len(rankings), now)
+    _store(mean, rows, len(counted), now)
 
 
 def _in_concert(rankings: Sequence[_Ranked], lang: str) -> set[Hashable]:
@@ -160,14 +165,16 @@ def _gold(lang: str) -> dict[uuid.UUID, bool]:
 
 
 def _gold_votes(lang: str, gold: Collection[uuid.UUID]) -> list[Vote]:
-    rows = GoldAnswer.objects.filter(item__message__lang=lang).order_by("pk")
+    rows = GoldAnswer.objects.filter(item__message__lang=lang, user__held_since=None).order_by("pk")
     answers = rows.values_list("user", "item", "values")
     return [(user, item, takes_in(values)) for user, item, values in answers if item in gold]
 
 
 def _store(mean: CrowdMean, rows: list[Reliability], votes: int, now: datetime) -> None:
     """Write what differs, and drop what rests on no vote any more. The mean's row is locked."""
-    gone = set(get_user_model().objects.exclude(deleted_at=None).values_list("pk", flat=True))
+    people = get_user_model().objects
+    gone = set(people.exclude(deleted_at=None).values_list("pk", flat=True))
+    held = set(people.exclude(held_since=None).values_list("pk", flat=True))
     stored = Reliability.objects.filter(group=mean.group, lang=mean.lang)
     known = {row.user_id: row for row in stored}
     wanted = [row for row in rows if row.user_id not in gone]
@@ -181,7 +188,7 @@ def _store(mean: CrowdMean, rows: list[Reliability], votes: int, now: datetime) 
         update_fields=[*_DERIVED, "updated_at"],
         batch_size=PER_QUERY,
     )
-    stored.filter(user__in=set(known) - {row.user_id for row in wanted}).delete()
+    stored.filter(user__in=set(known) - {row.user_id for row in wanted} - held).delete()
     mean.n_votes, mean.n_people, mean.stale, mean.computed_at = votes, len(rows), False, now
     mean.save()
     logger.info("reliability of %s in %s: %d votes", mean.group, mean.lang, votes)

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from oasst.accounts.models import User
-from tasks_app import agreement_sums, agreement_units, interactions, jobs, reactions, undo
+from tasks_app import agreement_sums, agreement_units, holding, interactions, jobs, reactions, undo
 from tasks_app.agreement import alpha, krippendorff_alpha
 from tasks_app.agreement_tables import (
     AgreementCell,
@@ -21,6 +21,7 @@ from tasks_app.checks import agreement as check
 from tasks_app.enums import LabelKind, TaskType, TreeState
 from tasks_app.labels import LABELS
 from tasks_app.models import Message, Ranking, TextLabels
+from tests import factories
 from tests.factories import NOW, crowd, grow, hand_out, label, rank, review
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
@@ -67,6 +68,28 @@ def test_reviews_count_once_in_their_cell_and_in_those_of_all() -> None:
         ("en", "", MONDAY): whole,
         ("", "", MONDAY): whole,
     }
+
+
+def test_votes_of_a_held_person_are_left_out_until_the_release(alice: User, mona: User) -> None:
+    grown = grow("P(A A)", state=TreeState.RANKING)
+    for person in (alice, factories.bob()):
+        rank(person, grown.root, grown.messages[1:])
+    reviewed(0.0, 1.0)
+    voters = [alice, crowd(2, prefix="Judge")[1]]
+    settle()
+    whole = cells()
+
+    for person in voters:
+        holding.hold_user(person.pk, actor=mona, reason="Votes for friends.", now=NOW)
+    settle()
+    left = sums("rankings"), sums("spam", kind="assistant_reply")
+    for person in voters:
+        holding.unhold_user(person.pk, actor=mona, reason="A mistake.", now=NOW)
+    settle()
+
+    assert left == ({}, {"3 0": 2})  # the replies of the tree that is ranked
+    assert cells() == whole
+    assert sums("rankings") == {"1 1 1": 1}
 
 
 def test_folding_again_changes_nothing() -> None:

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Avg
 
 from oasst.accounts.models import User
-from tasks_app import dawid_skene, scoring, skill_fits
+from tasks_app import dawid_skene, holding, scoring, skill_fits
 from tasks_app.config import TreeConfig
 from tasks_app.enums import Role, TreeState
 from tasks_app.favourites import favourites, in_concert
@@ -142,6 +142,18 @@ def test_coordinated_votes_move_an_author_by_one_place_at_most(world: World) -> 
     names = {row.user.display_name for row in concert}
     assert names == {f"Attacker {n}" for n in range(world.attackers)}
     assert all(row.doubtful and row.weight == 0 for row in concert)
+
+
+@pytest.mark.django_db
+def test_accomplices_of_people_who_are_held_back_stay_found_out(mona: User) -> None:
+    SMALL.place_of("f")
+    attackers = factories.crowd(SMALL.attackers, prefix="Attacker")
+
+    for attacker in attackers[1:]:
+        holding.hold_user(attacker.pk, actor=mona, reason="Votes for a friend.", now=NOW)
+    skill_fits.refit(now=NOW)
+
+    assert Reliability.objects.get(user=attackers[0]).in_concert
 
 
 @pytest.mark.full

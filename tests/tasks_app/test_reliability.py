@@ -6,7 +6,16 @@ from datetime import timedelta
 import pytest
 
 from oasst.accounts.models import User
-from tasks_app import checks, dawid_skene, gold_items, reliability, reviewing, scoring, skill_fits
+from tasks_app import (
+    checks,
+    dawid_skene,
+    gold_items,
+    holding,
+    reliability,
+    reviewing,
+    scoring,
+    skill_fits,
+)
 from tasks_app.config import TreeConfig
 from tasks_app.enums import LabelKind, SkillGroup, TreeState
 from tasks_app.models import (
@@ -56,6 +65,12 @@ def community(messages: int = 30) -> tuple[list[User], User]:
         right = SPAM if number % 3 == 0 else GOOD
         reviews(grown.root, dict.fromkeys(careful, right) | {careless: GOOD})
     return careful, careless
+
+
+def skills_stored() -> dict[object, tuple[object, ...]]:
+    """What is known of everybody."""
+    columns = ("user", "sensitivity", "specificity", "agreement", "weight", "n_votes")
+    return {row[0]: row[1:] for row in Reliability.objects.values_list(*columns)}
 
 
 def test_without_the_switch_everybody_weighs_one_and_nobody_is_asked(
@@ -190,6 +205,23 @@ def test_gold_answers_teach_the_fit_until_the_item_is_retired(alice: User, mona:
 
     assert (missed.n_gold, missed.n_gold_right, missed.n_votes) == (1, 0, 0)
     assert not Reliability.objects.filter(user=alice).exists()
+
+
+def test_votes_of_a_held_person_say_nothing_about_others_until_the_release(mona: User) -> None:
+    careful, careless = community()
+    skill_fits.refit(now=NOW)
+    before = skills_stored()
+
+    holding.hold_user(careful[0].pk, actor=mona, reason="Votes for friends.", now=LATER)
+    assert skill_fits.refit(now=LATER) == ["en"]
+    during, mean = skills_stored(), CrowdMean.objects.get(group=SkillGroup.ACCEPTANCE)
+    holding.unhold_user(careful[0].pk, actor=mona, reason="A mistake.", now=LATER)
+    assert skill_fits.refit(now=LATER) == ["en"]
+
+    assert during[careful[0].pk] == before[careful[0].pk]  # as it was when the hold began
+    assert during[careless.pk] != before[careless.pk]
+    assert (mean.n_people, mean.n_votes) == (4, 120)
+    assert skills_stored() == before
 
 
 def test_rankers_are_held_against_the_others() -> None:
