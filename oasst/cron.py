@@ -37,3 +37,14 @@ SCHEDULE_S = {
     "oasst.accounts.jobs.delete_expired_codes": 3600,
     "oasst.privacy.finish_erasures": 600,
 }
+
+# These read as much as there is, in one go: they have the queue `long`.
+LONG_JOBS = frozenset(
+    {
+        "tasks_app.jobs.refit_reliability",
+        "leaderboard_app.jobs.refresh_month",
+        "leaderboard_app.jobs.refresh_total",
+        "leaderboard_app.troll_jobs.refresh_month",
+        "leaderboard_app.troll_jobs.refresh_total",
+    }
+)

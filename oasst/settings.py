@@ -139,6 +139,7 @@ CACHES = {
 }
 RQ_QUEUES = {
     "default": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 300},
+    "long": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 24 * 3600},
     # A run may take days: it is followed under a lease of its own.
     "training": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": -1},
 }
@@ -285,6 +286,7 @@ TRAINING_COMMAND = shlex.split(env.text("TRAINING_COMMAND")) or [sys.executable,
 # How long a worker that says nothing of its run is believed to live.
 TRAINING_LEASE_S = env.integer("TRAINING_LEASE_S", 60, minimum=2)
 CRON_SCHEDULE = "oasst.cron.SCHEDULE_S"
+CRON_LONG_JOBS = "oasst.cron.LONG_JOBS"
 TREE_CONFIG = env.prefixed("TREE_CONFIG__")
 # What `/metrics` asks for; without it only programs on the same machine are answered.
 METRICS_TOKEN = env.secret("METRICS_TOKEN")

@@ -34,6 +34,7 @@ TREE_CONFIG = {"P_GOLD": "0", "P_GOLD_NEWCOMER": "0"}
 RQ = {"QUEUE_CLASS": "tests.queues.LoudQueue"}
 RQ_QUEUES = {
     "default": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 300, "ASYNC": False},
+    "long": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": -1, "ASYNC": False},
     # Runs take too long to be had at once: tests that want one let a worker take it.
     "training": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": -1},
 }

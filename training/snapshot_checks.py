@@ -156,7 +156,7 @@ def newest(snapshot: Snapshot) -> list[SnapshotCheck]:
 
 
 def _call_worker(check: SnapshotCheck) -> None:
-    queue.enqueue(JOB, check.pk, key=f"snapshot-check-{check.pk}", timeout_s=queue.LONG_JOB_S)
+    queue.enqueue(JOB, check.pk, key=f"snapshot-check-{check.pk}", long=True)
 
 
 def _write(check: SnapshotCheck, **columns: Any) -> None:

@@ -1,4 +1,8 @@
-"""Puts work on the job queue. Jobs are dotted paths, take ids and may run twice."""
+"""Puts work on the job queues. Jobs are dotted paths, take ids and may run twice.
+
+Sign-in mails and what follows a submit wait on `default`; jobs that read as much as there is have
+the queue `long` and its worker to themselves, so that nobody waits behind them.
+"""
 
 import logging
 import time
@@ -22,7 +26,6 @@ logger = logging.getLogger(__name__)
 MARKER_LIFETIME_S = 600
 FAILED_JOB_LIFETIME_S = 7 * 24 * 3600
 RETRY_AFTER_S = [10, 60]
-LONG_JOB_S = 24 * 3600  # for jobs that read as much as there is
 
 _is_silent: ContextVar[bool] = ContextVar("is_silent", default=False)
 
@@ -48,15 +51,14 @@ def redis_client() -> Redis:
     )
 
 
-def enqueue(path: str, *args: object, key: str | None = None, timeout_s: int | None = None) -> None:
-    """Run `path(*args)` on the `default` queue once the current transaction commits.
+def enqueue(path: str, *args: object, key: str | None = None, long: bool = False) -> None:
+    """Run `path(*args)` once the current transaction commits, on the queue `long` if asked for.
 
     With `key`, one waiting job is enough: another with the same key is dropped until that one
-    starts. `timeout_s` is for jobs that may take longer than the queue's limit. Redis being away
-    is not an error: the periodic jobs find the work later.
+    starts. Redis being away is not an error: the periodic jobs find the work later.
     """
     if not _is_silent.get():
-        transaction.on_commit(partial(enqueue_now, path, *args, key=key, timeout_s=timeout_s))
+        transaction.on_commit(partial(enqueue_now, path, *args, key=key, long=long))
 
 
 def run(path: str, key: str | None, *args: object) -> None:
@@ -69,19 +71,17 @@ def run(path: str, key: str | None, *args: object) -> None:
     logger.info("job %s took %.3f s", path, time.monotonic() - started)
 
 
-def enqueue_now(
-    path: str, *args: object, key: str | None = None, timeout_s: int | None = None
-) -> None:
+def enqueue_now(path: str, *args: object, key: str | None = None, long: bool = False) -> None:
     """Do what `enqueue` does without waiting for a transaction, or touching the database."""
     redis = redis_client()
-    queue = django_rq.get_queue("default", commit_mode="auto", connection=redis)
+    name = "long" if long else "default"
+    queue = django_rq.get_queue(name, commit_mode="auto", connection=redis)
     try:
         if key is not None and not redis.set(_marker(key), 1, nx=True, ex=MARKER_LIFETIME_S):
             return
         queue.enqueue(
             run,
             args=(path, key, *args),
-            job_timeout=timeout_s,
             description=path,  # RQ logs it; arguments can be e-mail addresses
             retry=JobRetry(max=len(RETRY_AFTER_S), interval=RETRY_AFTER_S),
             failure_ttl=FAILED_JOB_LIFETIME_S,

@@ -80,7 +80,7 @@ def test_compose_file_follows_the_specification() -> None:
     parsed = PyCompose.from_yaml(yaml.safe_dump(COMPOSE))  # with its YAML anchors resolved
 
     assert set(parsed.service_names()) == {
-        *("web", "worker", "cron", "migrate", "postgres", "redis", "mailpit"),
+        *("web", "worker", "worker-long", "cron", "migrate", "postgres", "redis", "mailpit"),
         *("model", "inference", "training"),
         *("prometheus", "grafana"),
     }

@@ -5,7 +5,7 @@ import inspect
 import pytest
 from django.utils.module_loading import import_string
 
-from oasst.cron import SCHEDULE_S
+from oasst.cron import LONG_JOBS, SCHEDULE_S
 from oasst.lib.management.commands.cron import due
 
 
@@ -14,6 +14,10 @@ def test_scheduled_job_exists_and_needs_no_argument(path: str) -> None:
     parameters = inspect.signature(import_string(path)).parameters.values()
 
     assert all(parameter.default is not parameter.empty for parameter in parameters)
+
+
+def test_long_jobs_are_on_the_schedule() -> None:
+    assert set(SCHEDULE_S) >= LONG_JOBS
 
 
 def test_every_job_is_due_at_the_start() -> None:

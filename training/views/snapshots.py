@@ -72,7 +72,7 @@ def _create(request: HttpRequest, form: SnapshotForm) -> HttpResponse:
         wanted.gate is not None,
         str(request.user.pk),
         key=f"snapshot:{name}",
-        timeout_s=queue.LONG_JOB_S,
+        long=True,
     )
     toasts.success(request, _("The snapshot is being made. Reload this page in a moment."))
     return redirect(reverse("training:snapshots"))

@@ -37,7 +37,11 @@ def fail() -> None:
 def _waiting_queue(settings: Settings) -> Iterator[None]:
     """A queue that keeps its jobs until a worker comes."""
     settings.RQ = {}
-    settings.RQ_QUEUES = {"default": {"URL": settings.REDIS_URL, "DEFAULT_TIMEOUT": 60}}
+    limits_s = {"default": 60, "long": 3600}
+    settings.RQ_QUEUES = {
+        name: {"URL": settings.REDIS_URL, "DEFAULT_TIMEOUT": limit}
+        for name, limit in limits_s.items()
+    }
     NOTES.clear()
     yield
     NOTES.clear()
@@ -88,6 +92,18 @@ def test_enqueue_in_silence_drops_the_job() -> None:
     work()
 
     assert NOTES == [("real",)]
+
+
+def test_long_job_waits_on_a_queue_of_its_own_with_more_time() -> None:
+    queue.enqueue_now(JOB, "large", long=True)
+    queue.enqueue_now(JOB, "mail")
+
+    work()
+    (job,) = django_rq.get_queue("long").jobs
+    django_rq.get_worker("long", worker_class=SimpleWorker).work(burst=True)
+
+    assert job.timeout == 3600
+    assert NOTES == [("mail",), ("large",)]
 
 
 def test_enqueue_with_a_key_keeps_one_waiting_job() -> None:

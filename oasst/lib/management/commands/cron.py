@@ -1,4 +1,4 @@
-"""`manage.py cron`: puts each periodic job on the queue when it is due.
+"""`manage.py cron`: puts each periodic job on its queue when it is due.
 
 A job still waiting is not queued twice, so nothing piles up while workers are away; while Redis
 is away the next round tries again.
@@ -7,6 +7,7 @@ is away the next round tries again.
 import logging
 import math
 import time
+from collections.abc import Collection
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
@@ -29,11 +30,12 @@ class Command(BaseCommand):
 
     def handle(self, **options: object) -> None:
         schedule_s: dict[str, int] = import_string(settings.CRON_SCHEDULE)
+        long_jobs: Collection[str] = import_string(settings.CRON_LONG_JOBS)
         last_run: dict[str, float] = {}
         logger.info("cron: %s periodic jobs", len(schedule_s))
         while True:
             now = time.monotonic()
             for path in due(schedule_s, last_run, now):
-                enqueue_now(path, key=f"cron:{path}")
+                enqueue_now(path, key=f"cron:{path}", long=path in long_jobs)
                 last_run[path] = now
             time.sleep(1)

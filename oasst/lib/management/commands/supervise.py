@@ -49,6 +49,7 @@ class Command(BaseCommand):
         programs = [
             Program("web", [*daphne, "oasst.asgi:application"]),
             Program("worker", [*manage, "rqworker", "default", "--with-scheduler", "-v", "0"]),
+            Program("long", [*manage, "rqworker", "long", "--with-scheduler", "-v", "0"]),
             Program("training", [*manage, "rqworker", "training", "-v", "0"]),
             Program("cron", [*manage, "cron"]),
         ]
