@@ -30,6 +30,7 @@ SCHEDULE_S = {
     "chat_app.jobs.forget_workers": 3600,
     "training.jobs.reap_runs": 10,
     "training.jobs.reap_snapshot_checks": 60,
+    "training.jobs.reap_snapshot_requests": 60,
     "training.jobs.heed_withdrawn_chats": 60,
     "training.jobs.heed_deleted_messages": 60,
     "training.jobs.tell_usage": 600,

@@ -45,6 +45,17 @@ class CheckState(TextChoices):
     FAILED = "failed", _("Failed")
 
 
+class RequestState(TextChoices):
+    """Where a snapshot that was asked for stands; once it is there, the request is gone."""
+
+    # Waits for a worker; after one died, again.
+    QUEUED = "queued", _("Waiting")
+    # A process holds its lock, or has died.
+    RUNNING = "running", _("Being made")
+    # `message` says why.
+    FAILED = "failed", _("Failed")
+
+
 class RoundState(TextChoices):
     QUEUED = "queued", _("Waiting")
     RUNNING = "running", _("Running")

@@ -8,12 +8,10 @@ from django import forms
 from django.core.validators import validate_slug
 from django.utils.translation import gettext_lazy as _
 
-from tasks_app.exporting import Selection
 from training import config as configs
-from training.data_gate import GateRules
 from training.models import Snapshot, TrainingRun
 from training.reading import MOST_COMPARED, config_names
-from training.snapshots import Filter
+from training.snapshot_requests import Wish
 
 LONGEST_CONFIG = 20_000
 TRAINED = ("sft", "rm", "dpo", "ppo")
@@ -99,14 +97,11 @@ class SnapshotForm(forms.Form):
         ),
     )
 
-    def wanted(self) -> Filter:
-        langs = tuple(filter(None, (tag.strip() for tag in self.cleaned_data["langs"].split(","))))
-        synthetic = None if self.cleaned_data["synthetic"] else False
-        return Filter(
-            Selection(langs=langs, synthetic=synthetic),
-            chats=self.cleaned_data["chats"],
-            gate=GateRules() if self.cleaned_data["gate"] else None,
-        )
+    def wish(self) -> Wish:
+        """What was asked for, but for the name."""
+        data = self.cleaned_data
+        langs = tuple(filter(None, (tag.strip() for tag in data["langs"].split(","))))
+        return Wish(langs, synthetic=data["synthetic"], chats=data["chats"], gate=data["gate"])
 
 
 class DiffForm(forms.Form):

@@ -7,17 +7,23 @@ import sys
 from functools import partial
 from uuid import UUID
 
-from django.contrib.auth import get_user_model
 from django.utils import timezone
 from redis.exceptions import RedisError
 from rq import get_current_job
 from rq.worker import BaseWorker
 
-from tasks_app.exporting import Selection
-from training import execution, registry, rounds, runs, snapshot_checks, snapshots, usage
-from training.data_gate import GateRules
+from training import (
+    execution,
+    registry,
+    rounds,
+    runs,
+    snapshot_checks,
+    snapshot_requests,
+    snapshots,
+    usage,
+)
 from training.enums import RoundState
-from training.errors import RoundUnderWay, RunUnderWay, SnapshotExists
+from training.errors import RoundUnderWay, RunUnderWay
 from training.models import Round, TrainingRun
 
 logger = logging.getLogger(__name__)
@@ -63,23 +69,16 @@ def tell_usage() -> None:
         registry.tell_usage(checkpoint)
 
 
-def create_snapshot(
-    name: str,
-    langs: list[str],
-    with_synthetic: bool,
-    with_chats: bool,
-    with_gate: bool,
-    user_id: str,
-) -> None:
-    """Freeze the data as somebody asked for on a page; nothing if the name is taken by now."""
-    trees = Selection(langs=tuple(langs), synthetic=None if with_synthetic else False)
-    gate = GateRules() if with_gate else None
-    wanted = snapshots.Filter(trees, chats=with_chats, gate=gate)
-    user = get_user_model().objects.filter(pk=UUID(user_id)).first()
-    try:
-        snapshots.create(name, wanted, now=timezone.now(), by=user)
-    except SnapshotExists:
-        logger.info("snapshot %s is there already", name)
+def make_snapshot(request_id: int) -> None:
+    """Freeze the data as somebody asked for on a page."""
+    snapshot_requests.make(request_id)
+
+
+def reap_snapshot_requests() -> None:
+    """Call workers for snapshots that no process makes."""
+    found = snapshot_requests.reap()
+    if found:
+        logger.info("called for %d snapshots", found)
 
 
 def answer_snapshot_check(check_id: int) -> None:

@@ -11,7 +11,15 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from chat_app.models import ServedModel
-from training.enums import FINAL_RUN_STATES, CheckState, RoundState, RunState, Stage, StepState
+from training.enums import (
+    FINAL_RUN_STATES,
+    CheckState,
+    RequestState,
+    RoundState,
+    RunState,
+    Stage,
+    StepState,
+)
 from training.querysets import CheckQuerySet, RunQuerySet, SnapshotQuerySet
 from training.rundir import RunDir
 
@@ -57,6 +65,37 @@ class Snapshot(models.Model):
     @property
     def folder(self) -> Path:
         return Path(settings.RUNS_DIR) / self.path
+
+
+class SnapshotRequest(models.Model):
+    """A snapshot that somebody asked for on a page, until it is there: then this is gone.
+    Only snapshot_requests.py writes it."""
+
+    name = models.SlugField(_("name"), max_length=100, unique=True)
+    # What `snapshot_requests.Wish` says.
+    wish = models.JSONField(_("what goes in"), default=dict)
+    state = models.CharField(
+        _("state"), max_length=12, choices=RequestState, default=RequestState.QUEUED
+    )
+    message = models.TextField(_("why it failed"), blank=True)
+    trees = models.PositiveIntegerField(_("trees"), default=0)
+    # Workers that took it since it was asked for.
+    attempt = models.PositiveSmallIntegerField(_("attempt"), default=0)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    asked_at = models.DateTimeField(_("asked"))
+
+    class Meta:
+        verbose_name = _("request for a snapshot")
+        ordering = ["-asked_at", "-pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_open(self) -> bool:
+        return self.state != RequestState.FAILED
 
 
 class SnapshotCheck(models.Model):

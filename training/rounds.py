@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import django_rq
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
@@ -25,6 +25,7 @@ from rq.registry import FailedJobRegistry
 
 from oasst.lib.errors import DomainError
 from oasst.lib.queue import redis_client
+from oasst.lib.session_lock import SessionLock
 from training import config as configs
 from training import execution, standings
 from training.config import ConfigError
@@ -145,7 +146,7 @@ def wake_abandoned() -> list[Round]:
     lost = [
         found
         for found in Round.objects.filter(state__in=[RoundState.QUEUED, RoundState.RUNNING])
-        if _is_in_no_process(found) and call_worker(found)
+        if _lock(found).is_free() and call_worker(found)
     ]
     for found in lost:
         logger.warning("round %s: in no process, a worker is called", found.name)
@@ -307,50 +308,19 @@ def _write(row: Round | RoundStep, **values: Any) -> None:
 @contextmanager
 def _alone(round: Round) -> Iterator[None]:
     """Hold the round in this process; the database lets go of it when the process dies."""
-    if not _lock(round):
-        raise RoundUnderWay
-    try:
+    with _lock(round).alone() as is_ours:
+        if not is_ours:
+            raise RoundUnderWay
         yield
-    finally:
-        _unlock(round)
 
 
 def _stay_alone(round: Round) -> None:
     """Hold the round again, if the connection that held it was lost during the last step, as while
     the database was away. Raises RoundUnderWay if another process goes on with it by now."""
-    if not _is_held(round) and not _lock(round):
+    lock = _lock(round)
+    if not lock.is_held() and not lock.take():
         raise RoundUnderWay
 
 
-def _is_in_no_process(round: Round) -> bool:
-    is_free = _lock(round)
-    if is_free:
-        _unlock(round)
-    return is_free
-
-
-def _lock(round: Round) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [_lock_name(round)])
-        return bool(cursor.fetchone()[0])
-
-
-def _is_held(round: Round) -> bool:
-    """Whether by this connection. PostgreSQL shows the two halves of a lock's number."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory'"
-            " AND pid = pg_backend_pid() AND objsubid = 1"
-            " AND (classid::bigint << 32 | objid::bigint) = hashtextextended(%s, 0))",
-            [_lock_name(round)],
-        )
-        return bool(cursor.fetchone()[0])
-
-
-def _unlock(round: Round) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [_lock_name(round)])
-
-
-def _lock_name(round: Round) -> str:
-    return f"training.round.{round.pk}"
+def _lock(round: Round) -> SessionLock:
+    return SessionLock(f"training.round.{round.pk}")

@@ -80,7 +80,10 @@ def browser_context_args(site: str) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def site(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
     """The address of a running site on the test database."""
-    with stack.web(_folder()) as (address, _process), _command(address, "rqworker", "default", "long"):
+    with (
+        stack.web(_folder()) as (address, _process),
+        _command(address, "rqworker", "default", "long"),
+    ):
         yield address
 
 

@@ -85,6 +85,7 @@ NOT_SHOWN = {
     "training.Round.queued_by",
     "training.Snapshot.created_by",
     "training.SnapshotCheck.asked_by",
+    "training.SnapshotRequest.asked_by",
     "training.TrainingRun.queued_by",
 }
 

@@ -113,6 +113,8 @@ training:resume               run      POST login 403   403   403   403   409
 training:snapshots            -        GET  login 403   403   403   200   200
 training:snapshots            -        POST login 403   403   403   403   go    training:snapshots
 training:snapshot             snapshot GET  login 403   403   403   200   200
+training:try_again            snapshot POST login 403   403   403   403   go    training:snapshots
+training:withdraw             snapshot POST login 403   403   403   403   go    training:snapshots
 training:verify               snapshot POST login 403   403   403   go    go    training:snapshot
 training:changes              snapshot POST login 403   403   403   422   422
 training:download             file     GET  login 403   403   403   403   404

@@ -15,11 +15,17 @@ from django.utils.translation import gettext_lazy as _l
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from oasst.lib import queue
-from training import data_gate, registry, snapshot_checks, snapshot_files, snapshots
-from training.errors import SnapshotExists, SnapshotSuperseded
+from training import (
+    data_gate,
+    registry,
+    snapshot_checks,
+    snapshot_files,
+    snapshot_requests,
+    snapshots,
+)
+from training.errors import SnapshotSuperseded
 from training.forms import DiffForm, SnapshotForm
-from training.models import Snapshot
+from training.models import Snapshot, SnapshotRequest
 from training.views.edges import FORM_INVALID, admin, staff
 
 FILES = (
@@ -45,36 +51,49 @@ AGREEMENT = {
 @never_cache
 @staff
 def snapshot_list(request: HttpRequest) -> HttpResponse:
-    """All snapshots, and the form for a new one, which a worker makes."""
+    """All snapshots, those being made, and the form for a new one. To scripts, what changes."""
+    if request.htmx and request.method != "POST":
+        return render(request, "training/_snapshots.html", _all())
     form = SnapshotForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        return _create(request, form)
-    context = {
-        "snapshots": Snapshot.objects.annotate(models=Count("checkpoints")),
-        "form": form,
-    }
+        return _request(request, form)
     status = FORM_INVALID if form.errors else 200
-    return render(request, "training/snapshots.html", context, status=status)
+    return render(request, "training/snapshots.html", {"form": form, **_all()}, status=status)
+
+
+def _all() -> dict[str, Any]:
+    requests = list(SnapshotRequest.objects.all())
+    return {
+        "snapshots": Snapshot.objects.annotate(models=Count("checkpoints")),
+        "requests": [(each, snapshot_requests.trees_read(each)) for each in requests],
+        "is_made": any(each.is_open for each in requests),
+    }
 
 
 @admin
-def _create(request: HttpRequest, form: SnapshotForm) -> HttpResponse:
+def _request(request: HttpRequest, form: SnapshotForm) -> HttpResponse:
     name = form.cleaned_data["name"]
-    if Snapshot.objects.filter(name=name).exists():
-        raise SnapshotExists(_("There is a snapshot called %s already.") % name)
-    wanted = form.wanted()
-    queue.enqueue(
-        "training.jobs.create_snapshot",
-        name,
-        list(wanted.trees.langs),
-        wanted.trees.synthetic is None,
-        wanted.chats,
-        wanted.gate is not None,
-        str(request.user.pk),
-        key=f"snapshot:{name}",
-        long=True,
-    )
-    toasts.success(request, _("The snapshot is being made. Reload this page in a moment."))
+    snapshot_requests.ask(name, form.wish(), now=timezone.now(), by=request.user)
+    toasts.success(request, _("A worker makes the snapshot. It comes to this page."))
+    return redirect(reverse("training:snapshots"))
+
+
+@require_POST
+@admin
+def try_again(request: HttpRequest, name: str) -> HttpResponse:
+    """Ask once more for a snapshot that could not be made."""
+    found = SnapshotRequest.objects.filter(name=name).first()
+    if found is not None and not found.is_open:
+        wish = snapshot_requests.Wish(**found.wish)
+        snapshot_requests.ask(name, wish, now=timezone.now(), by=request.user)
+    return redirect(reverse("training:snapshots"))
+
+
+@require_POST
+@admin
+def withdraw(request: HttpRequest, name: str) -> HttpResponse:
+    """Forget a snapshot that could not be made."""
+    snapshot_requests.withdraw(name)
     return redirect(reverse("training:snapshots"))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -23,7 +24,14 @@ from tests.training import given
 from tests.training.given import GOOD
 from training import readiness, registry, runs, snapshots
 from training.enums import RunState
-from training.models import Checkpoint, Metric, Snapshot, SnapshotCheck, TrainingRun
+from training.models import (
+    Checkpoint,
+    Metric,
+    Snapshot,
+    SnapshotCheck,
+    SnapshotRequest,
+    TrainingRun,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db, pytest.mark.usefixtures("runs_dir")]
 
@@ -245,6 +253,40 @@ def test_an_admin_freezes_the_data_and_sees_what_changed(
     assert admin.get("/training/snapshots/second/files/snapshot.json").status_code == 200
     assert admin.get("/training/snapshots/second/files/people.txt").status_code == 404
     assert admin.post("/training/snapshots/", {"name": "first"}).status_code == 409
+
+
+def test_a_snapshot_that_is_made_shows_how_far(admin: Client, staff: Client) -> None:
+    url = "/training/snapshots/"
+    admin.post(url, {"name": "june", "gate": "on"})
+    assert "It waits for a worker." in staff.get(url).text
+    assert admin.post(url, {"name": "june"}).status_code == 409
+    request = SnapshotRequest.objects.get()
+    SnapshotRequest.objects.update(state="running", attempt=1, trees=4)
+    cache.set(f"snapshot-request:{request.pk}:1", 3)
+
+    part = staff.get(url, headers=HTMX).text
+
+    assert part.lstrip().startswith('<div id="snapshots"')
+    assert "3 of 4 trees written" in part
+    assert 'hx-trigger="every 2s"' in part
+    assert "<html" not in part
+
+
+def test_an_admin_asks_again_for_a_snapshot_that_could_not_be_made(
+    admin: Client, sign_in: SignIn, mona: User
+) -> None:
+    url = "/training/snapshots/"
+    admin.post(url, {"name": "june"})
+    SnapshotRequest.objects.update(state="failed", message="The disk is full.")
+
+    page = sign_in(mona).get(url).text
+    assert ("The disk is full." in page, "every 2s" in page) == (True, False)
+    assert "Try again" not in page
+    assert "Try again" in admin.get(url).text
+    admin.post(f"{url}june/try-again/")
+    admin.post(f"{url}june/withdraw/")
+
+    assert SnapshotRequest.objects.get().state == "queued"
 
 
 def test_texts_of_a_superseded_snapshot_are_given_to_nobody(admin: Client) -> None:
