@@ -1,6 +1,7 @@
 """The desk's pages of training: runs, rounds, snapshots and models, to be read.
 
-What changes them is on training's own pages; the desk offers the three acts that cannot wait.
+What changes them is on training's own pages, to which the desk leads; it offers the three acts that
+cannot wait.
 """
 
 from __future__ import annotations
@@ -82,6 +83,7 @@ class TrainingRunAdmin(StateColumn, DeskAdmin):
     search_fields = ("name",)
     page_template = "admin/desk/page.html"
     desk_actions = (Cancel(), Resume())
+    made_at = "training:new"
 
     def page(self, request: HttpRequest, obj: TrainingRun) -> dict[str, Any]:
         return {"title": str(obj), "facts": _run_facts(obj)}
@@ -151,6 +153,7 @@ class SnapshotAdmin(DeskAdmin):
     list_display = ("name", "hash_column", "trees_column", "superseded_column", "created_column")
     search_fields = ("name", "sha256")
     page_template = "admin/desk/page.html"
+    made_at = "training:snapshots"
 
     def page(self, request: HttpRequest, obj: Snapshot) -> dict[str, Any]:
         counts = [(name, value) for name, value in obj.counts.items() if isinstance(value, int)]

@@ -258,6 +258,10 @@ chat_app_worker_act               nothing          POST 404  404
 chat_app_chatreport_change        ChatReport       POST 200  200
 chat_app_servedmodel_change       ServedModel      POST 200  200
 chat_app_worker_change            Worker           POST 200  200
+training_trainingrun_add          -                GET  403  >training:new
+training_trainingrun_add          -                POST 403  >training:new
+training_snapshot_add             -                GET  403  >training:snapshots
+training_snapshot_add             -                POST 403  >training:snapshots
 training_trainingrun_act          cancel           GET  403  200
 training_trainingrun_act          cancel           POST 403  go   training_trainingrun_change
 training_checkpoint_act           serve            GET  403  200
@@ -272,7 +276,8 @@ training_snapshot_change          Snapshot         POST 200  200
 training_round_change             Round            POST 200  200
 """
 
-# The same for every model: staff read; nobody adds, saves or deletes rows by hand.
+# The same for every model: staff read; nobody adds, saves or deletes rows by hand. Of some the desk
+# leads to the page where they are made.
 MODEL_PAGES = """
 # route            of     how  mona root go
 {model}_changelist -      GET  200  200
@@ -346,5 +351,8 @@ def page_rows() -> list[Row]:
 def desk_rows() -> list[Row]:
     """The rows of the desk, those of the table for models once a model."""
     lines = MODEL_PAGES.strip().splitlines()[1:]
-    each = "\n".join(line.format(name=n, model=m) for n, m in MODELS.items() for line in lines)
-    return rows(DESK + each, len(STAFF), space="admin:")
+    each = [line.format(name=n, model=m) for n, m in MODELS.items() for line in lines]
+    own = rows(DESK, len(STAFF), space="admin:")
+    listed = {row.request for row in own}
+    general = rows("\n".join(each), len(STAFF), space="admin:")
+    return own + [row for row in general if row.request not in listed]

@@ -50,12 +50,24 @@ class DeskAdmin(ModelAdmin):
     # The template of a row's page; without one, Django's read-only form.
     page_template: ClassVar[str] = ""
     desk_actions: ClassVar[Sequence[DeskAction]] = ()
+    # The route of the page where admins make rows, if they do.
+    made_at: ClassVar[str] = ""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return DeskList
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+        return bool(self.made_at) and request.user.is_admin
+
+    def add_view(
+        self,
+        request: HttpRequest,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return redirect(self.made_at)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
