@@ -26,6 +26,19 @@ def _act(kind: str, pk: object, name: str) -> str:
     return reverse(f"admin:training_{kind}_act", args=[pk, name])
 
 
+def test_who_looks_for_runs_is_led_to_where_they_are_started(
+    desk: Client, sign_in: SignIn, mona: User
+) -> None:
+    lists = [reverse(f"admin:training_{kind}_changelist") for kind in ("trainingrun", "snapshot")]
+    adds = [reverse(f"admin:training_{kind}_add") for kind in ("trainingrun", "snapshot")]
+
+    for url, add in zip(lists, adds, strict=True):
+        assert f'href="{add}"' in desk.get(url).text
+    moderator = sign_in(mona)
+    for url, add in zip(lists, adds, strict=True):
+        assert f'href="{add}"' not in moderator.get(url).text
+
+
 def test_a_model_goes_live_from_the_desk_and_back(desk: Client, root: User) -> None:
     ServedModel.objects.create(name="best", source="smollm2-135m")
     model = given.checkpoint(evaluation=GOOD)

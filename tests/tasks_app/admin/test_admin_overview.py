@@ -73,6 +73,17 @@ def test_side_bar_and_tabs_mark_the_page_one_is_on(
     assert [str(item["title"]) for item in entries if item["active"]] == marked
 
 
+def test_lists_without_rows_say_whether_more_would_be_shown_without_filters(
+    moderator: Client,
+) -> None:
+    none = moderator.get("/admin/tasks_app/message/").text
+    grow("P")
+    filtered = moderator.get("/admin/tasks_app/message/?split=yes").text
+
+    assert ("Nothing yet" in none, "Show all" in none) == (True, False)
+    assert ("Nothing matches" in filtered, "Show all" in filtered) == (True, True)
+
+
 def test_search_finds_people_messages_and_ids(moderator: Client, alice: User) -> None:
     grown = grow("P", author=alice)
 
