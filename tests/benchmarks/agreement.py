@@ -8,7 +8,7 @@ from typing import Any
 from django.test import Client
 
 from oasst.lib import database
-from tasks_app import agreement_sums
+from tasks_app import agreement_report, agreement_sums
 from tasks_app.agreement_tables import AgreementCell, AgreementDissent, AgreementMark
 from tasks_app.agreement_units import ASKED, RANKINGS
 from tasks_app.checks import agreement as check
@@ -96,8 +96,9 @@ def _mark_us() -> dict[str, float]:
 
 def _queries() -> Iterable[str]:
     chance = random.Random(1)
+    langs = agreement_report.langs()
     for _ in range(REQUESTS):
-        lang = chance.choice(["", "", *collection.LANGS])
+        lang = chance.choice(["", "", *langs])
         measure = chance.choice([*ASKED, RANKINGS])
         kind, span = chance.choice(KINDS), chance.choice(SPANS)
         yield f"?measure={measure}&lang={lang}&kind={kind}&span={span}"
@@ -109,9 +110,9 @@ def _disputed() -> tuple[str, Iterable[str]]:
     measures = list(
         AgreementDissent.objects.order_by("measure").values_list("measure", flat=True).distinct()
     )
-    queries = []
+    queries, langs = [], agreement_report.langs()
     for _ in range(REQUESTS // 3):
-        query = f"?measure={chance.choice(measures)}&lang={chance.choice(['', *collection.LANGS])}"
+        query = f"?measure={chance.choice(measures)}&lang={chance.choice(['', *langs])}"
         after = f"{chance.uniform(0.4, 1):.3f}~{chance.getrandbits(128):032x}"
         queries += [query, f"{query}&after={after}"]
     return "/stats/agreement/disputed/", queries

@@ -77,7 +77,7 @@ def measure(load: Load, *, say: Callable[..., None]) -> dict[str, Any]:
             _wait_for_worker(model)
             played = asyncio.run(_play(address, cookies, load, _Watch(web.pid, worker.pid), say))
             texts, waits = _texts(), _waits()
-        return _report(load, played, _emissions(trace), texts) | waits
+        return _report(load, played, _emissions(trace), texts, say) | waits
 
 
 def _model(load: Load) -> ServedModel:
@@ -265,14 +265,24 @@ def _delays(stream: Stream, given: list[tuple[int, float]]) -> tuple[list[float]
 
 
 def _report(
-    load: Load, played: _Played, given: dict[str, list[tuple[int, float]]], texts: dict[str, str]
+    load: Load,
+    played: _Played,
+    given: dict[str, list[tuple[int, float]]],
+    texts: dict[str, str],
+    say: Callable[..., None],
 ) -> dict[str, Any]:
     delays: list[float] = []
     lost = 0
     for stream in played.streams:
         late, missing = _delays(stream, given[stream.reply])
         delays += late
-        lost += missing + (stream.text != texts[stream.reply]) + (stream.state != "done")
+        stored = texts[stream.reply]
+        if found := missing + (stream.text != stored) + (stream.state != "done"):
+            lost += found
+            say(
+                f"{stream.reply} is {stream.state}: {missing} pieces missing,"
+                f" {len(stream.text)} of {len(stored)} characters"
+            )
     first = [stream.first_at - stream.sent_at for stream in played.streams]
     created = [stream.created_at - stream.sent_at for stream in played.streams]
     events = sum(len(stream.seen) for stream in played.streams)

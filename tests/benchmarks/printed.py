@@ -23,5 +23,6 @@ def figures_of(*words: str) -> dict[str, Any]:
         check=False,
     )
     assert result.returncode == 0, result.stderr[-3000:]
+    sys.stderr.write(result.stderr[-3000:])  # pytest shows it where a figure is not as asked
     figures: dict[str, Any] = json.loads(result.stdout)
     return figures
