@@ -130,7 +130,12 @@ class Desk:
         if outcome is not None:
             draft.is_ending, claim = True, draft.claim
             await self._ask(
-                replies.finish, claim.reply_id, claim.attempt, outcome, now=timezone.now()
+                replies.finish,
+                claim.reply_id,
+                claim.attempt,
+                outcome,
+                now=timezone.now(),
+                entries=draft.entries,
             )
 
     async def _outcome(self, draft: Draft) -> Outcome | None:

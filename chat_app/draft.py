@@ -61,6 +61,11 @@ class Draft:
             self._has_news.set()
             await sending
 
+    @property
+    def entries(self) -> int:
+        """How many entries of the stream its text took."""
+        return self._writer.number
+
     def outcome(self, state: MessageState, *, error: str = "") -> Outcome:
         """The end of this attempt, with everything there is to store of it."""
         return Outcome(

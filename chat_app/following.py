@@ -21,8 +21,8 @@ async def follow(reply_id: UUID, after: str = "") -> AsyncGenerator[Entry | None
     """Give every entry after a cursor ("" for the beginning); the last is `done`.
 
     None comes about once a second while there is nothing new: time to say where the reply stands
-    in the queue. Ends without `done` if the reply was deleted. If the tokens are gone but the
-    reply is final, one `snapshot` has all of its text.
+    in the queue. Ends without `done` if the reply was deleted. If the reply is final and tokens are
+    missing, one `snapshot` has all of its text.
     """
     line = _Line(after)
     is_known = False
@@ -32,6 +32,9 @@ async def follow(reply_id: UUID, after: str = "") -> AsyncGenerator[Entry | None
         for entry in entries:
             if line.take(entry):
                 yield entry
+            elif entry.type == "done":
+                for last in await in_thread(_ending, reply_id) or [entry]:
+                    yield last
             if entry.type == "done":
                 return
         if not entries:
@@ -44,7 +47,7 @@ async def follow(reply_id: UUID, after: str = "") -> AsyncGenerator[Entry | None
 
 
 class _Line:
-    """Passes on what fits together: after a gap only a snapshot or the end does."""
+    """Passes on what fits together: after a gap only a snapshot does."""
 
     def __init__(self, cursor: str) -> None:
         self.cursor = cursor
@@ -53,10 +56,7 @@ class _Line:
     def take(self, entry: Entry) -> bool:
         follows = entry.cursor == _next(self.cursor)
         self.cursor = entry.cursor
-        if entry.type in ("snapshot", "done"):
-            self._has_gap = False
-            return True
-        self._has_gap = self._has_gap or not follows
+        self._has_gap = entry.type != "snapshot" and (self._has_gap or not follows)
         return not self._has_gap
 
 

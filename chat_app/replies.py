@@ -298,9 +298,14 @@ class Outcome:
     first_token_at: datetime | None = None
 
 
-def finish(reply_id: UUID, attempt: int, outcome: Outcome, *, now: datetime) -> bool:
-    """End a running reply with its text. False if this attempt is not the one that counts."""
-    return _end(reply_id, attempt, MessageState.RUNNING, outcome, now)
+def finish(
+    reply_id: UUID, attempt: int, outcome: Outcome, *, now: datetime, entries: int | None = None
+) -> bool:
+    """End a running reply with its text. False if this attempt is not the one that counts.
+
+    `entries` is how many its stream should have, so that readers see if they miss one.
+    """
+    return _end(reply_id, attempt, MessageState.RUNNING, outcome, now, entries)
 
 
 @transaction.atomic
@@ -376,7 +381,12 @@ def _begin_again(reply: ChatMessage, now: datetime) -> None:
 
 @transaction.atomic
 def _end(
-    reply_id: UUID, attempt: int, standing_in: MessageState, outcome: Outcome, now: datetime
+    reply_id: UUID,
+    attempt: int,
+    standing_in: MessageState,
+    outcome: Outcome,
+    now: datetime,
+    entries: int | None = None,
 ) -> bool:
     """End a reply, the only place that does. False if its attempt or state is another by now."""
     finding = safety.check(outcome.text)
@@ -392,5 +402,5 @@ def _end(
         "finish_reason": outcome.finish_reason,
         "error": outcome.error,
     }
-    transaction.on_commit(partial(streams.end, reply_id, attempt, told))
+    transaction.on_commit(partial(streams.end, reply_id, attempt, told, after=entries))
     return True

@@ -74,9 +74,9 @@ class Writer:
     def __init__(self, reply_id: UUID, attempt: int, text: str = "") -> None:
         """Begin with `text`, which readers get first: what a continued reply carries on."""
         self.text = text
+        self.number = 0  # of the last entry, whether or not it came through
         self._key = key_of(reply_id)
         self._attempt = attempt
-        self._number = 0
         # Readers may lack something: the next entry is the whole text.
         self._is_behind = True
         self._has_warned = False
@@ -102,11 +102,11 @@ class Writer:
         only_if_there: bool = False,
     ) -> bool:
         """Add one entry; False if Redis is away, or has lost the stream."""
-        self._number += 1
+        self.number += 1
         fields: dict[Any, Any] = _fields(kind, text, data or {})
         try:
             async with async_client().pipeline(transaction=False) as pipeline:
-                entry_id = f"{self._attempt}-{self._number}"
+                entry_id = f"{self._attempt}-{self.number}"
                 pipeline.xadd(self._key, fields, id=entry_id, nomkstream=only_if_there)
                 if not only_if_there:
                     pipeline.expire(self._key, KEEP_WHILE_RUNNING_S)
@@ -122,13 +122,18 @@ class Writer:
         return added is not None
 
 
-def end(reply_id: UUID, attempt: int, data: dict[str, Any]) -> None:
-    """Tell readers that the reply is final; they look into the database if this gets lost."""
+def end(reply_id: UUID, attempt: int, data: dict[str, Any], *, after: int | None = None) -> None:
+    """Tell readers that the reply is final; they look into the database if this gets lost.
+
+    `after` is the number of the attempt's last entry, where it is known: readers see then whether
+    they have all of it.
+    """
     key = key_of(reply_id)
+    number = "*" if after is None else after + 1
     fields: dict[Any, Any] = _fields("done", "", data)
     try:
         with redis_client().pipeline(transaction=False) as pipeline:
-            pipeline.xadd(key, fields, id=f"{attempt}-*")
+            pipeline.xadd(key, fields, id=f"{attempt}-{number}")
             pipeline.expire(key, KEEP_AFTER_END_S)
             pipeline.execute()
     except RedisError as error:  # also if a newer attempt has ended it

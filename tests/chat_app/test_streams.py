@@ -3,16 +3,21 @@
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
-from chat_app import notices, protocol, streams
+from chat_app import notices, protocol, replies, streams
+from chat_app.enums import MessageState
 from chat_app.following import follow
+from chat_app.replies import Outcome
 from chat_app.streams import Entry, Superseded, Writer
 from oasst.accounts.models import User
 from oasst.lib.queue import redis_client
 from tests.chat_app import given
+from tests.factories import NOW
+from tests.waiting import on_a_connection_of_its_own
 
 REPLY = uuid.uuid4()
 
@@ -199,6 +204,33 @@ def test_a_hole_in_the_stream_is_not_papered_over(alice: User) -> None:
 
     found = [entry.cursor for entry in run(main) if entry is not None]
     assert found == ["1-1", "1-5", "1-6"]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("lost", ["the last piece", "everything"])
+def test_an_end_after_lost_pieces_brings_the_stored_text(alice: User, lost: str) -> None:
+    reply, _claim = given.running(alice)
+    key = streams.key_of(reply.pk)
+
+    async def main() -> list[Any]:
+        writer = Writer(reply.pk, 1)
+        await writer.append("Hello")
+        following = follow(reply.pk)
+        seen = [await anext(following), await anext(following)]  # None, and what there is
+        moved = f"{key}-away"  # Redis fails while the last piece is written
+        redis_client().rename(key, moved)
+        redis_client().set(key, "not a stream")
+        await writer.append(" you")
+        redis_client().delete(key)
+        if lost == "the last piece":
+            redis_client().rename(moved, key)
+        outcome = Outcome(MessageState.DONE, text="Hello you")
+        finish = partial(replies.finish, reply.pk, 1, outcome, now=NOW, entries=writer.number)
+        await asyncio.to_thread(on_a_connection_of_its_own, finish)
+        return seen + [entry async for entry in following]
+
+    found = [(entry.type, entry.text) for entry in run(main) if entry is not None]
+    assert found == [("snapshot", "Hello"), ("snapshot", "Hello you"), ("done", "")]
 
 
 # Notices
