@@ -4,6 +4,7 @@ Each action needs a reason and leaves a ModerationAction. Tree locks are taken o
 """
 
 import uuid
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -162,17 +163,28 @@ def delete_message(message_id: uuid.UUID, *, actor: Any, reason: str, now: datet
     """Hide a message and everything below it; returns how many were hidden."""
     require_reason(reason)
     message, tree = locked_message(message_id)
-    count = hide(tree, message)
+    hidden = hide(tree, message)
     record(
         Kind.DELETE_MESSAGE,
         actor=actor,
         reason=reason,
         now=now,
         message=message,
-        data={"messages": count},
+        data=told_of_hidden(hidden),
     )
     trees.advance(tree, config=TreeConfig.current(), now=now, actor=actor)
-    return count
+    return len(hidden)
+
+
+def told_of_hidden(hidden: Mapping[uuid.UUID, bool]) -> dict[str, Any]:
+    """What the log holds of a deletion, so that it can be taken back."""
+    held = [str(pk) for pk, was_held in hidden.items() if was_held]
+    return {"messages": len(hidden), "hidden": [str(pk) for pk in hidden], "held": held}
+
+
+def told_of_shown(shown: Collection[uuid.UUID]) -> dict[str, Any]:
+    """What the log holds of messages that are shown again."""
+    return {"messages": len(shown), "shown": [str(pk) for pk in shown]}
 
 
 @transaction.atomic
@@ -180,18 +192,18 @@ def restore_message(message_id: uuid.UUID, *, actor: Any, reason: str, now: date
     """Show a message again, with its ancestors but not its replies; returns how many."""
     require_reason(reason)
     message, tree = locked_message(message_id)
-    path = [node.pk for node in Message.objects.thread(message)]
-    count = Message.objects.filter(pk__in=path, deleted=True).update(deleted=False)
+    shown = [node.pk for node in Message.objects.thread(message) if node.deleted]
+    Message.objects.filter(pk__in=shown).update(deleted=False)
     record(
         Kind.RESTORE_MESSAGE,
         actor=actor,
         reason=reason,
         now=now,
         message=message,
-        data={"messages": count},
+        data=told_of_shown(shown),
     )
     trees.advance(tree, config=TreeConfig.current(), now=now, actor=actor)
-    return count
+    return len(shown)
 
 
 @transaction.atomic
@@ -212,6 +224,13 @@ def edit_message(
         raise TextTooLong(len(text), limit)
     if text == message.text:
         return message
+    rewrite(message, text, actor=actor, reason=reason, now=now)
+    record(Kind.EDIT_MESSAGE, actor=actor, reason=reason, now=now, message=message)
+    return message
+
+
+def rewrite(message: Message, text: str, *, actor: Any, reason: str, now: datetime) -> None:
+    """Give a message another text, and keep the one it had. Caller holds its tree's row lock."""
     if not message.edited:
         MessageRevision.objects.create(
             message=message, text=message.text, user=message.user, created_at=message.created_at
@@ -221,8 +240,6 @@ def edit_message(
     )
     message.text, message.edited = text, True
     message.save(update_fields=["text", "edited"])
-    record(Kind.EDIT_MESSAGE, actor=actor, reason=reason, now=now, message=message)
-    return message
 
 
 def lock_person(user_id: uuid.UUID, actor: Any) -> Any:
@@ -409,16 +426,18 @@ def resolve_report(
     return report
 
 
-def hide(tree: MessageTree, message: Message) -> int:
-    """Mark a message and its descendants deleted and free the slots on them; says how many.
+def hide(tree: MessageTree, message: Message) -> dict[uuid.UUID, bool]:
+    """Mark a message and its descendants deleted and free the slots on them; says which were
+    visible, and whether they were held back.
 
     Caller holds the tree's row lock and advances the tree.
     """
     doomed = tree.messages.with_all_below([message.pk])
     Task.objects.filter(message__in=doomed, holds_slot=True).update(holds_slot=False)
     message.deleted, message.held = True, False
-    visible = Message.objects.filter(pk__in=doomed, deleted=False)
-    return visible.update(deleted=True, held=False)
+    hidden = dict(Message.objects.filter(pk__in=doomed, deleted=False).values_list("pk", "held"))
+    Message.objects.filter(pk__in=hidden).update(deleted=True, held=False)
+    return hidden
 
 
 def locked_tree(tree_id: uuid.UUID) -> MessageTree:

@@ -52,9 +52,9 @@ def _log(kind: Kind, step: BulkStep, now: datetime, **about: Any) -> None:
 
 def _delete(tree: MessageTree, step: BulkStep, now: datetime) -> Removed:
     for message in _messages(step):
-        count = hide(tree, message)
-        if count:
-            _log(Kind.DELETE_MESSAGE, step, now, message=message, data={"messages": count})
+        hidden = hide(tree, message)
+        if hidden:
+            _log(Kind.DELETE_MESSAGE, step, now, message=message, data={"messages": len(hidden)})
     return {}
 
 

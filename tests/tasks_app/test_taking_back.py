@@ -8,8 +8,8 @@ from oasst.accounts.models import User
 from tasks_app import checks, holding, moderation, standing, taking_back
 from tasks_app.config import TreeConfig
 from tasks_app.enums import TreeState
-from tasks_app.models import ModerationAction
-from tests.factories import NOW, grow
+from tasks_app.models import Message, ModerationAction
+from tests.factories import NOW, Grown, grow
 
 LATER = NOW + timedelta(hours=1)
 WHY = {"reason": "Rude.", "now": NOW}
@@ -80,6 +80,75 @@ def test_halt_taken_back_leads_to_the_state_before(mona: User, state: TreeState)
     tree.refresh_from_db()
     assert (tree.state, tree.state_since) == (state, NOW)
     assert list(checks.broken_invariants()) == []
+
+
+def visible(grown: Grown) -> list[bool]:
+    deleted = {str(pk): gone for pk, gone in Message.objects.values_list("pk", "deleted")}
+    return [not deleted[str(message.pk)] for message in grown.messages]
+
+
+def test_deletion_taken_back_shows_what_it_hid_and_no_more(mona: User) -> None:
+    grown = grow("P(A(P) A)")
+    moderation.delete_message(grown[2].pk, actor=mona, **WHY)
+    moderation.delete_message(grown[1].pk, actor=mona, **WHY)
+    assert visible(grown) == [True, False, False, True]
+
+    added = take_back(mona)
+
+    assert visible(grown) == [True, True, False, True]
+    assert (added.action, added.data["messages"]) == ("restore_message", 1)
+    take_back(mona)  # and the other way round
+    assert visible(grown) == [True, False, False, True]
+    assert list(checks.broken_invariants()) == []
+
+
+def test_held_message_whose_deletion_is_taken_back_is_held(alice: User, mona: User) -> None:
+    grown = grow("P(A?)")
+    Message.objects.filter(pk=grown[1].pk).update(held=True, user=alice, review_count=0)
+    moderation.delete_message(grown[1].pk, actor=mona, **WHY)
+
+    take_back(mona)
+
+    found = Message.objects.get(pk=grown[1].pk)
+    assert (found.deleted, found.held) == (False, True)
+
+
+def test_restoration_is_taken_back_until_somebody_has_replied(mona: User) -> None:
+    grown = grow("P(A(P))")
+    moderation.delete_message(grown[1].pk, actor=mona, **WHY)
+    moderation.restore_message(grown[1].pk, actor=mona, **WHY)
+    restored = ModerationAction.objects.latest("id")
+    Message.objects.filter(pk=grown[2].pk).update(deleted=False)  # as if written since
+
+    with pytest.raises(taking_back.CannotTakeBack):
+        taking_back.take_back(restored.pk, actor=mona, reason="Hm.", now=LATER)
+    Message.objects.filter(pk=grown[2].pk).update(deleted=True)
+    taking_back.take_back(restored.pk, actor=mona, reason="Hm.", now=LATER)
+
+    assert visible(grown) == [True, False, False]
+
+
+def test_deletion_below_what_is_hidden_by_now_stays(mona: User) -> None:
+    grown = grow("P(A(P))")
+    moderation.delete_message(grown[2].pk, actor=mona, **WHY)
+    first = ModerationAction.objects.latest("id")
+    moderation.delete_message(grown[1].pk, actor=mona, **WHY)
+
+    with pytest.raises(taking_back.CannotTakeBack):
+        taking_back.take_back(first.pk, actor=mona, reason="Hm.", now=LATER)
+
+
+def test_edit_taken_back_gives_the_text_before_and_keeps_both(mona: User) -> None:
+    message = grow("P").root
+    before = message.text
+    moderation.edit_message(message.pk, "Shorter.", actor=mona, **WHY)
+
+    added = take_back(mona)
+
+    message.refresh_from_db()
+    assert (message.text, added.action) == (before, "edit_message")
+    texts = message.revisions.order_by("pk").values_list("text", flat=True)
+    assert list(texts) == [before, "Shorter.", before]
 
 
 def test_nothing_is_taken_back_twice_late_or_over_a_later_action(alice: User, mona: User) -> None:
