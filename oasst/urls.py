@@ -45,9 +45,9 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
     path("admin/queues/", include((queue_pages, "django_rq"))),
+    path("", include("oasst.accounts.urls")),  # some below admin/, which answers all that is left
     path("admin/", admin.site.urls),
     path("", include("oasst.lib.urls")),
-    path("", include("oasst.accounts.urls")),
     path("account/", include("oasst.privacy")),
     path("api/v1/", api.urls),
     path("v1/", include("chat_app.openai_urls")),

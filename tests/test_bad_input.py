@@ -178,6 +178,7 @@ mona  {tasks}/message/                         _selected_action       action=del
 mona  {tasks}/messagetree/?                    q                      -
 mona  {tasks}/report/?                         state                  -
 mona  {tasks}/moderationaction/?               q                      -
+mona  /admin/views/tasks_app.message/?lang=en name*                  -
 mona  {people}/?                               q                      -
 mona  {people}/?                               status                 -
 mona  /admin/autocomplete/?                    term                   {autocomplete}

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from oasst.accounts import names
 from oasst.accounts.enums import Scope
-from oasst.accounts.models import TOKEN_NAME_MAX_LENGTH, User
+from oasst.accounts.models import TOKEN_NAME_MAX_LENGTH, VIEW_NAME_MAX_LENGTH, User
 from oasst.lib import timezones
 from oasst.lib.languages import LANGUAGES
 
@@ -194,6 +194,24 @@ class TokenForm(forms.Form):
         """When the token ends; None for never. The form is valid."""
         days = self.cleaned_data["days"]
         return now + timedelta(days=days) if days else None
+
+
+class SavedViewForm(forms.Form):
+    """What a view of one of the desk's lists is kept under."""
+
+    name = forms.CharField(
+        max_length=VIEW_NAME_MAX_LENGTH,
+        error_messages={
+            "required": _("Please give the view a name."),
+            "max_length": _("The name of a view has at most %(limit_value)d characters."),
+        },
+    )
+
+    def clean_name(self) -> str:
+        try:
+            return names.clean(self.cleaned_data["name"], max_length=VIEW_NAME_MAX_LENGTH)
+        except names.BadName as error:
+            raise ValidationError(error.message) from error
 
 
 class DeleteForm(forms.Form):

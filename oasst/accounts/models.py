@@ -1,5 +1,5 @@
-"""The account of one person, its API tokens, the mails that prove an address, and the counters
-against abuse.
+"""The account of one person, its API tokens and saved views, the mails that prove an address, and
+the counters against abuse.
 
 `User` is the only user table of the project.
 """
@@ -27,6 +27,8 @@ from oasst.accounts.roles import ADMINS, MODERATORS
 
 DISPLAY_NAME_MAX_LENGTH = 40
 TOKEN_NAME_MAX_LENGTH = 60
+VIEW_NAME_MAX_LENGTH = 60
+VIEW_QUERY_MAX_LENGTH = 2000
 
 
 class UserManager(BaseUserManager["User"]):
@@ -260,6 +262,36 @@ class ApiToken(models.Model):
 
     def has_expired(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
+
+
+class SavedView(models.Model):
+    """What somebody searched and filtered a list of the desk for, under a name; see saved_views.py.
+
+    `query` is only ever put behind the address of the list.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="saved_views")
+    list_name = models.CharField(_("list"), max_length=100, help_text=_("A model: app.name"))
+    name = models.CharField(_("name"), max_length=VIEW_NAME_MAX_LENGTH)
+    query = models.CharField(_("query"), max_length=VIEW_QUERY_MAX_LENGTH)
+    saved_at = models.DateTimeField(_("saved"))
+
+    class Meta:
+        verbose_name = _("saved view")
+        verbose_name_plural = _("saved views")
+        ordering = ["name", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "list_name", "name"], name="accounts_savedview_name_unique"
+            ),
+            models.CheckConstraint(
+                condition=~Q(name="") & ~Q(query=""), name="accounts_savedview_says_something"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.list_name}: {self.name}"
 
 
 class RateBucket(models.Model):

@@ -1,4 +1,4 @@
-"""Which display names are allowed. Pure."""
+"""Which display names, and names of people's own things, are allowed. Pure."""
 
 import re
 import unicodedata
@@ -21,13 +21,16 @@ class BadName(DomainError):
     code = "bad_name"
 
 
-def clean(text: str) -> str:
+def clean(text: str, *, max_length: int = MAX_LENGTH) -> str:
     """The name as it is kept: composed, with single spaces. Raises BadName."""
     name = re.sub(r" +", " ", unicodedata.normalize("NFC", text)).strip()
     if any(_is_forbidden(character) for character in name):
         raise BadName(_("Names cannot contain invisible or text-direction characters."))
-    if len(name) > MAX_LENGTH:
-        raise BadName(_("Names have at most 40 characters. This one has %d.") % len(name))
+    if len(name) > max_length:
+        numbers = {"most": max_length, "count": len(name)}
+        raise BadName(
+            _("Names have at most %(most)d characters. This one has %(count)d.") % numbers
+        )
     if not any(_is_visible(character) for character in name):
         raise BadName(_("Please give a name with at least one letter or digit."))
     if _longest_run_of_marks(name) > MOST_MARKS_IN_A_ROW:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
+from urllib.parse import quote_plus
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
@@ -17,7 +18,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from oasst.accounts import magic_link
-from oasst.accounts.models import ApiToken, EmailCode, User
+from oasst.accounts.models import ApiToken, EmailCode, SavedView, User
 from oasst.lib.errors import DomainError
 
 logger = logging.getLogger(__name__)
@@ -144,6 +145,9 @@ def anonymise(user: User, *, now: datetime) -> None:
     SocialAccount.objects.filter(user=user).delete()
     Authenticator.objects.filter(user=user).delete()
     ApiToken.objects.filter(user=user).delete()
+    SavedView.objects.filter(user=user).delete()
+    # What an admin keeps searching for may be this very address.
+    SavedView.objects.filter(query__icontains=quote_plus(user.email)).delete()
     user.groups.clear()
     user.user_permissions.clear()
     user.email = f"{user.pk}{DELETED_DOMAIN}"

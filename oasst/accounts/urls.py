@@ -8,7 +8,7 @@ from allauth.urls import build_provider_urlpatterns
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView, TemplateView
 
-from oasst.accounts.views import account, api_tokens, mailbox, signing_in
+from oasst.accounts.views import account, api_tokens, mailbox, saved_views, signing_in
 
 own_pages = [
     path("accounts/login/sent/", signing_in.sent, name="sent"),
@@ -24,6 +24,12 @@ own_pages = [
     path("account/sessions/end/", account.end_sessions, name="end_sessions"),
     path("account/tokens/", api_tokens.api_tokens, name="tokens"),
     path("account/tokens/<uuid:token_id>/revoke/", api_tokens.revoke, name="revoke_token"),
+    path("admin/views/<str:list_name>/", saved_views.save, name="save_view"),
+    path(
+        "admin/views/<str:list_name>/<uuid:view_id>/delete/",
+        saved_views.delete,
+        name="delete_view",
+    ),
     path("dev/mailbox/", mailbox.mails, name="mailbox"),
     path("dev/mailbox/<str:mail_id>/", mailbox.mail, name="mailbox_mail"),
 ]

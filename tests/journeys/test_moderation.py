@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from leaderboard_app import trolls
 from leaderboard_app.enums import Frame
+from oasst.accounts import saved_views
 from oasst.accounts.models import User
 from tasks_app import moderation, reactions
 from tasks_app.bulk import actions as bulk
@@ -129,12 +130,15 @@ def desk_pages(root: User, grown: Grown, report: Report) -> list[str]:
     plan = plans.of_messages(BulkKind.LABEL, [grown[2].pk], label="spam")
     labelled = bulk.do_now(plan, actor=root, reason="why", now=now)
     trolls.refresh(Frame.WEEK, now=now)
+    for name, query in (("Reported", "reported=yes"), ("Gone", "no_such_filter=1")):
+        saved_views.save(root, "tasks_app.message", name, query, now=now)
     logged = ModerationAction.objects.get(bulk_id=labelled.pk)
     person = grown.root.user
     rows = (grown[2], grown.tree, report, task, person, labelled, logged)
     return [
         "/admin/",
         *(f"/admin/tasks_app/{name}/" for name in LISTS),
+        "/admin/tasks_app/message/?reported=yes",
         "/admin/leaderboard_app/trollstats/",
         "/admin/leaderboard_app/teamgoal/",
         "/leaderboard/prizes/",

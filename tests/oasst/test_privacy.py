@@ -38,6 +38,7 @@ pytestmark = pytest.mark.slow
 # Columns that point to a person, and where the download shows their rows.
 SHOWN = {
     "accounts.ApiToken.user": "account.api_tokens",
+    "accounts.SavedView.user": "account.saved_views",
     "account.EmailAddress.user": "account.email_addresses",
     "socialaccount.SocialAccount.user": "account.connected_accounts",
     "chat_app.Chat.user": "chats.chats",

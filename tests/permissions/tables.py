@@ -150,6 +150,9 @@ accounts:tokens               -        GET  login 200   200   200   200   200
 accounts:tokens               -        POST login 400   400   400   400   400
 accounts:revoke_token         token    GET  login 405   405   405   405   405
 accounts:revoke_token         token    POST login go    go    go    go    go    accounts:tokens
+accounts:save_view list POST login 403 403 403 go go admin:tasks_app_message_changelist
+accounts:save_view            nowhere  POST login 403   403   403   404   404
+accounts:delete_view view POST login 403 403 403 go go admin:tasks_app_message_changelist
 accounts:link                 unknown  GET  404   404   404   404   404   404
 accounts:link                 unknown  POST 404   404   404   404   404   404
 accounts:sent                 -        GET  login login login login login login

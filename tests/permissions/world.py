@@ -173,6 +173,9 @@ def _pages(grown: factories.Grown, tasks: list[Task]) -> dict[str, dict[str, Any
         "unknown": {"token": "unknown"},
         "plot": {"name": "messages"},  # nothing is counted here
         "token": {"token_id": tasks[0].pk},
+        "list": {"list_name": "tasks_app.message"},
+        "nowhere": {"list_name": "accounts.apitoken"},
+        "view": {"list_name": "tasks_app.message", "view_id": tasks[0].pk},
         "mail": {"mail_id": "unknown"},
     }
 

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
+from oasst.lib.desk import saved_views
 from oasst.lib.desk.actions import DeskAction
 from oasst.lib.desk.display import page_url
 from oasst.lib.desk.paging import EstimatedPaginator
@@ -31,7 +32,15 @@ MOST_SHOWN = 20
 
 
 class DeskList(ChangeList):
-    """Without "show all" beside the number of rows of a list that shows all."""
+    """Knows the views that the person has kept of it.
+
+    No "show all" stands beside the number of rows of a list that shows all.
+    """
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, *args, **kwargs)
+        self.kept_query = saved_views.query_of(saved_views.kept(self))
+        self.saved_views = saved_views.of(request.user, self)
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -47,6 +56,7 @@ class DeskAdmin(ModelAdmin):
     show_facets = ShowFacets.NEVER  # each would count the whole table
     list_per_page = 25
     list_filter_submit = True
+    list_before_template = "admin/desk/_saved_views.html"
     # The template of a row's page; without one, Django's read-only form.
     page_template: ClassVar[str] = ""
     desk_actions: ClassVar[Sequence[DeskAction]] = ()
