@@ -36,7 +36,9 @@ from tasks_app.models import (
 from tests import factories
 from tests.chat_app import given
 from tests.sessions import browser_of, cookie_of
+from tests.training import given as training
 from tests.undoing import undone
+from training.models import Checkpoint
 
 CANARY = "xss-canary"
 TAG = f'"\'>]]>--></textarea></title></script><{CANARY} onload="canary()">'
@@ -149,6 +151,8 @@ def arrange() -> Given:
         "profile": "display_name=Alice&contribution_languages=en&ui_language=en&theme=light",
         "tasks": "/admin/tasks_app",
         "people": "/admin/accounts/user",
+        "prize": "title=x&starts_at=2026-01-01T00:00&ends_at=2026-02-01T00:00&places=3",
+        **_staff_rows(),
         "autocomplete": "app_label=tasks_app&model_name=message&field_name=user",
     }
     return Given({name: cookie_of(user) for name, user in people.items()}, words)
@@ -161,6 +165,7 @@ def _chat_of(user: User, now: datetime) -> dict[str, Any]:
     catalogue.keep_preset(user, "mine", {}, now=now)
     CustomInstructions.objects.create(user=user, about_me="x", how_to_respond="x")
     shared = sharing.share(chat, now=now)
+    complaint = conversations.report(reply, user, "wrong", "x", now=now)
     values = "preset=&temperature=1&repetition_penalty=1&max_new_tokens=9"
     return {
         "chat": chat.pk,
@@ -168,7 +173,17 @@ def _chat_of(user: User, now: datetime) -> dict[str, Any]:
         "reply": reply.pk,
         "shared": shared.token,
         "values": values,
+        "complaint": f"/admin/chat_app/chatreport/{complaint.pk}",
     }
+
+
+def _staff_rows() -> dict[str, Any]:
+    """A snapshot and a model that was trained."""
+    training.snapshot("first")
+    made = Checkpoint.objects.create(
+        name="made", stage="ppo", path="made/final", weights_sha256="0" * 64
+    )
+    return {"checkpoint": f"/admin/training/checkpoint/{made.pk}"}
 
 
 def poison_chat(text: str) -> None:

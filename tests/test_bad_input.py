@@ -4,224 +4,25 @@ What each form says to people who err honestly is tested beside its view.
 """
 
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 from django.core import mail as django_mail
 from django.http import HttpResponse
+from django.urls import resolve
 from django.utils import timezone
 
 from oasst.accounts.models import User
 from tasks_app import interactions, moderation
 from tasks_app.models import Message, Ranking, Task, TextLabels
-from tests.hostile import TAG, Given, arrange, check
+from tests.hostile import Given, arrange, check
+from tests.hostile_fields import TEXTS, WITHOUT_FIELDS, Field, fields, forms
 from tests.undoing import undone
 
 pytestmark = pytest.mark.slow
 
-TEXTS = {
-    "nothing": "",
-    "spaces": " \t\n\u00a0\u3000",
-    "NUL": "a\x00b",
-    "control characters": "\x01\x08\x0b\x1b[31m\x7f\x85\ufeff",
-    "right-to-left override": "\u202egnp.exe\u202c \u2066\u2069",
-    "zero width": "\u200b\u200d\u2060" * 700,
-    "stacked accents": "e" + "\u0301" * 1900,
-    "emoji": "👩‍👩‍👧‍👦🏳️‍🌈" * 200,
-    "noncharacters": "\ufffe\uffff\U0010ffff",
-    "a megabyte less a bit": "x" * 1_000_000,
-    "more than a request may be": "x" * 1_100_000,
-    "quotes in quotes": ">" * 10_000 + "x",
-    "lists in lists": "- " * 10_000 + "x",
-    "brackets": "[" * 10_000,
-    "emphasis": "*a_" * 5_000,
-    "tag": TAG,
-    "script": "<script>canary()</script><svg onload=canary()><math><mtext></svg>",
-    "links": "[a](javascript:canary()) ![b](data:text/html,canary) <vbscript:canary> [c](//x.y)",
-    "template": "{{ 7*7 }}{% load x %}${7*7}#{7*7}%s%(x)s%n{0}",
-    "query": "'; DROP TABLE accounts_user; -- \\ % _ \" : & | ! <-> *",
-    "minuses": "-" * 150 + "x",
-    "path": "../../../etc/passwd%00%2e%2e%2f",
-    "formula": "=cmd|'/c calc'!A1",
-    "number": "9" * 400,
-    "not a number": "NaN",
-    "infinity": "-Infinity",
-    "exponent": "1e309",
-    "negative": "-1",
-    "other digits": "٣",
-    "zero UUID": "00000000-0000-0000-0000-000000000000",
-    "JSON": '{"a": ' * 500,
-    "elsewhere": "https://evil.example/",
-    "elsewhere without a scheme": "//evil.example\\@x",
-    "elsewhere by a script": "javascript:canary()",
-    "line end": "/\r\nSet-Cookie: a=b",
-}
-BRIEF = ["nothing", "NUL", "emoji", "tag", "template", "query", "minuses", "number", "infinity",
-         "other digits", "zero UUID", "elsewhere", "JSON"]  # fmt: skip
 FORM = "application/x-www-form-urlencoded"
-
-
-# Every field of every form, and after a `?` every parameter of an address. Fields with a `*` take
-# any text and are given all of the above, the others the brief ones.
-FIELDS = """
-# who path                                     field                  along with
-anon  /accounts/login/                         email*                 -
-anon  /accounts/login/                         next                   email=a@example.org
-anon  /accounts/login/?                        next                   -
-anon  /accounts/signup/?                       next                   -
-anon  /accounts/login/code/                    code                   -
-anon  /theme/                                  theme                  -
-anon  /theme/                                  next*                  theme=dark
-alice /theme/                                  theme                  -
-alice /accounts/login/?                        next                   -
-alice /account/                                display_name*          {profile}
-alice /account/                                contribution_languages display_name=Alice
-alice /account/                                ui_language            {profile}
-alice /account/                                theme                  {profile}
-alice /account/welcome/                        display_name*          {profile}
-alice /account/welcome/                        next                   {profile}
-alice /account/welcome/?                       next                   -
-alice /account/email/                          email*                 -
-alice /account/email/code/                     code                   -
-alice /account/delete/                         confirmation*          -
-alice /messages/?                              q*                     -
-alice /messages/?                              lang                   -
-alice /messages/?                              role                   -
-alice /messages/?                              state                  -
-alice /messages/?                              mine                   -
-alice /messages/?                              before*                -
-alice /contributions/?                         kind                   -
-alice /contributions/?                         outcome                -
-alice /contributions/?                         before*                -
-anon  /stats/agreement/?                       measure                -
-anon  /stats/agreement/?                       lang                   measure=rankings
-anon  /stats/agreement/?                       kind                   -
-anon  /stats/agreement/?                       span                   -
-anon  /stats/agreement/?                       format                 -
-mona  /stats/agreement/disputed/?              after*                 measure=spam
-alice /tasks/?                                 lang                   -
-alice /tasks/random/next/?                     lang                   -
-alice /tasks/random/next/                      lang                   -
-alice /tasks/{writing}/                        text*                  -
-alice /tasks/{writing}/                        origin                 text=Hello
-alice /tasks/{writing}/                        source*                text=Hello&origin=adapted
-alice /tasks/{writing}/draft/                  text*                  -
-alice /tasks/{writing}/preview/                text*                  -
-alice /tasks/{writing}/skip/                   reason                 -
-alice /tasks/{writing}/skip/                   note*                  reason=time
-alice /tasks/{review}/                         spam                   -
-alice /tasks/{review}/                         quality*               spam=0
-alice /tasks/{review}/                         lang_mismatch          spam=0
-alice /tasks/{review}/                         made_up                spam=0
-alice /tasks/{review}/draft/                   quality                -
-alice /tasks/{ranking}/                        place_{first}*         {places}
-alice /tasks/{ranking}/                        verdict                {places}
-alice /tasks/{ranking}/                        reason*                verdict=all_bad
-alice /tasks/{ranking}/draft/                  reason                 -
-alice /tasks/{ranking}/differences/?           a                      -
-alice /tasks/{ranking}/differences/?           b                      a=A
-alice /messages/{message}/react/               code                   -
-alice /messages/{message}/react/               next*                  code=+1
-alice /messages/{message}/report/              category               -
-alice /messages/{message}/report/              text*                  category=spam
-alice /messages/{message}/report/?             next                   -
-alice /messages/{message}/labels/              spam                   -
-alice /messages/{message}/labels/              next                   spam=0
-alice /chat/                                   text*                  -
-alice /chat/                                   model                  text=Hello
-alice /chat/                                   count                  text=Hello
-alice /chat/?                                  q*                     -
-alice /chat/?                                  archived               q=sky
-alice /chat/?                                  page                   q=sky
-alice /chat/settings/                          about_me*              -
-alice /chat/settings/                          how_to_respond         -
-alice /chat/settings/                          forget*                -
-alice /chat/{chat}/?                           before                 -
-alice /chat/{chat}/?                           since                  -
-alice /chat/{chat}/say/                        text*                  parent={reply}
-alice /chat/{chat}/say/                        parent                 text=Hello
-alice /chat/{chat}/say/                        key                    text=Hello&parent={reply}
-alice /chat/{chat}/say/                        count                  text=Hello&parent={reply}
-alice /chat/{chat}/settings/                   model                  {values}
-alice /chat/{chat}/settings/                   preset                 {values}
-alice /chat/{chat}/settings/                   temperature            {values}
-alice /chat/{chat}/settings/                   top_k                  {values}&use_top_k=on
-alice /chat/{chat}/settings/                   seed                   {values}&use_seed=on
-alice /chat/{chat}/settings/                   max_new_tokens         {values}
-alice /chat/{chat}/settings/                   stop*                  {values}
-alice /chat/{chat}/settings/                   save_as*               {values}
-alice /chat/{chat}/rename/                     title*                 -
-alice /chat/{chat}/archive/                    on                     -
-alice /chat/{chat}/data-use/                   on                     -
-alice /chat/{chat}/share/                      revoke                 -
-alice /chat/{chat}/export/?                    format                 -
-alice /chat/{chat}/messages/{reply}/regenerate/ count                 -
-alice /chat/{chat}/messages/{prompt}/edit/     text*                  -
-alice /chat/{chat}/messages/{reply}/vote/      value                  -
-alice /chat/{chat}/messages/{reply}/vote/      reasons                value=1
-alice /chat/{chat}/messages/{reply}/vote/      text*                  value=1
-alice /chat/{chat}/messages/{reply}/report/    kind                   -
-alice /chat/{chat}/messages/{reply}/report/    text*                  kind=wrong
-mona  /admin/search/?                          s                      -
-mona  {tasks}/message/?                        q*                     -
-mona  {tasks}/message/?                        lang                   -
-mona  {tasks}/message/?                        review                 -
-mona  {tasks}/message/?                        user__id__exact        -
-mona  {tasks}/message/?                        tree__state__exact     -
-mona  {tasks}/message/?                        created_at_from        -
-mona  {tasks}/message/?                        p                      -
-mona  {tasks}/message/?                        o                      -
-mona  {tasks}/message/?                        made_up                -
-mona  {tasks}/message/                         action                 -
-mona  {tasks}/message/                         _selected_action       action=delete
-mona  {tasks}/messagetree/?                    q                      -
-mona  {tasks}/report/?                         state                  -
-mona  {tasks}/moderationaction/?               q                      -
-mona  /admin/views/tasks_app.message/?lang=en name*                  -
-mona  {people}/?                               q                      -
-mona  {people}/?                               status                 -
-mona  /admin/autocomplete/?                    term                   {autocomplete}
-mona  {tasks}/message/{message}/act/delete/    reason                 -
-mona  {tasks}/message/{message}/act/edit/      text*                  reason=r
-mona  {tasks}/message/{message}/act/edit/      text                   reason=r&preview=yes
-mona  {tasks}/report/{report}/act/decide/      outcome                note=n
-mona  {tasks}/report/{report}/act/decide/      note*                  outcome=dismissed
-mona  {people}/{alice}/act/notes/              notes                  -
-mona  {people}/{alice}/act/rename/             display_name*          reason=r
-mona  {people}/{alice}/act/mute-7/             reason                 -
-root  {people}/{alice}/act/role/               role                   reason=r
-root  {tasks}/configchange/set/goal_tree_size/ value*                 reason=r
-mona  /training/?                              page                   -
-mona  /training/compare/?                      run                    -
-root  /training/new/                           config_yaml*           -
-root  /training/new/?                          config                 -
-root  /training/new/?                          snapshot               config=tiny-sft
-root  /training/new/?                          like                   -
-root  /training/new/preview/                   config_yaml            -
-root  /training/snapshots/                     name                   -
-root  /training/snapshots/                     langs*                 name=x
-"""
-
-
-class Field(NamedTuple):
-    """A line of the table."""
-
-    who: str
-    path: str
-    name: str
-    rest: str
-
-    def __str__(self) -> str:
-        return f"{self.name} of {self.path}"
-
-    @property
-    def texts(self) -> list[str]:
-        return list(TEXTS) if self.name.endswith("*") else BRIEF
-
-
-def fields() -> list[Field]:
-    return [Field(*line.split()) for line in FIELDS.splitlines() if line and line[0] != "#"]
 
 
 @pytest.fixture
@@ -234,6 +35,21 @@ def fill(given: Given, target: Field, value: str, **options: Any) -> HttpRespons
     path, name, rest = (part.format(**given.words) for part in target[1:])
     data = dict(parse_qsl("" if rest == "-" else rest)) | {name.rstrip("*"): value}
     return given.send(target.who, path, data, **options)
+
+
+def form_of(given: Given, target: Field) -> str:
+    """The route of a field, of the desk's actions with the name of the action."""
+    match = resolve(target.path.partition("?")[0].format(**given.words))
+    name = match.kwargs["name"] if match.view_name.endswith("_act") else ""
+    return f"{match.view_name} {name}".rstrip()
+
+
+def test_every_form_has_a_row_or_a_reason_to_have_none(given: Given) -> None:
+    listed = {form_of(given, target) for target in fields() if not target.path.endswith("?")}
+    excused = set().union(*WITHOUT_FIELDS.values())
+
+    assert forms() - listed - excused == set()
+    assert excused - forms() | excused & listed == set()
 
 
 # Every day each field gets some of the texts, and each text comes to some of the fields.
