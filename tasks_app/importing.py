@@ -13,7 +13,13 @@ from itertools import islice
 from pathlib import Path
 
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, reset_queries, transaction
+from django.db import (
+    DataError,
+    IntegrityError,
+    OperationalError,
+    reset_queries,
+    transaction,
+)
 
 from tasks_app import export_format, offers, trees
 from tasks_app import facts as tree_facts
@@ -25,6 +31,8 @@ from tasks_app.usage_records import DataSnapshot, SnapshotTree, TrainedModel
 
 BATCH_MESSAGES = 2000
 BATCH_TREES = 1000
+# Somebody else imports the same, or PostgreSQL cannot hold a value: too long to be searched, say.
+UNSTORABLE = (IntegrityError, DataError, OperationalError)
 
 # Ids that are no UUID become one, always the same.
 NAMESPACE = uuid.UUID("8b1f6a0e-6a52-5d0c-9a63-0c3f4b1d2e57")
@@ -144,11 +152,11 @@ def _import_batch(batch: list[_Rows], run: _Import) -> None:
         _link_authors([message for rows in new for message in rows.messages])
     try:
         _store(new, run)
-    except IntegrityError:  # somebody else imports the same
+    except UNSTORABLE:
         for rows in new:
             try:
                 _store([rows], run)
-            except IntegrityError as error:
+            except UNSTORABLE as error:
                 run.refuse(rows.line, f"tree {rows.tree.pk}: {error}".strip().split("\n")[0])
 
 

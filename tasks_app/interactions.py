@@ -84,7 +84,7 @@ def submit_reply(
     try:
         return _submit_reply(task_id, user, text, lang, provenance, now)
     except (SlotTaken, TaskExpired, TaskSkipped, DuplicateText, DuplicateReply) as error:
-        _keep(task_id, user, {"text": text}, because=error.code, now=now)
+        keep_refused(task_id, user, {"text": text}, because=error.code, now=now)
         raise
 
 
@@ -486,10 +486,10 @@ def _storable(value: Any) -> Any:
     return value
 
 
-def _keep(
+def keep_refused(
     task_id: uuid.UUID, user: "User", body: Mapping[str, Any], *, because: str, now: datetime
 ) -> None:
-    """Store a draft after the submit was rolled back."""
+    """Store a draft of what was not taken, after the submit was rolled back."""
     with transaction.atomic():
         turns.lock_user(user)  # else another submit of the same task could end it meanwhile
         task = Task.objects.filter(pk=task_id, user=user, done_at=None).first()

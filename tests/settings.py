@@ -3,6 +3,7 @@
 import os
 import zlib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 os.environ["OASST_ENV_FILE"] = ""
 os.environ.setdefault("OASST_VAR_DIR", str(Path(__file__).resolve().parent.parent / "var" / "test"))
@@ -25,10 +26,17 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # A Redis database per run and xdist worker, as PostgreSQL has it: tests empty theirs.
-if not os.environ.get("REDIS_URL"):
-    run = DATABASE_NAME + os.environ.get("PYTEST_XDIST_WORKER", "")
-    number = zlib.crc32(run.encode()) % services.VALKEY_DATABASES
-    REDIS_URL = REDIS_URL.replace("?db=0", f"?db={number}")
+run = zlib.crc32((DATABASE_NAME + os.environ.get("PYTEST_XDIST_WORKER", "")).encode())
+if os.environ.get("REDIS_URL"):
+    # One of the last of the sixteen that a server has: the first may be a site's.
+    server = urlsplit(REDIS_URL)
+    number = 8 + run % 8
+    is_socket = server.scheme == "unix"
+    REDIS_URL = server._replace(
+        path=server.path if is_socket else f"/{number}", query=f"db={number}" if is_socket else ""
+    ).geturl()
+else:
+    REDIS_URL = REDIS_URL.replace("?db=0", f"?db={run % services.VALKEY_DATABASES}")
 # Tests that want gold items among the reviews say so; a chance that finds none costs a query.
 TREE_CONFIG = {"P_GOLD": "0", "P_GOLD_NEWCOMER": "0"}
 RQ = {"QUEUE_CLASS": "tests.queues.LoudQueue"}

@@ -95,7 +95,11 @@ def change_address(asked: EmailCode, *, now: datetime) -> tuple[User, str]:
         raise AddressTaken
     old = user.email
     EmailAddress.objects.filter(user=user).delete()
-    set_address(user, asked.email)
+    try:
+        with transaction.atomic():
+            set_address(user, asked.email)
+    except IntegrityError as error:  # another account took it at this very moment
+        raise AddressTaken from error
     magic_link.void([old, asked.email], now=now)
     logger.info("account %s changed its address", user.pk)
     return user, old

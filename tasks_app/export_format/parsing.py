@@ -10,7 +10,6 @@ from tasks_app.export_format.nodes import (
     LabelMean,
     MessageNode,
     MessageTree,
-    visit_messages,
 )
 
 MAX_DEPTH = 100
@@ -69,30 +68,34 @@ def node_from_json(row: Mapping[str, Any]) -> MessageNode:
 
 def _nested(prompt: Mapping[str, Any]) -> MessageNode:
     root = node_from_json(prompt)
-    waiting = [(root, prompt, 0)]
+    waiting = [(root, prompt)]
     while waiting:
-        node, row, depth = waiting.pop()
-        if depth > MAX_DEPTH:
-            raise FormatError(f"replies: nested deeper than {MAX_DEPTH}")
+        node, row = waiting.pop()
         for child_row in _optional(row, "replies", list) or []:
             if not isinstance(child_row, dict):
                 raise FormatError(f"replies: expected objects, got {short(child_row)}")
             child = node_from_json(child_row)
             child.parent_id = child.parent_id or node.message_id
             node.replies.append(child)
-            waiting.append((child, child_row, depth + 1))
+            waiting.append((child, child_row))
     return root
 
 
 def check_tree(tree: MessageTree) -> None:
-    """Raise FormatError if ids, parents or roles of the tree do not fit together."""
+    """Raise FormatError if ids, parents or roles of the tree do not fit together, or it is too deep
+    for any conversation."""
     root = tree.prompt
     if root.message_id != tree.message_tree_id:
         raise FormatError(f"the prompt's id {short(root.message_id)} is not that of its tree")
     if root.parent_id is not None or root.role != ROLES[0]:
         raise FormatError("the prompt must have the role prompter and no parent_id")
     seen = set()
-    for node in visit_messages(root):
+    waiting = [(root, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            raise FormatError(f"replies: nested deeper than {MAX_DEPTH}")
+        waiting.extend((reply, depth + 1) for reply in node.replies)
         if node.message_id in seen:
             raise FormatError(f"message_id {short(node.message_id)} occurs twice")
         seen.add(node.message_id)
@@ -122,6 +125,14 @@ def _optional(row: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
     return value
 
 
+def _key(name: str, value: Any) -> str:
+    """A name that stands in the file itself, as of a label."""
+    if not isinstance(value, str):
+        raise FormatError(f"{name}: expected names, got {short(value)}")
+    _check_text(name, value)
+    return value
+
+
 def _check_text(name: str, value: str) -> None:
     if "\0" in value:
         raise FormatError(f"{name}: contains a NUL character")
@@ -144,9 +155,13 @@ def _count(row: Mapping[str, Any], name: str) -> int | None:
 
 
 def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    try:
+        number = float("nan") if isinstance(value, bool | str) else float(value)
+    except (OverflowError, TypeError, ValueError):
+        number = float("nan")
+    if not isfinite(number):
         raise FormatError(f"{name}: expected a number, got {short(value)}")
-    return float(value)
+    return number
 
 
 def _date(row: Mapping[str, Any]) -> datetime | None:
@@ -155,9 +170,11 @@ def _date(row: Mapping[str, Any]) -> datetime | None:
         return None
     try:
         date = datetime.fromisoformat(text)
-    except ValueError as error:
+        date = date if date.tzinfo else date.replace(tzinfo=UTC)
+        date.astimezone(UTC)  # which years 1 and 9999 may have none of
+    except (ValueError, OverflowError) as error:
         raise FormatError(f"created_date: expected ISO 8601, got {short(text)}") from error
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
+    return date
 
 
 def _columns(value: Mapping[str, Any], *names: str) -> Iterator[tuple[Any, ...]]:
@@ -174,25 +191,26 @@ def _is_table(value: Mapping[str, Any]) -> bool:
 
 def _emojis(value: Mapping[str, Any]) -> dict[str, int]:
     pairs = _columns(value, "name", "count") if _is_table(value) else value.items()
-    return {str(code): _count({"emojis": count}, "emojis") or 0 for code, count in pairs}
+    return {_key("emojis", code): _count({"emojis": n}, "emojis") or 0 for code, n in pairs}
 
 
 def _labels(value: Mapping[str, Any]) -> dict[str, LabelMean]:
     if _is_table(value):
-        return {str(n): _mean(n, v, c) for n, v, c in _columns(value, "name", "value", "count")}
-    labels = {}
+        return dict(_mean(n, v, c) for n, v, c in _columns(value, "name", "value", "count"))
+    rows = []
     for name, mean in value.items():
         if not isinstance(mean, dict):
             raise FormatError(f"labels.{name}: expected an object, got {short(mean)}")
-        labels[name] = _mean(name, mean.get("value"), mean.get("count"))
-    return labels
+        rows.append((name, mean.get("value"), mean.get("count")))
+    return dict(_mean(*row) for row in rows)
 
 
-def _mean(name: str, value: Any, count: Any) -> LabelMean:
+def _mean(label: Any, value: Any, count: Any) -> tuple[str, LabelMean]:
+    name = _key("labels", label)
     number = _number(f"labels.{name}.value", value)
     if not 0 <= number <= 1:
         raise FormatError(f"labels.{name}.value: expected 0 to 1, got {number:g}")
-    return LabelMean(number, _count({"labels": count}, "labels") or 0)
+    return name, LabelMean(number, _count({"labels": count}, "labels") or 0)
 
 
 def _events(value: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -205,7 +223,8 @@ def _events(value: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
 def _detoxify(value: Mapping[str, Any] | None) -> dict[str, float] | None:
     if value is None:
         return None
-    return {n: _number(f"detoxify.{n}", v) for n, v in value.items() if v is not None}
+    named = {_key("detoxify", name): score for name, score in value.items() if score is not None}
+    return {name: _number(f"detoxify.{name}", score) for name, score in named.items()}
 
 
 def short(value: Any) -> str:

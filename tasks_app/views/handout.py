@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from django.contrib import messages as toasts
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -79,7 +80,13 @@ def reclaim(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
     except NoTaskAvailable:
         return _nothing(request, kinds.KINDS[task.kind], [task.lang])
     if hasattr(task, "draft") and fresh.pk != task.pk:
-        interactions.save_draft(fresh.pk, user, task.draft.body, now=now)
+        if hasattr(fresh, "draft"):
+            toasts.info(
+                request,
+                _("You had begun this one already. The older text is kept among your drafts."),
+            )
+        else:
+            interactions.save_draft(fresh.pk, user, task.draft.body, now=now)
     return redirect("tasks:work", fresh.pk)
 
 

@@ -19,6 +19,7 @@ from tasks_app.config import TreeConfig
 from tasks_app.errors import (
     DuplicateText,
     InvalidRanking,
+    TaskExpired,
     TextEmpty,
     TextInvalid,
     TextTooLong,
@@ -65,6 +66,9 @@ def _submit(request: HttpRequest, task: Task, shown: Material, now: datetime) ->
         form.add_error(None, error.message)
         return _show(request, task, shown, form, status=error.status)
     except DomainError as error:
+        if isinstance(error, TaskExpired):
+            draft = form.draft()
+            interactions.keep_refused(task.pk, request.user, draft, because=error.code, now=now)
         entered = form.draft().get("text", "")
         return _ended(request, task, shown, error=error, status=error.status, entered=entered)
     if isinstance(stored, GoldAnswer):

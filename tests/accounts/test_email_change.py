@@ -1,5 +1,8 @@
 """Changing the e-mail address: confirmed at the new one, told to the old one."""
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import pytest
 from django.core import mail
 from django.test import Client
@@ -7,6 +10,8 @@ from django.utils import timezone
 
 from oasst.accounts.models import EmailCode, User
 from tests.accounts.conftest import Ask, Post, SentMail, read_mail, user_id
+from tests.elsewhere import connected
+from tests.waiting import on_a_connection_of_its_own, wait_until, waiting_requests
 
 PAGE = "/account/email/"
 NEW = "new@example.org"
@@ -153,3 +158,19 @@ def test_another_person_in_the_same_browser_does_not_see_the_request(
     client.force_login(bob)
 
     assert NEW not in client.get(PAGE).content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_address_that_another_account_takes_at_the_same_moment_is_refused(
+    asked: SentMail, bob: User
+) -> None:
+    redeem = partial(on_a_connection_of_its_own, partial(Client().post, asked.link))
+    with ThreadPoolExecutor(1) as other:
+        with connected() as there:  # which commits at its end
+            # Not seen yet, and in the way.
+            there.execute("UPDATE accounts_user SET email = %s WHERE id = %s", [NEW, bob.pk])
+            answer = other.submit(redeem)
+            wait_until(waiting_requests)
+
+        assert answer.result().status_code == 409
+    assert not User.objects.filter(email=NEW).exclude(pk=bob.pk).exists()

@@ -53,6 +53,18 @@ def test_dockerfile_has_nothing_to_complain_about() -> None:
     assert (result.returncode, result.stdout) == (0, "")
 
 
+def test_images_for_models_take_the_build_for_processors_unless_told_otherwise() -> None:
+    builds = {name: s["build"] for name, s in OURS.items() if s["build"]["target"] == "ml"}
+
+    assert re.findall(r"^ARG TORCH_BUILD=(\w*)$", DOCKERFILE, flags=re.MULTILINE) == ["cpu"]
+    assert set(builds) == {"model", "inference", "training"}
+    for build in builds.values():
+        assert build["args"] == {
+            "TORCH_BUILD": "${TORCH_BUILD-cpu}",
+            "TORCH_INDEX": "${TORCH_INDEX:-}",
+        }
+
+
 def test_dockerfile_runs_the_site_without_root() -> None:
     web = DOCKERFILE.split(" AS web\n")[1].split("\nFROM")[0]
 
@@ -176,12 +188,16 @@ def test_development_container_names_what_exists() -> None:
 
 def test_every_setting_is_documented_in_the_example() -> None:
     example = (BASE_DIR / ".env.example").read_text(encoding="utf-8")
-    sources = [*(BASE_DIR / "oasst").rglob("*.py"), BASE_DIR / "tests" / "settings.py"]
+    folders = ("oasst", "tasks_app", "chat_app", "leaderboard_app", "training")
+    sources = [path for folder in folders for path in (BASE_DIR / folder).rglob("*.py")]
+    sources.append(BASE_DIR / "tests" / "settings.py")
     pattern = re.compile(
         r"(?:env\.(?:text|secret|flag|integer|items|choice)|environ\.get)\(\s*\"(\w+)\""
     )
     names = {name for path in sources for name in pattern.findall(path.read_text(encoding="utf-8"))}
     documented = set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", example, flags=re.MULTILINE))
 
-    assert names - documented - {"PYTEST_XDIST_WORKER"} == set()
+    # Read, but set by the libraries whose they are.
+    others = {"PYTEST_XDIST_WORKER", "RANK", "ACCELERATE_USE_FSDP", "HF_ENDPOINT"}
+    assert names - documented - others == set()
     assert "SECRET_KEY" in names

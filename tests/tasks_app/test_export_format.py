@@ -4,7 +4,7 @@ import gzip
 import json
 import tracemalloc
 from collections.abc import Iterable, Iterator
-from datetime import UTC, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,20 @@ def test_read_trees_of_the_table_form_converts_labels_and_emojis(tmp_path: Path)
     assert tree.prompt.rank is None
 
 
+def test_read_trees_refuses_flat_rows_deeper_than_any_conversation(tmp_path: Path) -> None:
+    roles = ("prompter", "assistant")
+    chain = [
+        message(f"m{n}", f"m{n - 1}" if n else None, message_tree_id="m0", role=roles[n % 2])
+        for n in range(102)
+    ]
+
+    found = list(read_trees(save(tmp_path, *chain, *FLAT)))
+
+    assert ["nested deeper" in str(line) for line in found if isinstance(line, BadLine)] == [True]
+    (whole,) = (tree for tree in found if isinstance(tree, MessageTree))
+    assert sorted(ids(whole)) == ["p", "pa", "paa", "pb"]
+
+
 def test_read_trees_leaves_out_rows_without_a_parent_and_keeps_the_rest(tmp_path: Path) -> None:
     rows = [*FLAT, message("lost", "nobody"), message("below", "lost")]
 
@@ -162,12 +176,19 @@ def broken(**changes: Any) -> Row:
         (broken(review_count="3"), "review_count"),
         (broken(deleted="no"), "deleted"),
         (broken(created_date="yesterday"), "created_date"),
+        (broken(created_date="0001-01-01T00:00:00+14:00"), "created_date"),
         (broken(emojis={"+1": -1}), "emojis"),
         (broken(emojis={"name": ["+1"], "count": []}), "same length"),
         (broken(labels={"spam": 1}), "labels.spam"),
         (broken(labels={"spam": {"value": 2, "count": 1}}), "labels.spam.value"),
         (broken(labels={"spam": {"value": float("nan"), "count": 1}}), "labels.spam.value"),
         (broken(detoxify={"insult": "much"}), "detoxify.insult"),
+        (broken(detoxify={"insult": 10**400}), "detoxify.insult"),
+        (broken(detoxify={"in\0sult": 0.5}), "detoxify: contains a NUL"),
+        (broken(labels={"spam": {"value": 10**400, "count": 1}}), "labels.spam.value"),
+        (broken(labels={"spa\ud800m": {"value": 1, "count": 1}}), "labels: not valid Unicode"),
+        (broken(labels={"name": [7], "value": [1], "count": [1]}), "labels: expected names"),
+        (broken(emojis={"\0": 1}), "emojis: contains a NUL"),
         (broken(events={"emoji": {}}), "events.emoji"),
         (tree_row(nested("p") | {"replies": [1]}), "replies"),
     ],
@@ -358,6 +379,7 @@ def test_anonymizer_tells_people_from_messages_of_the_same_id() -> None:
 
 
 # Hours that a change to summer time repeats are never equal to themselves in another zone.
+LIMITS = datetime(1, 1, 2), datetime(9999, 12, 30)  # so that UTC has a year for each
 FIXED_ZONES = [UTC, timezone(timedelta(hours=5, minutes=30)), timezone(timedelta(hours=-8))]
 
 
@@ -370,7 +392,7 @@ def nodes(parent: str | None, depth: int) -> st.SearchStrategy[MessageNode]:
         text=st.text(st.characters(codec="utf-8", exclude_characters="\0")),
         role=st.just("prompter" if depth % 2 == 0 else "assistant"),
         lang=st.none() | st.just("pt-BR"),
-        created_date=st.none() | st.datetimes(timezones=st.sampled_from(FIXED_ZONES)),
+        created_date=st.none() | st.datetimes(*LIMITS, timezones=st.sampled_from(FIXED_ZONES)),
         review_count=counts,
         review_result=st.none() | st.booleans(),
         rank=counts,

@@ -21,7 +21,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("email")
         parser.add_argument(
-            "--reason", default="", help="kept in the moderation log; authors read it"
+            "--reason",
+            default="stopped by an operator",
+            help="kept in the moderation log; authors read it",
         )
         parser.add_argument(
             "--dry-run", action="store_true", help="count what would change, and change nothing"
@@ -38,8 +40,6 @@ class Command(BaseCommand):
         if options["dry_run"]:
             self.stdout.write(f"Would change {told(plan)}. Nothing was changed.")
             return
-        if not options["reason"].strip():
-            raise CommandError("--reason is missing: it is kept in the moderation log.")
         try:
             bulk = actions.begin(plan, actor=None, reason=options["reason"], now=timezone.now())
         except DomainError as error:

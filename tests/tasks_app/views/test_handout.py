@@ -10,7 +10,7 @@ from django.utils import timezone
 from oasst.accounts.models import User
 from tasks_app import config, interactions
 from tasks_app.enums import TaskType, TreeState
-from tasks_app.models import Task
+from tasks_app.models import Draft, Task
 from tests.factories import grow
 from tests.sessions import SignIn
 from tests.tasks_app.views import given
@@ -149,6 +149,38 @@ def test_reclaim_moves_the_draft_to_a_fresh_task(web: Client, alice: User) -> No
     assert response["Location"] == given.url(fresh)
     assert fresh.draft.body == {"text": "Half an answer"}
     assert "Half an answer" in web.get(given.url(fresh)).text
+
+
+def test_reclaim_overwrites_no_other_draft(web: Client, alice: User) -> None:
+    task = given.task(alice, K.INITIAL_PROMPT)
+    interactions.save_draft(task.pk, alice, {"text": "The older"}, now=timezone.now())
+    past = timezone.now() - timedelta(hours=1)
+    Task.objects.update(expires_at=past, reserved_until=past, holds_slot=False)
+    other = given.task(alice, K.INITIAL_PROMPT)
+    interactions.save_draft(other.pk, alice, {"text": "The newer"}, now=timezone.now())
+
+    response = web.post(given.url(task, action="reclaim"))
+
+    assert response["Location"] == given.url(other)
+    texts = {draft.task_id: draft.body["text"] for draft in Draft.objects.all()}
+    assert texts == {task.pk: "The older", other.pk: "The newer"}
+    assert "The older text is kept" in web.get(given.url(other)).text
+
+
+def test_answers_to_a_review_that_has_expired_move_to_a_fresh_task(
+    web: Client, alice: User
+) -> None:
+    task = given.task(alice, K.LABEL_ASSISTANT_REPLY, grow("P(A?)")[1])
+    past = timezone.now() - timedelta(hours=1)
+    Task.objects.update(expires_at=past, reserved_until=past, holds_slot=False)
+    interactions.trees.advance(task.tree, config=config.TreeConfig.current(), now=timezone.now())
+
+    refused = web.post(given.url(task), {"spam": "0", "quality": "0.75", "lang_mismatch": "0"})
+    assert refused.status_code == 410
+    web.post(given.url(task, action="reclaim"))
+
+    fresh = Task.objects.exclude(pk=task.pk).get()
+    assert fresh.draft.body["quality"] == "0.75"
 
 
 def test_reclaim_of_a_place_that_is_gone_explains(web: Client, alice: User) -> None:
