@@ -17,7 +17,7 @@ from leaderboard_app import rules
 from leaderboard_app.enums import EntryState, Reason, Why
 from leaderboard_app.models import PointEntry
 from leaderboard_app.rules import MessageFacts, Standing
-from tasks_app.enums import ContributionKind, LabelKind, Role, TreeState
+from tasks_app.enums import STOPPED_STATES, ContributionKind, LabelKind, Role, TreeState
 from tasks_app.models import Contribution, GoldAnswer, Ranking, RankingConsensus, TextLabels
 
 _COUNTED = (
@@ -220,7 +220,7 @@ def _closeness(row: Row, votes: Votes) -> float | None:
 
 
 def _is_stopped(message: MessageFacts) -> bool:
-    return message.tree_state in {TreeState.ABORTED_LOW_GRADE, TreeState.HALTED_BY_MODERATOR}
+    return message.tree_state in STOPPED_STATES
 
 
 Records = dict[UUID, deque[float]]

@@ -12,7 +12,7 @@ from itertools import combinations
 from statistics import fmean
 
 from leaderboard_app.enums import EntryState, Reason, Why
-from tasks_app.enums import ContributionKind, FormMode, Role, TreeState
+from tasks_app.enums import STOPPED_STATES, ContributionKind, FormMode, Role, TreeState
 
 POINTS = {
     Reason.PROMPT: Decimal("0.1"),
@@ -55,8 +55,6 @@ RECORD_IS_GOOD = 0.65
 RECORD_BEGINS_WITH = 3
 RECORD_OF_THE_HONEST = 0.85
 
-_STOPPED = frozenset({TreeState.ABORTED_LOW_GRADE, TreeState.HALTED_BY_MODERATOR})
-
 
 @dataclass(frozen=True)
 class Standing:
@@ -80,7 +78,7 @@ class MessageFacts:
     @property
     def is_over(self) -> bool:
         """Nobody will decide on it (any more)."""
-        return self.review_result is not None or self.deleted or self.tree_state in _STOPPED
+        return self.review_result is not None or self.deleted or self.tree_state in STOPPED_STATES
 
 
 def _pending(why: Why) -> Standing:
@@ -132,14 +130,14 @@ def of_text(reason: Reason, message: MessageFacts, *, held: bool) -> dict[Reason
 def _of_text(message: MessageFacts) -> Standing:
     if message.deleted:
         return _reversed(Why.REMOVED)
-    if message.is_root and message.tree_state in _STOPPED:
+    if message.is_root and message.tree_state in STOPPED_STATES:
         rejected = message.review_result is False
         return _reversed(Why.REJECTED if rejected else Why.HALTED)
     if message.review_result is False:
         return _reversed(Why.REJECTED)
     if message.review_result:
         return _confirmed(Why.ACCEPTED)
-    stopped = message.tree_state in _STOPPED
+    stopped = message.tree_state in STOPPED_STATES
     return _pending(Why.STOPPED if stopped else Why.WAITS_FOR_REVIEWS)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from django.utils.functional import Promise
 
 from oasst.lib.errors import DomainError
-from tasks_app.enums import TaskType, TreeState
+from tasks_app.enums import STOPPED_STATES, TaskType, TreeState
 from tasks_app.errors import NoLongerNeeded, TaskExpired, TaskNotFound, TaskSkipped
 from tasks_app.gold import Comparison, comparisons
 from tasks_app.labels import LABELS
@@ -21,8 +21,6 @@ from tasks_app.models import GoldAnswer, Message, Offer, Ranking, Task, TextLabe
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
-
-_STOPPED = {TreeState.HALTED_BY_MODERATOR, TreeState.ABORTED_LOW_GRADE}
 
 
 def find(task_id: uuid.UUID, user: "User") -> Task:
@@ -63,7 +61,7 @@ def why_ended(task: Task, shown: Material, *, now: datetime) -> DomainError | No
         return TaskSkipped()
     if task.is_expired(now):
         return TaskExpired()
-    if task.tree and TreeState(task.tree.state) in _STOPPED:
+    if task.tree and TreeState(task.tree.state) in STOPPED_STATES:
         return NoLongerNeeded()
     if any(message.deleted or message.held for message in (*shown.thread, *shown.replies)):
         return NoLongerNeeded()

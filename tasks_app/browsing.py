@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from django.db.models import Min, Q, Sum
 
-from tasks_app.enums import ContributionKind, TreeState
+from tasks_app.enums import REVIEWING_STATES, ContributionKind
 from tasks_app.kinds import KINDS, Section
 from tasks_app.models import Contribution, Message, Offer, Report, Task
 from tasks_app.querysets import MessageQuerySet
@@ -24,8 +24,6 @@ LISTED = (
     ContributionKind.LABELS,
     ContributionKind.RANKING,
 )
-# Trees in which messages are reviewed: few, so the database looks there first.
-_REVIEWING = (TreeState.INITIAL_PROMPT_REVIEW, TreeState.GROWING)
 _YEAR_3000 = 32_503_680_000_000_000
 
 
@@ -94,7 +92,8 @@ def _narrowed(rows: MessageQuerySet, wanted: Filter) -> MessageQuerySet:
     if wanted.state == "accepted":
         rows = rows.accepted()
     elif wanted.state == "review":
-        rows = rows.filter(review_result=None, deleted=False, tree__state__in=_REVIEWING)
+        # Few trees are in these, so the database looks there first.
+        rows = rows.filter(review_result=None, deleted=False, tree__state__in=REVIEWING_STATES)
     return rows
 
 

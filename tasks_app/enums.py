@@ -56,6 +56,10 @@ TERMINAL_STATES = frozenset(
         TreeState.BACKLOG_RANKING,
     }
 )
+# Somebody or some rule has stopped the tree: nothing is added to it any more.
+STOPPED_STATES = frozenset({TreeState.ABORTED_LOW_GRADE, TreeState.HALTED_BY_MODERATOR})
+# Messages of the tree are reviewed.
+REVIEWING_STATES = frozenset({TreeState.INITIAL_PROMPT_REVIEW, TreeState.GROWING})
 
 
 class TaskType(TextChoices):

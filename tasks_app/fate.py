@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from tasks_app import reviewing
 from tasks_app.config import TreeConfig
-from tasks_app.enums import LabelKind, ModerationKind, ReportState, TreeState
+from tasks_app.enums import STOPPED_STATES, LabelKind, ModerationKind, ReportState, TreeState
 from tasks_app.labels import LABELS
 from tasks_app.models import Message, ModerationAction, Report, TextLabels
 
@@ -20,7 +20,6 @@ from tasks_app.models import Message, ModerationAction, Report, TextLabels
 OBJECTIONS = ("spam", "lang_mismatch")
 _REMOVALS = (ModerationKind.DELETE_MESSAGE, ModerationKind.AUTO_DELETE)
 _DECISIONS = (*_REMOVALS, ModerationKind.DECIDE_SPLIT)
-_STOPPED = {TreeState.HALTED_BY_MODERATOR, TreeState.ABORTED_LOW_GRADE}
 
 
 @dataclass(frozen=True)
@@ -157,7 +156,7 @@ def story(message: Message, config: TreeConfig) -> str:
 
 
 def _waiting(message: Message, config: TreeConfig) -> str:
-    if TreeState(message.tree.state) in _STOPPED:
+    if TreeState(message.tree.state) in STOPPED_STATES:
         return str(_STORIES[TreeState(message.tree.state)])
     if reviewing.waits_for_moderator(message, config):
         return _("The reviewers differ, so a moderator decides.")
@@ -244,7 +243,7 @@ def steps(message: Message, *, is_frozen: bool = False, has_taught: bool = False
     snapshot and a model. Needs `message.tree`."""
     titles = _PROMPT_STEPS if message.is_root else _REPLY_STEPS
     state = TreeState(message.tree.state)
-    failed = message.deleted or message.review_result is False or state in _STOPPED
+    failed = message.deleted or message.review_result is False or state in STOPPED_STATES
     done = _DONE[state][0 if message.is_root else 1] if message.review_result else 1
     if message.review_result is False:
         done = 1

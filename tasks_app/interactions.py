@@ -29,7 +29,15 @@ from tasks_app import (
     turns,
 )
 from tasks_app.config import TreeConfig
-from tasks_app.enums import ContributionKind, LabelKind, Role, SkipMark, TaskType, TreeState
+from tasks_app.enums import (
+    STOPPED_STATES,
+    ContributionKind,
+    LabelKind,
+    Role,
+    SkipMark,
+    TaskType,
+    TreeState,
+)
 from tasks_app.errors import (
     AlreadyReviewed,
     AlreadySubmitted,
@@ -61,10 +69,7 @@ KEEP_EXPIRED = timedelta(days=30)
 
 
 # Trees that rankings and labels may still reach after the task was handed out.
-_OPEN_TO_VOTES = frozenset(TreeState) - {
-    TreeState.HALTED_BY_MODERATOR,
-    TreeState.ABORTED_LOW_GRADE,
-}
+_OPEN_TO_VOTES = frozenset(TreeState) - STOPPED_STATES
 
 
 def submit_reply(

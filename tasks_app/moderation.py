@@ -17,7 +17,7 @@ from oasst.lib.errors import DomainError
 from tasks_app import facts as tree_facts
 from tasks_app import trees, turns
 from tasks_app.config import TreeConfig
-from tasks_app.enums import Emoji, ReportState, SkipMark, TreeState
+from tasks_app.enums import REVIEWING_STATES, Emoji, ReportState, SkipMark, TreeState
 from tasks_app.enums import ModerationKind as Kind
 from tasks_app.errors import MessageNotFound, TextEmpty, TextTooLong
 from tasks_app.models import (
@@ -32,7 +32,6 @@ from tasks_app.moderation_log import record, require_reason
 
 AUTHOR_DISABLED = "author disabled"
 CLAIM_LASTS = timedelta(minutes=30)
-_AUTO_MODERATED = frozenset({TreeState.INITIAL_PROMPT_REVIEW, TreeState.GROWING})
 
 
 class TreeNotFound(DomainError):
@@ -97,7 +96,7 @@ def auto_moderate(
     What a moderator restored stays until the next such mark. Caller holds the tree's row lock and
     advances the tree. Source: reference 2.7.
     """
-    if not config.auto_mod_enabled or TreeState(tree.state) not in _AUTO_MODERATED:
+    if not config.auto_mod_enabled or TreeState(tree.state) not in REVIEWING_STATES:
         return False
     count = message.emojis.get(mark, 0)
     if mark == Emoji.RED_FLAG and count >= config.auto_mod_red_flags:

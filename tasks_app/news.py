@@ -12,12 +12,11 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, QuerySet
 
-from tasks_app.enums import ContributionKind, ModerationKind, TreeState
+from tasks_app.enums import STOPPED_STATES, ContributionKind, ModerationKind, TreeState
 from tasks_app.enums import NotificationKind as Kind
 from tasks_app.models import Contribution, Message, ModerationAction, Report, TreeTransition
 from tasks_app.usage_records import DataSnapshot, TrainedModel
 
-_STOPPED = frozenset({TreeState.HALTED_BY_MODERATOR, TreeState.ABORTED_LOW_GRADE})
 _REMOVALS = frozenset({ModerationKind.DELETE_MESSAGE, ModerationKind.AUTO_DELETE})
 _CHANGES = {
     ModerationKind.RESTORE_MESSAGE: "restored",
@@ -89,7 +88,7 @@ def _of_move(row: TreeTransition, root: Message) -> Iterable[Fact]:
     if row.from_state == TreeState.PROMPT_LOTTERY_WAITING and row.to_state == TreeState.GROWING:
         yield _about(root, Kind.DRAWN, f"drawn:{root.pk}")
     is_told = not root.deleted and root.review_result is not False and row.actor_id != root.user_id
-    if row.to_state in _STOPPED and is_told:
+    if row.to_state in STOPPED_STATES and is_told:
         reason = {"reason": row.reason} if row.actor_id else {}
         yield _about(root, Kind.STOPPED, f"stopped:{row.pk}", **reason)
 

@@ -16,11 +16,10 @@ from django.utils.translation import ngettext
 
 from tasks_app import fate, usage
 from tasks_app.config import TreeConfig
-from tasks_app.enums import LabelKind, ModerationKind, TreeState
+from tasks_app.enums import STOPPED_STATES, LabelKind, ModerationKind, TreeState
 from tasks_app.models import Message, ModerationAction, RankingConsensus, TextLabels
 
 _REMOVALS = (ModerationKind.DELETE_MESSAGE, ModerationKind.AUTO_DELETE)
-_STOPPED = {TreeState.HALTED_BY_MODERATOR, TreeState.ABORTED_LOW_GRADE}
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def _events(
     if message.deleted:
         notes = facts.reasons.get(message.pk, []) if is_author else []
         yield Event(_("Removed"), "failed", facts.removed.get(message.pk), notes)
-    elif TreeState(message.tree.state) in _STOPPED and message.review_result is not False:
+    elif TreeState(message.tree.state) in STOPPED_STATES and message.review_result is not False:
         yield Event(_("Its conversation was stopped"), "failed", message.tree.state_since)
     elif message.review_result is not False and not _is_finished(message):
         yield Event(fate.story(message, config), "now")

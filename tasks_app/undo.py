@@ -8,7 +8,7 @@ from django.db import transaction
 
 from tasks_app import journal, labels, reviewing, trees, turns
 from tasks_app.config import TreeConfig
-from tasks_app.enums import TreeState
+from tasks_app.enums import REVIEWING_STATES, TreeState
 from tasks_app.errors import DecidedMeanwhile, GoldAnswerStays, TooLateToUndo, WrongTaskKind
 from tasks_app.models import Draft, MessageTree, Task, TextLabels
 from tasks_app.selection import reservation
@@ -19,12 +19,11 @@ if TYPE_CHECKING:
 # The button is there for ten seconds after the next page has come; that page takes its time too.
 ACCEPTED_FOR = timedelta(seconds=15)
 # Beyond these the conversation has moved on, and what it became rests on the review.
-_REVIEWING = frozenset({TreeState.INITIAL_PROMPT_REVIEW, TreeState.GROWING})
 
 
 def is_offered(label_set: TextLabels) -> bool:
     """True unless the review itself, or somebody since, has moved the tree on. One query."""
-    trees_in_review = MessageTree.objects.filter(state__in=_REVIEWING)
+    trees_in_review = MessageTree.objects.filter(state__in=REVIEWING_STATES)
     return trees_in_review.filter(messages=label_set.message_id).exists()
 
 
@@ -44,7 +43,7 @@ def undo_labels(task_id: uuid.UUID, user: "User", *, now: datetime) -> Task:
         raise GoldAnswerStays
     if task.done_at is None or now - task.done_at > ACCEPTED_FOR:
         raise TooLateToUndo
-    if tree is None or TreeState(tree.state) not in _REVIEWING:
+    if tree is None or TreeState(tree.state) not in REVIEWING_STATES:
         raise DecidedMeanwhile
     label_set = TextLabels.objects.select_related("message__imported_labels").get(task=task)
     reviewing.take_back(label_set, tree, config=config, now=now)

@@ -14,6 +14,7 @@ from uuid import UUID
 from oasst.lib import queue
 from tasks_app import checks, config
 from tasks_app.agreement import Level, krippendorff_alpha
+from tasks_app.config import TreeConfig
 from tasks_app.enums import LabelKind, TreeState
 from tasks_app.export_format import BadLine, read_trees
 from tasks_app.models import Message, MessageTree, TextLabels
@@ -70,6 +71,7 @@ def read_scripts(paths: Iterable[Path], *, contributors: int) -> tuple[list[Scri
     """
     scripts: list[Script] = []
     rest: list[Rest] = []
+    rankers = TreeConfig.defaults().num_required_rankings
     for path in paths:
         for tree in read_trees(path):
             if isinstance(tree, BadLine):
@@ -80,9 +82,9 @@ def read_scripts(paths: Iterable[Path], *, contributors: int) -> tuple[list[Scri
             except NotFinishable as error:
                 rest.append(Rest(tree.message_tree_id, str(error)))
                 continue
-            if script.contributors_needed() > contributors:
-                needed = f"it needs {script.contributors_needed()} honest contributors"
-                rest.append(Rest(script.id, needed))
+            needed = script.contributors_needed(rankers)
+            if needed > contributors:
+                rest.append(Rest(script.id, f"it needs {needed} honest contributors"))
             else:
                 scripts.append(script)
     return scripts, rest

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from tasks_app.export_format import MessageNode, MessageTree, visit_messages
 
-RANKERS = 3
 # Authors of rejected attempts can neither try again nor rank; so many are to be expected.
 SPARE_AUTHORS = 2
 
@@ -94,9 +93,9 @@ class Script:
             ),
         }
 
-    def contributors_needed(self) -> int:
+    def contributors_needed(self, rankers: int) -> int:
         """Nobody answers the same message twice or ranks among their own replies."""
-        return max(len(line.replies) for line in self.lines()) + RANKERS + SPARE_AUTHORS
+        return max(len(line.replies) for line in self.lines()) + rankers + SPARE_AUTHORS
 
     def next_below(self, parent: Line) -> Line | None:
         """The reply to write next, if one may be written now; those that get lost go first."""
