@@ -84,7 +84,7 @@ demo: setup $(if $(MODEL),ml)  ## Set up, fill and run the site until Ctrl-C (PO
 	@LOG_LEVEL=WARNING $(MANAGE) seed_demo
 	@LOG_LEVEL=WARNING $(MANAGE) seed_leaderboard
 	@[ -z "$(MODEL)" ] || $(MANAGE) promote_model $(MODEL) --name $(MODEL)
-	@exec $(MANAGE) supervise --port $(PORT) $(if $(MODEL),--model $(MODEL)) --sign-in alice@example.org mona@example.org root@example.org
+	@LOG_LEVEL=$${LOG_LEVEL:-WARNING} exec $(MANAGE) supervise --port $(PORT) $(if $(MODEL),--model $(MODEL)) --sign-in alice@example.org mona@example.org root@example.org
 
 # DATA has a default for the tests; here only one that somebody gave counts.
 round: setup model  ## Run a round of training (ROUND=smollm2-round, DATA=file or folder; else the site's own data)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.core.validators import validate_slug
 from django.utils.translation import gettext_lazy as _
 
 from training import config as configs
@@ -73,7 +72,7 @@ class SnapshotForm(forms.Form):
 
     name = forms.SlugField(
         label=_("Name"), max_length=100, help_text=_("Letters, digits, - and _"),
-        validators=[validate_slug],
+        error_messages={"invalid": _("Only letters, digits, - and _ can stand in a name.")},
     )  # fmt: skip
     langs = forms.CharField(
         label=_("Languages"),

@@ -179,6 +179,7 @@ def arguments(
         run,
         evaluates=evaluates,
         num_generations=rollout.per_prompt,
+        num_generations_eval=1,  # held-out prompts are judged by Judge, in batches of any size
         steps_per_generation=rollout.prompts * rollout.per_prompt // loss.micro_batch,
         num_iterations=loss.epochs,
         max_completion_length=rollout.max_new_tokens,

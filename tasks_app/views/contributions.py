@@ -79,12 +79,18 @@ def _entry(
     is_text = _is_own_text(contribution)
     return {
         "contribution": contribution,
-        "label": ContributionKind(contribution.kind).label,
+        "label": _label(contribution),
         "message": message,
         "is_readable": bool(message and (is_text or _may_read(message, user, veiled))),
         "status": fate.status(message, config) if message else None,
         "story": fate.story(message, config) if is_text else "",
     }
+
+
+def _label(contribution: Contribution) -> str:
+    if contribution.kind == ContributionKind.RANKING and contribution.message is None:
+        return _("Ranked initial prompts")
+    return str(ContributionKind(contribution.kind).label)
 
 
 def _way(contribution: Contribution, told: dict[uuid.UUID, timeline.Told]) -> dict[str, Any]:

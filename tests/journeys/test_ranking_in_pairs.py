@@ -97,6 +97,17 @@ def test_order_is_found_by_touch_and_looked_over_before_submit(phone: Page, task
     assert groups(task) == [["C"], ["B"], ["A"]]
 
 
+def test_two_at_a_time_are_shown_whole_however_long(phone: Page, task: Task) -> None:
+    for number, pk in enumerate(task.shown_ids):
+        Message.objects.filter(pk=pk).update(text=f"A long answer, {number}.\n\n" * 60)
+    phone.reload()
+
+    shown = phone.locator(".pairs .rank-text")
+    expect(shown.first).to_contain_text("A long answer")
+    hidden = shown.evaluate_all("all => all.map(each => each.scrollHeight - each.clientHeight)")
+    assert max(hidden) <= 0
+
+
 def test_order_is_found_by_keyboard_with_ties(phone: Page, task: Task) -> None:
     expect(answers(phone)).to_have_count(4)
     phone.keyboard.press("=")

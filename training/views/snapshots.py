@@ -23,7 +23,7 @@ from training import (
     snapshot_requests,
     snapshots,
 )
-from training.errors import SnapshotSuperseded
+from training.errors import SnapshotExists, SnapshotSuperseded
 from training.forms import DiffForm, SnapshotForm
 from training.models import Snapshot, SnapshotRequest
 from training.views.edges import FORM_INVALID, admin, staff
@@ -57,6 +57,10 @@ def snapshot_list(request: HttpRequest) -> HttpResponse:
     form = SnapshotForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         return _request(request, form)
+    return _list(request, form)
+
+
+def _list(request: HttpRequest, form: SnapshotForm) -> HttpResponse:
     status = FORM_INVALID if form.errors else 200
     return render(request, "training/snapshots.html", {"form": form, **_all()}, status=status)
 
@@ -73,7 +77,11 @@ def _all() -> dict[str, Any]:
 @admin
 def _request(request: HttpRequest, form: SnapshotForm) -> HttpResponse:
     name = form.cleaned_data["name"]
-    snapshot_requests.ask(name, form.wish(), now=timezone.now(), by=request.user)
+    try:
+        snapshot_requests.ask(name, form.wish(), now=timezone.now(), by=request.user)
+    except SnapshotExists as error:
+        form.add_error("name", error.message)
+        return _list(request, form)
     toasts.success(request, _("A worker makes the snapshot. It comes to this page."))
     return redirect(reverse("training:snapshots"))
 

@@ -29,8 +29,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--format",
-            choices=list(exporting.Format),
-            type=exporting.Format,
+            choices=[each.value for each in exporting.Format],
             help="default: trees; messages where single messages are picked",
         )
         parser.add_argument(
@@ -49,7 +48,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         selection = _selection(options)
-        file_format = options["format"] or _default_format(selection)
+        asked = options["format"]
+        file_format = exporting.Format(asked) if asked else _default_format(selection)
         out: Path | None = options["out"]
         _check(selection, file_format, out)
         seed = options["anonymize_seed"]

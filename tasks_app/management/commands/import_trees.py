@@ -24,8 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
         parser.add_argument(
             "--state",
-            choices=[state for state in TreeState if state != TreeState.READY_FOR_SCORING],
-            type=TreeState,
+            choices=[state.value for state in TreeState if state != TreeState.READY_FOR_SCORING],
             help="state of the imported trees; default: the file's, else backlog_ranking",
         )
         parser.add_argument(
@@ -33,8 +32,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        state = TreeState(options["state"]) if options["state"] else None
         for path in options["files"]:
-            self._import(path, options["state"], dry_run=options["dry_run"])
+            self._import(path, state, dry_run=options["dry_run"])
 
     def _import(self, path: Path, state: TreeState | None, *, dry_run: bool) -> None:
         def show(bad: BadLine) -> None:

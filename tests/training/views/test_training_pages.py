@@ -252,14 +252,16 @@ def test_an_admin_freezes_the_data_and_sees_what_changed(
     assert "Unchanged: its lines have the hash on record." in page
     assert admin.get("/training/snapshots/second/files/snapshot.json").status_code == 200
     assert admin.get("/training/snapshots/second/files/people.txt").status_code == 404
-    assert admin.post("/training/snapshots/", {"name": "first"}).status_code == 409
+    again = admin.post("/training/snapshots/", {"name": "first"})
+    assert again.status_code == 422
+    assert "There is a snapshot called first already." in again.text
 
 
 def test_a_snapshot_that_is_made_shows_how_far(admin: Client, staff: Client) -> None:
     url = "/training/snapshots/"
     admin.post(url, {"name": "june", "gate": "on"})
     assert "It waits for a worker." in staff.get(url).text
-    assert admin.post(url, {"name": "june"}).status_code == 409
+    assert admin.post(url, {"name": "june"}).status_code == 422
     request = SnapshotRequest.objects.get()
     SnapshotRequest.objects.update(state="running", attempt=1, trees=4)
     cache.set(f"snapshot-request:{request.pk}:1", 3)
