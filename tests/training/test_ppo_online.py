@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from trl import GRPOConfig, RLOOConfig
 
 from tests.training import ppo_given
 from tests.training.test_ppo import curve
-from training import ppo
+from training import online, ppo, ppo_plan
 from training.config import PpoConfig
 from training.rundir import RunDir
 from training.stopping import Cancelled
@@ -48,6 +49,19 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], RunDir]:
         return run
 
     return trained
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_answers_to_one_prompt_need_not_fill_micro_batches(tmp_path: Path, algorithm: str) -> None:
+    loss = {"minibatch": 6, "micro_batch": 3}
+    rollout = {"prompts": 3, "per_prompt": 4}
+    config = ppo_given.ppo(tmp_path, algorithm=algorithm, rollout=rollout, loss=loss)
+    plan = ppo_plan.plan(config, prompts=9)
+    kind = RLOOConfig if algorithm == "rloo" else GRPOConfig
+
+    told = online.arguments(kind, config, plan, RunDir(tmp_path / "run"), evaluates=True)
+
+    assert (told.num_generations, told.per_device_eval_batch_size) == (4, 3)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
