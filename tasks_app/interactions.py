@@ -68,10 +68,6 @@ T = TypeVar("T")
 KEEP_EXPIRED = timedelta(days=30)
 
 
-# Trees that rankings and labels may still reach after the task was handed out.
-_OPEN_TO_VOTES = frozenset(TreeState) - STOPPED_STATES
-
-
 def submit_reply(
     task_id: uuid.UUID,
     user: "User",
@@ -448,7 +444,7 @@ def _votable(task: Task, tree: MessageTree | None) -> tuple[Message, MessageTree
     """The task's message and tree if votes still mean something. Raises NoLongerNeeded."""
     if task.message is None or tree is None or task.message.deleted or task.message.held:
         raise NoLongerNeeded
-    if TreeState(tree.state) not in _OPEN_TO_VOTES:
+    if TreeState(tree.state) in STOPPED_STATES:
         raise NoLongerNeeded
     return task.message, tree
 
