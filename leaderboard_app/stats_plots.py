@@ -261,8 +261,10 @@ def histograms(labels: Labels) -> list[Plot]:
 
 
 def _histogram(label: Label, counts: Sequence[int]) -> Plot:
+    """As the form shows it: of what measures something bad, more is better here too."""
     n = sum(counts)
-    words = [str(word) for _value, word in label.choices_ascending]
+    words = [str(word) for _value, word in label.choices]
+    counts = counts[::-1] if label.inverted else counts
     bins = [Bin(word, None) for word in words]
     text = _("n = %(n)s") % {"n": plots.plain(n)}
     mean = estimates.mean(counts, FIVE_STEPS)
@@ -362,7 +364,12 @@ def _cell(labels: Labels, a: str, b: str) -> estimates.Estimate | None:
         return estimates.Estimate(1.0, 1.0, 1.0, n)
     sums = labels.pairs.get(" ".join(sorted((a, b))))
     found = estimates.correlation(sums) if sums else None
-    return found if found and found.n >= estimates.FEWEST_LABELS else None
+    if found is None or found.n < estimates.FEWEST_LABELS:
+        return None
+    # Titles name the good end, so r goes by that too.
+    if LABELS[a].inverted == LABELS[b].inverted:
+        return found
+    return estimates.Estimate(-found.value, -found.high, -found.low, found.n)
 
 
 def _value(one: estimates.Estimate | None) -> float | None:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _l
 from oasst.lib.desk.display import list_url, page_url
 from tasks_app.admin import log
 from tasks_app.admin.report_item import items
-from tasks_app.enums import ReportState, TaskType, TreeState
+from tasks_app.enums import ModerationKind, ReportState, TaskType, TreeState
 from tasks_app.labels import REPORT_SEVERITY
 from tasks_app.models import Message, MessageTree, ModerationAction, Offer, Report
 
@@ -33,7 +33,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "waiting": _waiting(),
         "people": _people(now),
         "messages_today": Message.objects.filter(created_at__gte=now - timedelta(days=1)).count(),
-        "log": [log.shown(row) for row in ModerationAction.objects.select_related("actor")[:8]],
+        "log": _log(),
         "urls": {
             "reports": list_url(Report),
             "messages": list_url(Message),
@@ -50,6 +50,13 @@ def open_reports(request: HttpRequest) -> str:
         return ""
     count = Report.objects.filter(state=ReportState.OPEN).count()
     return str(count) if count else ""
+
+
+def _log() -> list[dict[str, Any]]:
+    """The newest entries, without the gold items that a rule makes by the dozen."""
+    by_rule = Q(actor=None, action=ModerationKind.MAKE_GOLD)
+    rows = ModerationAction.objects.exclude(by_rule).select_related("actor")
+    return [log.shown(row) for row in rows[:8]]
 
 
 def _reports() -> dict[str, Any]:

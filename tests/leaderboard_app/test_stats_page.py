@@ -57,7 +57,7 @@ def labelled(sets: int) -> None:
     message = grow("P?", now=now).root
     for at, person in enumerate(crowd(sets)):
         quality = (at % 5) / 4
-        values = {"quality": quality, "creativity": 1 - quality, "spam": 0.0}
+        values = {"quality": quality, "creativity": 1 - quality, "spam": 0.0, "toxicity": quality}
         TextLabels.objects.create(
             message=message, user=person, kind=LabelKind.FREE, values=values, created_at=now
         )
@@ -152,7 +152,17 @@ def test_labels_have_shares_with_intervals_and_correlations(client: Client) -> N
     assert found[0] == ["Label", "Answer", "share", "share low", "share high", "share n"]
     assert found[1][:3] == ["Quality", "Very low", "0.2"]
     assert 0 < float(found[1][3]) < 0.2 < float(found[1][4]) < 1
-    assert rows(client, "correlation")[2][1:] == ["-1.0", "1.0"]
+    assert rows(client, "correlation")[2][1:3] == ["-1.0", "1.0"]
+
+
+def test_labels_of_something_bad_run_to_the_good_end_as_their_titles_say(client: Client) -> None:
+    labelled(22)
+
+    polite = [row for row in rows(client, "labels") if row[0] == "Politeness"]
+    assert [row[1] for row in polite] == ["Very rude", "Rude", "Blunt", "Rather polite", "Polite"]
+    assert [row[5] for row in polite] == ["4", "4", "4", "5", "5"]
+    politeness = next(row for row in rows(client, "correlation") if "Politeness" in row[0])
+    assert politeness[1:3] == ["-1.0", "1.0"]  # with quality, with creativity
 
 
 def test_nothing_is_said_about_fewer_than_ten_people(client: Client) -> None:

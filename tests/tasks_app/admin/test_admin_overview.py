@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from oasst.accounts.models import User
 from tasks_app import interactions, moderation, reactions
-from tasks_app.enums import TaskType, TreeState
+from tasks_app.enums import ModerationKind, TaskType, TreeState
 from tasks_app.models import ModerationAction, Task
+from tasks_app.moderation_log import record
 from tests.factories import GOOD, NOW, grow, hand_out
 from tests.tasks_app.admin.desk import found, list_of, page_of
 
@@ -71,6 +72,19 @@ def test_side_bar_and_tabs_mark_the_page_one_is_on(
     groups = [*context["sidebar_navigation"], *context["tab_list"]]
     entries = [item for group in groups for item in group["items"]]
     assert [str(item["title"]) for item in entries if item["active"]] == marked
+
+
+def test_overview_tells_what_people_did_and_not_which_gold_a_rule_made(
+    moderator: Client, mona: User
+) -> None:
+    message = grow("P").root
+    record(ModerationKind.EDIT_MESSAGE, actor=mona, reason="A typo.", now=NOW, message=message)
+    for _ in range(9):
+        record(ModerationKind.MAKE_GOLD, actor=None, reason="all agreed", now=NOW, message=message)
+
+    page = moderator.get("/admin/").text
+
+    assert ("A typo." in page, "all agreed" in page) == (True, False)
 
 
 def test_lists_without_rows_say_whether_more_would_be_shown_without_filters(
