@@ -9,9 +9,10 @@ from playwright.sync_api import Page
 
 from leaderboard_app import daily
 from oasst.accounts.models import User
-from tasks_app.enums import TaskType, TreeState
-from tests.factories import Grown, grow
+from tasks_app.enums import TaskType
+from tests.factories import Grown
 from tests.journeys.looks import problems
+from tests.journeys.work import something_of_every_kind
 
 PUBLIC = ["/", "/guidelines/", "/terms/", "/privacy/", "/accounts/login/"]
 OWN = [
@@ -26,20 +27,11 @@ OWN = [
     "/notifications/",
     "/account/notifications/",
 ]
-# The usual configuration asks only for this kind of ranking; the others have nothing to give.
-KINDS = [kind for kind in TaskType if not kind.is_ranking] + [TaskType.RANK_ASSISTANT_REPLIES]
-NOTHING = "/tasks/rank_prompter_replies/next/"
 
 
 @pytest.fixture
 def work(transactional_db: None) -> list[Grown]:
-    """Something to do of every kind."""
-    return [
-        grow("P?", state=TreeState.INITIAL_PROMPT_REVIEW),
-        grow("P(A? A(P?))"),
-        grow("P(A(P) A)"),
-        grow("P(A A A)", state=TreeState.RANKING),
-    ]
+    return something_of_every_kind()
 
 
 def test_check_finds_buttons_without_words_and_too_small(page: Page) -> None:
@@ -81,7 +73,7 @@ def test_pages_of_a_contributor(
     sign_in(alice)
     tree = f"/trees/{work[2].tree.pk}/"
     message = f"/messages/{work[2].root.pk}/"
-    for path in [*OWN, NOTHING, tree, message]:
+    for path in [*OWN, tree, message]:
         show(path)
         assert (path, problems(page)) == (path, [])
 
@@ -94,7 +86,7 @@ def test_task_pages(
     show: Callable[[str], None],
 ) -> None:
     sign_in(alice)
-    for kind in KINDS:
+    for kind in TaskType:
         show(f"/tasks/{kind}/next/")
         assert (kind, page.locator("#task-form").count()) == (kind, 1)
         assert (kind, problems(page)) == (kind, [])

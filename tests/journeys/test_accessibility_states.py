@@ -116,6 +116,7 @@ def test_pages_with_little_to_show(page: Page, show: Show, sign_in: SignIn, alic
     nothing = "/tasks/rank_assistant_replies/next/"
     for path in ("/dashboard/", "/tasks/", "/messages/", "/messages/?mine=on", "/messages/?q=x",
                  "/messages/?before=x", "/contributions/", nothing,
+                 "/tasks/rank_prompter_replies/next/",
                  "/tasks/random/next/?lang=xx"):  # fmt: skip
         show(path)
         check(page)

@@ -7,36 +7,29 @@ from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 
 from oasst.accounts.models import User
-from tasks_app.enums import FormMode, TreeState
+from tasks_app.enums import FormMode
 from tasks_app.enums import TaskType as K
 from tasks_app.models import Message, Ranking, Task, TextLabels
-from tests.factories import grow, hand_out
+from tests.factories import Grown, grow, hand_out
+from tests.journeys.work import something_of_every_kind
 
 PageOf = Callable[..., Page]
-KINDS = [
-    K.INITIAL_PROMPT,
-    K.PROMPTER_REPLY,
-    K.ASSISTANT_REPLY,
-    K.LABEL_INITIAL_PROMPT,
-    K.LABEL_PROMPTER_REPLY,
-    K.LABEL_ASSISTANT_REPLY,
-    K.RANK_ASSISTANT_REPLIES,
-]
 WORK = "**/tasks/*-*-*/"
 MOST_TABS = 80
 
 
 @pytest.fixture
-def work(transactional_db: None) -> None:
-    """Something to do of every kind."""
-    grow("P?", state=TreeState.INITIAL_PROMPT_REVIEW)
-    grow("P(A? A(P?))")
-    grow("P(A(P) A)")
-    grow("P(A A A)", state=TreeState.RANKING)
+def work(transactional_db: None) -> list[Grown]:
+    return something_of_every_kind()
 
 
 def text_for(kind: K) -> str:
     return f"My words for the task {kind}."
+
+
+def word_for(kind: K) -> str:
+    """What a ranking calls the texts that it shows."""
+    return "Prompt" if kind == K.RANK_INITIAL_PROMPTS else "Reply"
 
 
 def answer(page: Page, name: str, value: str) -> Locator:
@@ -58,15 +51,16 @@ def check_stored(kind: K, user: User) -> None:
         assert (values["spam"], values["quality"]) == (0.0, 0.75)
         assert "creativity" not in values
     else:
-        first, second, third = Task.objects.get(user=user, kind=kind).shown_ids
-        assert Ranking.objects.get(user=user).groups == [[third], [first], [second]]
+        task = Task.objects.get(user=user, kind=kind)
+        first, second, third = task.shown_ids
+        assert Ranking.objects.get(task=task).groups == [[third], [first], [second]]
 
 
 def test_every_kind_by_mouse(
-    page_of: PageOf, alice: User, work: None, subtests: pytest.Subtests
+    page_of: PageOf, alice: User, work: list[Grown], subtests: pytest.Subtests
 ) -> None:
     page = page_of(alice)
-    for kind in KINDS:
+    for kind in K:
         with subtests.test(str(kind)):
             card_of(page, kind).click()
             page.wait_for_url(WORK)
@@ -77,8 +71,9 @@ def test_every_kind_by_mouse(
                 answer(page, "spam", "0").click()
                 answer(page, "quality", "0.75").click()
             else:
-                page.get_by_role("button", name="Move reply C up").click()
-                page.get_by_role("button", name="Move reply C up").click()
+                up = page.get_by_role("button", name=f"Move {word_for(kind)} C up")
+                up.click()
+                up.click()
             page.get_by_role("button", name="Submit and next").click()
 
             expect(page.locator(".toast")).to_contain_text("Thank you")
@@ -95,10 +90,10 @@ def tab_to(target: Locator) -> None:
 
 
 def test_every_kind_by_keyboard_alone(
-    page_of: PageOf, alice: User, work: None, subtests: pytest.Subtests
+    page_of: PageOf, alice: User, work: list[Grown], subtests: pytest.Subtests
 ) -> None:
     page = page_of(alice)
-    for kind in KINDS:
+    for kind in K:
         with subtests.test(str(kind)):
             tab_to(card_of(page, kind))
             page.keyboard.press("Enter")
@@ -111,7 +106,7 @@ def test_every_kind_by_keyboard_alone(
                 tab_to(page.locator("[name=quality]:checked"))
                 page.keyboard.press("4")
             else:
-                tab_to(page.get_by_label("Reply C", exact=True))
+                tab_to(page.get_by_role("listitem", name=f"{word_for(kind)} C", exact=True))
                 page.keyboard.press("1")
             page.keyboard.press("Control+Enter")
 
@@ -120,10 +115,10 @@ def test_every_kind_by_keyboard_alone(
 
 
 def test_every_kind_without_scripts(
-    page_of: PageOf, alice: User, work: None, subtests: pytest.Subtests
+    page_of: PageOf, alice: User, work: list[Grown], subtests: pytest.Subtests
 ) -> None:
     page = page_of(alice, java_script_enabled=False)
-    for kind in KINDS:
+    for kind in K:
         with subtests.test(str(kind)):
             card_of(page, kind).click()
             page.wait_for_url(WORK)

@@ -173,7 +173,9 @@ def test_prompts_are_ranked_on_the_same_page(web: Client) -> None:
 
     assert all(prompt.text in page.text for prompt in prompts)
     assert "Prompt A" in page.text
+    assert 'aria-label="Prompts to rank"' in page.text
     assert "Reply A" not in page.text
+    assert "Replies to rank" not in page.text
     assert answer.status_code == 302
     first, second, third = task.shown_ids
     assert Ranking.objects.get(parent=None).groups == [[second], [first], [third]]
