@@ -282,6 +282,26 @@ def test_all_bad_by_one_key(page: Page, ranking: Task) -> None:
     assert Ranking.objects.get().reason == "all_bad: all invent facts"
 
 
+def test_the_keys_of_the_way_one_ranks_are_listed(page: Page, ranking: Task) -> None:
+    keys = ["↓↑Next or previous card", "1…9Give the card in focus this place",
+            "Alt↑↓Move the card in focus", "=As good as the one above"]  # fmt: skip
+
+    assert [row for row in listed(page) if row in keys] == keys
+    page.get_by_role("button", name="Two at a time").click()
+    in_pairs = listed(page)
+    assert "=About the same" in in_pairs
+    assert not set(keys) & set(in_pairs)
+
+
+def listed(page: Page) -> list[str]:
+    """What `?` shows: each key with its meaning. The list is closed again."""
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    words = page.locator("[data-shortcut-list] > *").all_inner_texts()
+    page.keyboard.press("Escape")
+    return ["".join(pair).replace("\n", "") for pair in zip(words[::2], words[1::2], strict=True)]
+
+
 def test_an_order_comes_back_after_a_reload(page: Page, ranking: Task) -> None:
     page.get_by_role("button", name="Move reply C up").click()
     expect(page.locator("[data-draft-status]")).to_contain_text("Saved")
@@ -369,3 +389,64 @@ def test_a_tree_is_read_by_keyboard(page: Page, tree: Grown) -> None:
     expect(page.locator(f"#m-{tree[3].pk}")).to_be_focused()
     page.keyboard.press("j")
     expect(page.locator(f"#m-{tree[3].pk}")).to_be_focused()
+
+
+# Reporting
+
+
+def report_by_key(page: Page, message: Message) -> None:
+    """Press `r` and fill in what opens, without the mouse; the report is about `message`."""
+    page.keyboard.press("r")
+    dialog = page.get_by_role("dialog", name="Report this message")
+    expect(dialog.get_by_label("Spam")).to_be_visible()
+    dialog.get_by_label("Spam").focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".toast")).to_contain_text("The moderators will look")
+    assert Report.objects.get().message == message
+
+
+def test_r_reports_the_message_to_be_judged(page: Page, sign_in: SignIn, alice: User) -> None:
+    sign_in(alice)
+    reply = grow("P(A?)")[1]
+    page.goto(take(alice, K.LABEL_ASSISTANT_REPLY, reply))
+    page.get_by_role("group", name="Spam").get_by_label("No").focus()
+
+    report_by_key(page, reply)
+
+
+def test_r_reports_the_message_to_be_answered_but_never_in_an_answer(
+    page: Page, writing: str
+) -> None:
+    field = page.get_by_label("Answer as the assistant")
+    field.press("r")
+    expect(field).to_have_value("r")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+    page.locator(".focus-thread").focus()
+    report_by_key(page, Message.objects.get())
+
+
+def test_r_reports_the_reply_in_focus_among_those_to_rank(page: Page, ranking: Task) -> None:
+    card = page.get_by_label("Reply B", exact=True)
+    card.focus()
+
+    report_by_key(page, Message.objects.get(pk=ranking.shown_ids[1]))
+
+
+def test_r_reports_the_message_in_focus_of_a_tree_unless_it_is_ones_own(
+    page: Page, sign_in: SignIn, bob: User
+) -> None:
+    sign_in(bob)
+    tree = grow("P(A(P) A)", authors={1: bob})
+    page.goto(f"/messages/{tree[3].pk}/")
+    for _ in range(2):
+        page.keyboard.press("k")
+    expect(page.locator(f"#m-{tree[1].pk}")).to_be_focused()
+    page.keyboard.press("r")
+    page.keyboard.press("j")
+    expect(page.locator(f"#m-{tree[2].pk}")).to_be_focused()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+    report_by_key(page, tree[2])

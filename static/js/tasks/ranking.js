@@ -100,7 +100,6 @@ function onKey(event) {
   else if (step) (step < 0 ? card.previousElementSibling : card.nextElementSibling)?.focus();
   else if (/^[1-9]$/.test(event.key)) set(order.put(groups, letter, Number(event.key) - 1), letter);
   else if (event.key === "=") set(order.toggleTie(groups, letter), letter);
-  else if (event.key === "r") card.querySelector("[data-opens-dialog]").click();
   else return;
   event.preventDefault();
 }
@@ -148,6 +147,18 @@ register({
   label: form.dataset.wordsAllBad,
   run: () => form.querySelector("input[name='verdict'][value='all_bad']").click(),
 });
+
+/** Rows for the list of shortcuts while the list of cards shows; `onKey` handles the keys. */
+function describeKeys() {
+  const { wordsKeyStep, wordsKeyPlace, wordsKeyMove, wordsKeyTie } = list.dataset;
+  const row = { element: list, run: () => false };
+  register({ ...row, keys: "ArrowDown ArrowUp", label: wordsKeyStep });
+  register({ ...row, keys: "1 … 9", label: wordsKeyPlace });
+  register({ ...row, keys: "Alt+ArrowUp ArrowDown", label: wordsKeyMove });
+  register({ ...row, keys: "=", label: wordsKeyTie });
+}
+
+describeKeys();
 
 /** The short prompt above the replies shows once the prompt itself is out of sight. */
 function watchPrompt() {

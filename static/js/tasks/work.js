@@ -1,8 +1,9 @@
-// What every task page does: keep what is entered, hold the place, dialogs and copying.
+// What every task page does: keep what is entered, hold the place, dialogs, copying, reporting.
 import { keepDrafts } from "./autosave.js";
 import "./copy.js";
 import { holdPlace } from "./hold.js";
 import "./message_dialog.js";
+import "./report_key.js";
 
 const form = document.getElementById("task-form");
 if (form) keepDrafts(form, document.querySelector("[data-draft-status]"));
