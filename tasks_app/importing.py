@@ -13,13 +13,8 @@ from itertools import islice
 from pathlib import Path
 
 from django.contrib.auth import get_user_model
-from django.db import (
-    DataError,
-    IntegrityError,
-    OperationalError,
-    reset_queries,
-    transaction,
-)
+from django.db import DatabaseError, DataError, IntegrityError, reset_queries, transaction
+from psycopg.errors import ProgramLimitExceeded
 
 from tasks_app import export_format, offers, trees
 from tasks_app import facts as tree_facts
@@ -31,8 +26,6 @@ from tasks_app.usage_records import DataSnapshot, SnapshotTree, TrainedModel
 
 BATCH_MESSAGES = 2000
 BATCH_TREES = 1000
-# Somebody else imports the same, or PostgreSQL cannot hold a value: too long to be searched, say.
-UNSTORABLE = (IntegrityError, DataError, OperationalError)
 
 # Ids that are no UUID become one, always the same.
 NAMESPACE = uuid.UUID("8b1f6a0e-6a52-5d0c-9a63-0c3f4b1d2e57")
@@ -150,14 +143,31 @@ def _import_batch(batch: list[_Rows], run: _Import) -> None:
     new = list(_new(batch, run))
     if run.link_authors:
         _link_authors([message for rows in new for message in rows.messages])
-    try:
-        _store(new, run)
-    except UNSTORABLE:
+    if _refusal(new, run):
         for rows in new:
-            try:
-                _store([rows], run)
-            except UNSTORABLE as error:
-                run.refuse(rows.line, f"tree {rows.tree.pk}: {error}".strip().split("\n")[0])
+            if why := _refusal([rows], run):
+                run.refuse(rows.line, f"tree {rows.tree.pk}: {why}")
+
+
+def _refusal(batch: list[_Rows], run: _Import) -> str:
+    """Store a batch; why PostgreSQL does not take it, or nothing.
+
+    Somebody else imports the same, or a value cannot be held: a text with too many words to be
+    searched, say. A database that is away is no fault of the rows, and is raised.
+    """
+    try:
+        _store(batch, run)
+    except (IntegrityError, DataError) as error:
+        return _first_line(error)
+    except DatabaseError as error:
+        if isinstance(error.__cause__, ProgramLimitExceeded):
+            return _first_line(error)
+        raise
+    return ""
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]
 
 
 def _link_authors(messages: list[Message]) -> None:

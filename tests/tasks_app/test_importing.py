@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 
 from oasst.accounts.models import User
 from tasks_app.enums import TreeState
@@ -162,6 +163,30 @@ def test_import_reports_bad_lines_and_takes_the_good_ones(tmp_path: Path) -> Non
     assert [b.number for b in bad] == [2, 3]
     assert "32 characters" in bad[1].reason
     assert not MessageTree.objects.filter(pk=key(8)).exists()
+
+
+def test_import_reports_a_text_with_too_many_words_to_be_searched(tmp_path: Path) -> None:
+    words = " ".join(f"{number:08x}" for number in range(120_000))
+
+    report, bad = load(tmp_path, tree(7), tree(8, text=words), tree(9))
+
+    assert (report.trees, [line.number for line in bad]) == (2, [2])
+    assert "too long for tsvector" in bad[0].reason
+
+
+def test_import_does_not_blame_rows_for_a_database_that_is_away(
+    tmp_path: Path,
+) -> None:
+    with connection.execute_wrapper(_away), pytest.raises(OperationalError):
+        load(tmp_path, tree(7))
+
+    assert not MessageTree.objects.exists()
+
+
+def _away(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    if sql.startswith("INSERT"):
+        raise OperationalError("the connection is lost")
+    return execute(sql, params, many, context)
 
 
 def test_import_leaves_out_rows_whose_parent_is_absent(tmp_path: Path) -> None:
