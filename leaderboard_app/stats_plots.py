@@ -1,7 +1,7 @@
 """The public statistics as plots: which there are, what their words say, when data are too few."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -18,7 +18,7 @@ from oasst.lib import plots
 from oasst.lib.languages import name as language_name
 from oasst.lib.plots import Bin, Plot, Series, Table
 from tasks_app import queue_health
-from tasks_app.enums import ContributionKind, TreeState
+from tasks_app.enums import STOPPED_STATES, ContributionKind, TreeState
 from tasks_app.labels import FIVE_STEPS, LABELS, Label, Widget
 
 # More languages than this are drawn as one curve.
@@ -27,13 +27,13 @@ MOST_QUEUES = 12
 MOST_COHORTS = 12
 
 # From the goal back to the beginning, so that what is done lies at the bottom of the stack.
-_STATES: dict[str, tuple[TreeState, ...]] = {
+_STATES: dict[str, Collection[TreeState]] = {
     "ready": (TreeState.READY_FOR_EXPORT,),
     "ranking": (TreeState.RANKING, TreeState.READY_FOR_SCORING, TreeState.SCORING_FAILED),
     "growing": (TreeState.GROWING,),
     "waiting": (TreeState.PROMPT_LOTTERY_WAITING, TreeState.BACKLOG_RANKING),
     "review": (TreeState.INITIAL_PROMPT_REVIEW,),
-    "ended": (TreeState.ABORTED_LOW_GRADE, TreeState.HALTED_BY_MODERATOR),
+    "ended": STOPPED_STATES,
 }
 
 

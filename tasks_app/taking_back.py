@@ -167,7 +167,6 @@ def _deletion_back(message: Message, undoing: Undoing) -> dict[str, Any]:
     found = Message.objects.filter(pk__in=shown)
     found.update(deleted=False)
     found.filter(pk__in=undoing.entry.data["held"]).update(held=True)
-    message.refresh_from_db(fields=["deleted", "held"])
     return moderation.told_of_shown(shown)
 
 
@@ -175,9 +174,7 @@ def _restoration_back(message: Message, undoing: Undoing) -> dict[str, Any]:
     """Hide what was shown, unless somebody has replied to it."""
     shown = set(undoing.entry.data["shown"])
     path = [node for node in Message.objects.thread(message) if str(node.pk) in shown]
-    if not path:
-        raise CannotTakeBack
-    if _visible_below(path[0]) - shown:
+    if not path or _visible_below(path[0]) - shown:
         raise CannotTakeBack
     return moderation.told_of_hidden(moderation.hide(message.tree, path[0]))
 
@@ -193,8 +190,9 @@ def _edit_back(message: Message, undoing: Undoing) -> None:
     texts = list(revisions.values_list("text", flat=True)[:2])
     if len(texts) < 2 or texts[0] != message.text:
         raise CannotTakeBack
-    how = {"actor": undoing.actor, "reason": undoing.reason, "now": undoing.now}
-    moderation.rewrite(message, texts[1], **how)
+    moderation.rewrite(
+        message, texts[1], actor=undoing.actor, reason=undoing.reason, now=undoing.now
+    )
 
 
 _BACK: dict[Kind, Callable[[Any, Undoing], dict[str, Any] | None]] = {

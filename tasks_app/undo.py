@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 # The button is there for ten seconds after the next page has come; that page takes its time too.
 ACCEPTED_FOR = timedelta(seconds=15)
-# Beyond these the conversation has moved on, and what it became rests on the review.
 
 
 def is_offered(label_set: TextLabels) -> bool:
@@ -43,6 +42,7 @@ def undo_labels(task_id: uuid.UUID, user: "User", *, now: datetime) -> Task:
         raise GoldAnswerStays
     if task.done_at is None or now - task.done_at > ACCEPTED_FOR:
         raise TooLateToUndo
+    # Beyond these the conversation has moved on, and what it became rests on the review.
     if tree is None or TreeState(tree.state) not in REVIEWING_STATES:
         raise DecidedMeanwhile
     label_set = TextLabels.objects.select_related("message__imported_labels").get(task=task)

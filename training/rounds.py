@@ -23,6 +23,7 @@ from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 from rq.registry import FailedJobRegistry
 
+from oasst.lib import database
 from oasst.lib.errors import DomainError
 from oasst.lib.queue import redis_client
 from oasst.lib.session_lock import SessionLock
@@ -84,7 +85,7 @@ def begin(
         return _made(name, queued_by=by, created_at=now, **written)
     with _alone(last), transaction.atomic():
         _reset_steps(last, plain)
-        _write(last, **written, ended_at=None, message="", losses=0)
+        database.write(last, **written, ended_at=None, message="", losses=0)
     return last
 
 
@@ -137,7 +138,7 @@ def resume(round: Round) -> None:
     if round.state not in UNFINISHED:
         raise NotResumable(_("This round has come to its end."))
     if round.state != RoundState.RUNNING:
-        _write(round, state=RoundState.QUEUED, message="", ended_at=None, losses=0)
+        database.write(round, state=RoundState.QUEUED, message="", ended_at=None, losses=0)
     call_worker(round)
 
 
@@ -199,12 +200,14 @@ def run(round: Round, *, execute: Execute = execution.run_now) -> Round:
             return round
         if round.state == RoundState.RUNNING and _is_given_up(round):
             return round
-        _write(round, state=RoundState.RUNNING, started_at=round.started_at or timezone.now())
+        database.write(
+            round, state=RoundState.RUNNING, started_at=round.started_at or timezone.now()
+        )
         work = Work(round, configs.build(round.config, of=RoundConfig), before(round), execute)
         if work.before is not None:
             standings.record(work.before)
         state, message = _take_steps(work)
-        _write(round, state=state, message=message, ended_at=timezone.now())
+        database.write(round, state=state, message=message, ended_at=timezone.now())
         logger.info("round %s: %s", round.name, state)
     return round
 
@@ -213,14 +216,14 @@ def _is_given_up(round: Round) -> bool:
     """Count the process that died over a round, which this one alone holds now. After some it is
     enough: the next would die as well, and cron would never end to call one."""
     losses = round.losses + 1
-    _write(round, losses=losses)
+    database.write(round, losses=losses)
     if losses < MOST_LOSSES:
         return False
     message = _("Its process died %d times, the last time in the step %s.") % (losses, round.step)
     step = round.steps.filter(kind=round.step).first()
     if step is not None:
         _fail(step, message, _last_words(round))
-    _write(round, state=RoundState.FAILED, message=message, ended_at=timezone.now())
+    database.write(round, state=RoundState.FAILED, message=message, ended_at=timezone.now())
     logger.warning("round %s: given up after %d lost processes", round.name, losses)
     return True
 
@@ -246,7 +249,7 @@ def _take_steps(work: Work) -> tuple[RoundState, str]:
         if step.state in (StepState.DONE, StepState.SKIPPED):
             continue
         _stay_alone(work.round)
-        _write(work.round, step=step.kind)
+        database.write(work.round, step=step.kind)
         ended = _take(work, step)
         if ended is not None:
             return ended
@@ -256,7 +259,7 @@ def _take_steps(work: Work) -> tuple[RoundState, str]:
 def _take(work: Work, step: RoundStep) -> tuple[RoundState, str] | None:
     """Take one step; how the round ends, if it ends here."""
     now = timezone.now()
-    _write(step, state=StepState.RUNNING, started_at=step.started_at or now, message="")
+    database.write(step, state=StepState.RUNNING, started_at=step.started_at or now, message="")
     try:
         record = STEPS[step.kind](work, step)
     except Skipped as skipped:
@@ -273,11 +276,13 @@ def _take(work: Work, step: RoundStep) -> tuple[RoundState, str] | None:
     except BaseException as error:  # the outer edge: whatever it was, the round says so
         message = f"{type(error).__name__}: {error}"
         _fail(step, message, traceback.format_exc())
-        _write(work.round, state=RoundState.FAILED, message=message, ended_at=timezone.now())
+        database.write(
+            work.round, state=RoundState.FAILED, message=message, ended_at=timezone.now()
+        )
         raise
     else:
         _end_step(step, StepState.DONE, "", record)
-        _write(work.round, losses=0)
+        database.write(work.round, losses=0)
     return None
 
 
@@ -289,7 +294,7 @@ def _fail(step: RoundStep, message: str, trace: str) -> None:
 def _end_step(
     step: RoundStep, state: StepState, message: str, record: dict[str, Any] | None = None
 ) -> None:
-    _write(
+    database.write(
         step,
         state=state,
         message=message,
@@ -297,12 +302,6 @@ def _end_step(
         ended_at=timezone.now(),
     )
     logger.info("round %s: step %s: %s", step.round_id, step.kind, state)
-
-
-def _write(row: Round | RoundStep, **values: Any) -> None:
-    for name, value in values.items():
-        setattr(row, name, value)
-    row.save(update_fields=list(values))
 
 
 @contextmanager

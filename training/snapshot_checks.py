@@ -17,7 +17,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from oasst.lib import queue
+from oasst.lib import database, queue
 from training import snapshots
 from training.enums import CheckState
 from training.errors import SnapshotBroken, SnapshotSuperseded
@@ -58,7 +58,7 @@ def ask(
         )
         if not is_new and not check.is_open:
             again = {"state": CheckState.QUEUED, "step": 0, "answer": {}, "message": ""}
-            _write(check, **asked, **again, attempt=0, ended_at=None)
+            database.write(check, **asked, **again, attempt=0, ended_at=None)
         _call_worker(check)
     return check
 
@@ -157,9 +157,3 @@ def newest(snapshot: Snapshot) -> list[SnapshotCheck]:
 
 def _call_worker(check: SnapshotCheck) -> None:
     queue.enqueue(JOB, check.pk, key=f"snapshot-check-{check.pk}", long=True)
-
-
-def _write(check: SnapshotCheck, **columns: Any) -> None:
-    for name, value in columns.items():
-        setattr(check, name, value)
-    check.save(update_fields=list(columns))

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from oasst.lib import queue
+from oasst.lib import database, queue
 from oasst.lib.session_lock import SessionLock
 from tasks_app.exporting import Selection, count_trees
 from training import snapshots
@@ -69,7 +69,7 @@ def ask(name: str, wish: Wish, *, now: datetime, by: User | None = None) -> Snap
     if not is_new:
         if request.is_open:
             raise SnapshotExists(_("A snapshot called %s is being made already.") % name)
-        _write(request, **columns, state=RequestState.QUEUED, message="", attempt=0)
+        database.write(request, **columns, state=RequestState.QUEUED, message="", attempt=0)
     _call_worker(request)
     return request
 
@@ -95,7 +95,7 @@ def _make(request: SnapshotRequest) -> None:
         _fail(request, _("Its worker died %d times.") % request.attempt)
         return
     wish = Wish(**request.wish)
-    _write(
+    database.write(
         request,
         state=RequestState.RUNNING,
         attempt=request.attempt + 1,
@@ -160,11 +160,5 @@ def _call_worker(request: SnapshotRequest) -> None:
 
 
 def _fail(request: SnapshotRequest, message: str) -> None:
-    _write(request, state=RequestState.FAILED, message=message)
+    database.write(request, state=RequestState.FAILED, message=message)
     logger.warning("snapshot %s was not made: %s", request.name, message)
-
-
-def _write(request: SnapshotRequest, **columns: Any) -> None:
-    for name, value in columns.items():
-        setattr(request, name, value)
-    request.save(update_fields=list(columns))

@@ -1,4 +1,5 @@
-"""What the project needs of PostgreSQL beyond the ORM: one moment, and databases to throw away."""
+"""What the project needs of PostgreSQL beyond the ORM: some columns, one moment, and databases to
+throw away."""
 
 import os
 import signal
@@ -7,6 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Model
+
+
+def write(row: Model, **columns: Any) -> None:
+    """Give columns of a row other values, and store these alone."""
+    for name, value in columns.items():
+        setattr(row, name, value)
+    row.save(update_fields=list(columns))
 
 
 @contextmanager

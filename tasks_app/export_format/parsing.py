@@ -1,8 +1,8 @@
 """From JSON objects to trees and messages, checking every field."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from math import isfinite
 from typing import Any, TypeVar
 
 from tasks_app.export_format.nodes import (
@@ -13,6 +13,7 @@ from tasks_app.export_format.nodes import (
 )
 
 MAX_DEPTH = 100
+LARGEST = sys.float_info.max
 
 T = TypeVar("T")
 
@@ -155,13 +156,10 @@ def _count(row: Mapping[str, Any], name: str) -> int | None:
 
 
 def _number(name: str, value: Any) -> float:
-    try:
-        number = float("nan") if isinstance(value, bool | str) else float(value)
-    except (OverflowError, TypeError, ValueError):
-        number = float("nan")
-    if not isfinite(number):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not -LARGEST <= value <= LARGEST:  # NaN is on no side
         raise FormatError(f"{name}: expected a number, got {short(value)}")
-    return number
+    return float(value)
 
 
 def _date(row: Mapping[str, Any]) -> datetime | None:
@@ -196,21 +194,21 @@ def _emojis(value: Mapping[str, Any]) -> dict[str, int]:
 
 def _labels(value: Mapping[str, Any]) -> dict[str, LabelMean]:
     if _is_table(value):
-        return dict(_mean(n, v, c) for n, v, c in _columns(value, "name", "value", "count"))
-    rows = []
+        rows = _columns(value, "name", "value", "count")
+        return {_key("labels", name): _mean(name, mean, count) for name, mean, count in rows}
+    labels = {}
     for name, mean in value.items():
         if not isinstance(mean, dict):
             raise FormatError(f"labels.{name}: expected an object, got {short(mean)}")
-        rows.append((name, mean.get("value"), mean.get("count")))
-    return dict(_mean(*row) for row in rows)
+        labels[_key("labels", name)] = _mean(name, mean.get("value"), mean.get("count"))
+    return labels
 
 
-def _mean(label: Any, value: Any, count: Any) -> tuple[str, LabelMean]:
-    name = _key("labels", label)
+def _mean(name: str, value: Any, count: Any) -> LabelMean:
     number = _number(f"labels.{name}.value", value)
     if not 0 <= number <= 1:
         raise FormatError(f"labels.{name}.value: expected 0 to 1, got {number:g}")
-    return name, LabelMean(number, _count({"labels": count}, "labels") or 0)
+    return LabelMean(number, _count({"labels": count}, "labels") or 0)
 
 
 def _events(value: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -223,8 +221,8 @@ def _events(value: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
 def _detoxify(value: Mapping[str, Any] | None) -> dict[str, float] | None:
     if value is None:
         return None
-    named = {_key("detoxify", name): score for name, score in value.items() if score is not None}
-    return {name: _number(f"detoxify.{name}", score) for name, score in named.items()}
+    given = ((name, score) for name, score in value.items() if score is not None)
+    return {_key("detoxify", name): _number(f"detoxify.{name}", score) for name, score in given}
 
 
 def short(value: Any) -> str:

@@ -66,10 +66,11 @@ def _submit(request: HttpRequest, task: Task, shown: Material, now: datetime) ->
         form.add_error(None, error.message)
         return _show(request, task, shown, form, status=error.status)
     except DomainError as error:
-        if isinstance(error, TaskExpired):
-            draft = form.draft()
+        draft = form.draft()
+        # What was written is kept by the submit itself.
+        if isinstance(error, TaskExpired) and not task.type.is_writing:
             interactions.keep_refused(task.pk, request.user, draft, because=error.code, now=now)
-        entered = form.draft().get("text", "")
+        entered = draft.get("text", "")
         return _ended(request, task, shown, error=error, status=error.status, entered=entered)
     if isinstance(stored, GoldAnswer):
         return redirect("tasks:work", task.pk)  # which tells now what was known

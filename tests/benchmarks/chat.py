@@ -264,6 +264,17 @@ def _delays(stream: Stream, given: list[tuple[int, float]]) -> tuple[list[float]
     return delays, len(given) - len(delays)
 
 
+def _lost(stream: Stream, missing: int, stored: str, say: Callable[..., None]) -> int:
+    """How much of a reply its reader lacks, which is told: pieces, the text, a good end."""
+    lost = missing + (stream.text != stored) + (stream.state != "done")
+    if lost:
+        say(
+            f"{stream.reply} is {stream.state}: {missing} pieces missing,"
+            f" {len(stream.text)} of {len(stored)} characters"
+        )
+    return lost
+
+
 def _report(
     load: Load,
     played: _Played,
@@ -276,13 +287,7 @@ def _report(
     for stream in played.streams:
         late, missing = _delays(stream, given[stream.reply])
         delays += late
-        stored = texts[stream.reply]
-        if found := missing + (stream.text != stored) + (stream.state != "done"):
-            lost += found
-            say(
-                f"{stream.reply} is {stream.state}: {missing} pieces missing,"
-                f" {len(stream.text)} of {len(stored)} characters"
-            )
+        lost += _lost(stream, missing, texts[stream.reply], say)
     first = [stream.first_at - stream.sent_at for stream in played.streams]
     created = [stream.created_at - stream.sent_at for stream in played.streams]
     events = sum(len(stream.seen) for stream in played.streams)

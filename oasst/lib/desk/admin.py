@@ -39,8 +39,9 @@ class DeskList(ChangeList):
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
-        self.kept_query = saved_views.query_of(saved_views.kept(self))
-        self.saved_views = saved_views.of(request.user, self)
+        now_shown = saved_views.kept(self)
+        self.kept_query = saved_views.query_of(now_shown)
+        self.saved_views = saved_views.of(request.user, self, now_shown)
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)

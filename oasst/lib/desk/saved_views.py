@@ -41,10 +41,9 @@ def query_of(parameters: Parameters) -> str:
     return urlencode(parameters)
 
 
-def of(person: Any, changelist: ChangeList) -> list[View]:
-    """Everything `person` has kept of the list, by name. One query."""
+def of(person: Any, changelist: ChangeList, now_shown: Parameters) -> list[View]:
+    """Everything `person` has kept of the list, by name, beside what it shows. One query."""
     rows = person.saved_views.filter(list_name=changelist.opts.label_lower)
-    now_shown = kept(changelist)
     return [_view(row, changelist, now_shown) for row in rows]
 
 
