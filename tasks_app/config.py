@@ -321,7 +321,13 @@ _OVERRIDES = """
         SELECT DISTINCT ON (name) name, value FROM tasks_app_configchange ORDER BY name, id DESC
     ) newest WHERE value IS NOT NULL
 """
-_LOCK = "SELECT pg_advisory_xact_lock(%s)::text, 'null'::jsonb UNION ALL"
+# What follows a lock asks for rows by their keys, so one plan fits all values. PostgreSQL would
+# plan the long queries anew each time, which takes ten times as long as running them.
+_LOCK = """
+    SELECT set_config('plan_cache_mode', 'force_generic_plan', true),
+        to_jsonb(pg_advisory_xact_lock(%s)::text)
+    UNION ALL
+"""
 
 
 class ConfigChangeQuerySet(models.QuerySet["ConfigChange"]):

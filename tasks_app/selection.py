@@ -1,9 +1,9 @@
 """What a person can do next, and handing it out: choice of kind, choice of item, reservation."""
 
-import logging
 import random
 import uuid
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,8 +19,6 @@ from tasks_app.models import Message, MessageTree, Offer, Task
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
-
-logger = logging.getLogger(__name__)
 
 # How often to draw again when somebody else was quicker; each time one of them got something.
 MAX_TRIES = 40
@@ -73,13 +71,16 @@ def next_task(
     `message_id` only a task on that message will do. Raises NotAllowed, TooManyPendingTasks,
     NoTaskAvailable.
     """
+    task = None
     for _ in range(MAX_TRIES):
-        try:
-            with transaction.atomic():
-                return _next_task(user, kind, langs, message_id, now, rng)
-        except _Missed:
-            logger.debug("user %s: somebody else was quicker, drawing again", user.pk)
-    raise NoTaskAvailable
+        # Whoever missed has written nothing. Ended by a rollback, the transaction would make the
+        # connection forget its prepared queries.
+        with transaction.atomic(), suppress(_Missed):
+            task = _next_task(user, kind, langs, message_id, now, rng)
+            break
+    if task is None:
+        raise NoTaskAvailable
+    return task
 
 
 def _next_task(
@@ -89,7 +90,7 @@ def _next_task(
     message_id: uuid.UUID | None,
     now: datetime,
     rng: random.Random,
-) -> Task:
+) -> Task | None:
     turns.require_contributor(user, now)
     config = turns.lock_user(user)
     turns.require_contributor_still(user, now)
@@ -105,7 +106,7 @@ def _next_task(
         task = _hand_out(user, kinds, choice, config=config, now=now, rng=rng)
         if task:
             return task
-    raise NoTaskAvailable
+    return None
 
 
 def _resumable(own: Iterable[Task], kind: str, langs: Sequence[str], now: datetime) -> Task | None:

@@ -49,9 +49,11 @@ def begin(
     config = lock_user(user)
     tree = None
     if lock_tree:
-        tree = MessageTree.objects.locked().filter(tasks=task_id, tasks__user=user).first()
+        trees = MessageTree.objects.locked().filter(tasks=task_id, tasks__user=user)
+        tree = next(iter(trees), None)
     tasks = Task.objects.select_related("message__imported_labels", "draft", "user")
-    task = tasks.defer("message__search_vector").filter(pk=task_id, user=user).first()
+    found = tasks.defer("message__search_vector").filter(pk=task_id, user=user)
+    task = next(iter(found), None)
     if task is None:
         raise TaskNotFound
     require_contributor(task.user, now)

@@ -5,9 +5,11 @@ import math
 import random
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from typing import Any
 
 from django.db import DatabaseError, connection, connections
@@ -24,7 +26,8 @@ from tests.benchmarks import collection
 
 logger = logging.getLogger(__name__)
 
-WARM_UP_CYCLES = 5
+# Until the connection knows most queries, as it does on a site.
+WARM_UP_CYCLES = 30
 AVAILABILITY_CALLS = 300
 # Of a cycle that moves no tree on. The one that ends a tree also scores it and writes it down.
 MOST_QUERIES = 20
@@ -125,46 +128,61 @@ def _people(count: int, rng: random.Random, part: int = 0, parts: int = 1) -> li
 def _measure_clients(count: int, messages: int, seconds: float) -> Figures:
     """Rounds as long as the work lasts, topped up in between."""
     total = Figures()
-    while total.elapsed < seconds:
-        collection.top_up(messages)
-        supply = sum(Offer.objects.values_list("slots", flat=True))
-        span = min(seconds - total.elapsed, max(1.0, supply / 2 / CYCLES_PER_S))
-        for figures in _run_clients(count, span):
-            total.add(figures)
-        total.elapsed += span
+    with _clients(count) as clients:
+        while total.elapsed < seconds:
+            collection.top_up(messages)
+            supply = sum(Offer.objects.values_list("slots", flat=True))
+            span = min(seconds - total.elapsed, max(1.0, supply / 2 / CYCLES_PER_S))
+            for client in clients:
+                client.send(span)
+            for client in clients:
+                total.add(_received(client, patience_s=120 + span))
+            total.elapsed += span
     return total
 
 
-def _run_clients(count: int, span_s: float) -> list[Figures]:
-    """Processes that work for so long at the same time."""
+@contextmanager
+def _clients(count: int) -> Iterator[list[Connection]]:
+    """Processes with a connection of their own that stays open, as a web server's do."""
     context = get_context("fork")
-    barrier, results = context.Barrier(count), context.Queue()
     connections.close_all()  # a child must not use its parent's
-    clients = [
-        context.Process(target=_client, args=(part, count, span_s, barrier, results))
-        for part in range(count)
-    ]
-    for client in clients:
-        client.start()
-    figures = [results.get(timeout=120 + span_s) for _ in clients]
-    for client in clients:
-        client.join()
-    return figures
+    ends, processes = [], []
+    for part in range(count):
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_client, args=(part, count, theirs), daemon=True)
+        process.start()
+        ends.append(ours)
+        processes.append(process)
+    for end in ends:
+        _received(end, patience_s=120)  # warmed up
+    yield ends
+    for end in ends:
+        end.send(None)
+    for process in processes:
+        process.join()
 
 
-def _client(part: int, parts: int, span_s: float, barrier: Any, results: Any) -> None:
+def _received(end: Connection, patience_s: float) -> Figures:
+    if not end.poll(patience_s):
+        raise TimeoutError("a client does not answer")
+    return end.recv()
+
+
+def _client(part: int, parts: int, parent: Connection) -> None:
+    """Work for as long as the parent says, again and again, and tell what was measured."""
     queue.redis_client.cache_clear()
     rng = random.Random()
     people = _people(1_000, rng, part, parts)
-    warm_up = Figures()
-    for _ in range(WARM_UP_CYCLES):
-        _cycle(rng.choice(people), rng, warm_up)
-    barrier.wait(timeout=60)
     figures = Figures()
-    end = time.perf_counter() + span_s
-    while time.perf_counter() < end:
+    for _ in range(WARM_UP_CYCLES):
         _cycle(rng.choice(people), rng, figures)
-    results.put(figures)
+    parent.send(figures)
+    while span_s := parent.recv():
+        figures = Figures()
+        end = time.perf_counter() + span_s
+        while time.perf_counter() < end:
+            _cycle(rng.choice(people), rng, figures)
+        parent.send(figures)
 
 
 class QueryCounter:

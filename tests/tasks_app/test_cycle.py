@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from oasst.accounts.models import User
-from tasks_app import interactions
+from tasks_app import interactions, turns
 from tasks_app.enums import TaskType, TreeState
+from tasks_app.errors import NoTaskAvailable
 from tasks_app.models import Task
 from tests import factories
 from tests.factories import GOOD, NOW, grow, hand_out
@@ -90,3 +91,29 @@ def test_queries_of_a_submit_do_not_grow_with_the_tree(alice: User) -> None:
         counts.append(queries_of_a_cycle(alice, K.LABEL_ASSISTANT_REPLY, label))
 
     assert counts[0] == counts[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_connection_remembers_its_queries_when_a_hand_out_finds_nothing(alice: User) -> None:
+    for _ in range(10):  # more often than a query must come to be prepared
+        with pytest.raises(NoTaskAvailable):
+            hand_out(alice, K.ASSISTANT_REPLY)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements")
+        prepared = [statement for (statement,) in cursor]
+    assert any("tasks_app_offer" in statement for statement in prepared)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_plans_are_kept_behind_the_lock_and_nowhere_else(alice: User) -> None:
+    with transaction.atomic():
+        turns.lock_user(alice)
+        assert plan_cache_mode() == "force_generic_plan"
+    assert plan_cache_mode() == "auto"
+
+
+def plan_cache_mode() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW plan_cache_mode")
+        return cursor.fetchone()[0]
