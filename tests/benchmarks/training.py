@@ -1,4 +1,4 @@
-"""Speed of our SFT and reward model beside a bare script on trl: same data, model and seed.
+"""Speed of our SFT and reward model beside a bare script on trl: same data, model, seed, precision.
 
 Steps are timed by the trainers' own logs, so loading and evaluating count for neither side. The
 sides take turns in one process; the figure is the median of the rounds' ratios.
@@ -118,9 +118,10 @@ def _bare_sft(load: Load, config: Any, folder: Path) -> list[float]:
     tokenizer = AutoTokenizer.from_pretrained(path)
     chat_template.prepare(tokenizer)
     tokenizer.chat_template = chat_template.training_template(tokenizer)
-    rows = data.sft(config.data, seed=config.seed).train
+    fits = chat_template.room(tokenizer, load.max_length)
+    rows = data.sft(config.data, seed=config.seed, fits=fits).train
     trainer = SFTTrainer(
-        model=AutoModelForCausalLM.from_pretrained(path, dtype="float32"),
+        model=AutoModelForCausalLM.from_pretrained(path, dtype=modeling.dtype_of(config.model)),
         args=SFTConfig(
             **_arguments(config, folder), max_length=load.max_length, assistant_only_loss=True
         ),
@@ -142,7 +143,8 @@ def _bare_rm(load: Load, config: Any, folder: Path) -> list[float]:
     tokenizer = AutoTokenizer.from_pretrained(path)
     chat_template.prepare(tokenizer)
     rows = data.preferences(config.data, seed=config.seed).train
-    model = AutoModelForSequenceClassification.from_pretrained(path, dtype="float32", num_labels=1)
+    dtype = modeling.dtype_of(config.model)
+    model = AutoModelForSequenceClassification.from_pretrained(path, dtype=dtype, num_labels=1)
     model.config.pad_token_id = tokenizer.pad_token_id
     names = ("prompt", "chosen", "rejected")
     trainer = RewardTrainer(
@@ -156,6 +158,10 @@ def _bare_rm(load: Load, config: Any, folder: Path) -> list[float]:
 
 
 def _arguments(config: Any, folder: Path) -> dict[str, Any]:
+    import torch
+
+    from training import modeling
+
     return {
         "output_dir": str(folder),
         "max_steps": config.optim.max_steps,
@@ -166,7 +172,9 @@ def _arguments(config: Any, folder: Path) -> dict[str, Any]:
         "data_seed": config.seed,
         "save_strategy": "no",
         "gradient_checkpointing": False,
-        "use_cpu": not _has_cuda(),
+        "use_cpu": not torch.cuda.is_available(),
+        # By default trl computes in bfloat16, whether the processor can or not.
+        "bf16": modeling.compute_of(config.model) == torch.bfloat16,
         "report_to": [],
         "disable_tqdm": True,
         "dataloader_pin_memory": False,
@@ -187,12 +195,6 @@ def _train(trainer: Any) -> list[float]:
     trainer.add_callback(Clock())
     trainer.train()
     return [after - before for before, after in pairwise(times)]
-
-
-def _has_cuda() -> bool:
-    import torch
-
-    return torch.cuda.is_available()
 
 
 def _data() -> Path:
