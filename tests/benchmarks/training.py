@@ -62,10 +62,13 @@ def measure(load: Load, *, say: Say) -> dict[str, Any]:
 def _compare(
     load: Load, stage: str, bare: Callable[[Load, Any, Path], list[float]], say: Say
 ) -> dict[str, Any]:
+    from training import modeling
+
     ours, bares = [], []
+    config = _config(load, stage)
+    modeling.environment(config)  # as many threads for one side as for the other
     for number in range(load.rounds):
         with tempfile.TemporaryDirectory() as folder:
-            config = _config(load, stage)
             for side in ("ours", "bare") if number % 2 else ("bare", "ours"):
                 if side == "ours":
                     steps = _ours(config, RunDir(Path(folder) / side))
