@@ -88,8 +88,8 @@ def _acts(messages: Mapping[uuid.UUID, Message]) -> dict[uuid.UUID, list[str]]:
     found: dict[uuid.UUID, list[str]] = defaultdict(list)
     if not messages:
         return found
-    actions = ModerationAction.objects.filter(message_id__in=list(messages), action__in=_DECISIONS)
-    rows = actions.order_by("id").values_list("message_id", "action", "reason")
+    acts = ModerationAction.objects.filter(message_id__in=list(messages), action__in=_DECISIONS)
+    rows = acts.filter(undone_by=None).order_by("id").values_list("message_id", "action", "reason")
     for pk, action, reason in rows:
         if pk and messages[pk].deleted == (action in _REMOVALS):
             flagged = _("Several people reported it.")

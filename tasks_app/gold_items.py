@@ -85,11 +85,23 @@ def make(
 def retire(message_id: uuid.UUID, *, actor: Any, reason: str, now: datetime) -> None:
     """Stop using a gold item; what its answers taught is forgotten. Retiring twice is fine."""
     require_reason(reason)
-    item = GoldItem.objects.select_for_update(of=("self",)).filter(pk=message_id, active=True)
-    for found in item.select_related("message"):
-        found.active = False
-        found.save(update_fields=["active"])
-        _note(ModerationKind.RETIRE_GOLD, found.message, actor=actor, reason=reason, now=now)
+    message = Message.objects.filter(pk=message_id).first()
+    if message is not None and set_active(message, False):
+        record(ModerationKind.RETIRE_GOLD, actor=actor, reason=reason, now=now, message=message)
+
+
+def set_active(message: Message, wanted: bool) -> bool:
+    """Use the gold item of a message again, or no longer. False if that changes nothing, or cannot
+    be because the message is not decided any more. Call it in a transaction."""
+    if wanted and (message.deleted or message.review_result is None):
+        return False
+    item = GoldItem.objects.select_for_update().filter(pk=message.pk, active=not wanted).first()
+    if item is None:
+        return False
+    item.active = wanted
+    item.save(update_fields=["active"])
+    reliability.forget_means(SkillGroup.ACCEPTANCE, [message.lang])
+    return True
 
 
 def _note(

@@ -8,7 +8,7 @@ from typing import Any
 from tasks_app import facts as tree_facts
 from tasks_app import offers, overlap, reliability
 from tasks_app.config import TreeConfig
-from tasks_app.enums import SkillGroup, TreeState
+from tasks_app.enums import REVIEWING_STATES, SkillGroup, TreeState
 from tasks_app.errors import DecidedMeanwhile
 from tasks_app.models import ImportedLabelAggregate, Message, MessageTree, Task, TextLabels
 from tasks_app.overlap import Verdict
@@ -71,6 +71,19 @@ def take_back(
     if was_open or message.review_result is None:
         _note_overlap(message, found, now)
     message.save(update_fields=_COLUMNS)
+
+
+def reopen(message: Message, *, config: TreeConfig) -> None:
+    """Take a moderator's decision back: the message waits for one again. Its tree is locked.
+
+    Raises DecidedMeanwhile if others have built upon the decision.
+    """
+    tree = message.tree
+    in_review = TreeState(tree.state) in REVIEWING_STATES
+    if not (in_review and is_settled(message) and _may_return(message, tree, config)):
+        raise DecidedMeanwhile
+    message.review_result = None
+    message.save(update_fields=["review_result"])
 
 
 def rests_on(label_set: TextLabels) -> bool:

@@ -6,6 +6,7 @@ leaves nothing of them behind.
 """
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -45,17 +46,27 @@ def set_role(user_id: uuid.UUID, role: str, *, actor: Any, reason: str, now: dat
     require_reason(reason)
     if role and role not in roles.ROLES:
         raise UnknownRole
-    if not actor.is_admin:
-        raise RoleNotYours
     person = lock_person(user_id, actor)
-    before = sorted(person.groups.filter(name__in=roles.ROLES).values_list("name", flat=True))
-    for held in before:
-        if held != role:
-            roles.revoke(person, held)
-    if role and role not in before:
-        roles.grant(person, role)
+    before = give_roles(person, [role] if role else [], actor=actor)
     data = {"from": before, "to": role}
     record(ModerationKind.SET_ROLE, actor=actor, reason=reason, now=now, user=person, data=data)
+
+
+def give_roles(person: Any, wanted: Sequence[str], *, actor: Any) -> list[str]:
+    """Give a person, who is locked, exactly these roles. Returns the ones before.
+
+    Raises RoleNotYours.
+    """
+    if not actor.is_admin:
+        raise RoleNotYours
+    before = sorted(person.groups.filter(name__in=roles.ROLES).values_list("name", flat=True))
+    for role in before:
+        if role not in wanted:
+            roles.revoke(person, role)
+    for role in wanted:
+        if role not in before:
+            roles.grant(person, role)
+    return before
 
 
 @transaction.atomic

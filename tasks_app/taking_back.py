@@ -15,7 +15,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
 from oasst.lib.errors import DomainError
-from tasks_app import holding, moderation, trees
+from tasks_app import gold_items, holding, moderation, reviewing, standing, trees
 from tasks_app.config import TreeConfig
 from tasks_app.enums import ModerationKind as Kind
 from tasks_app.models import Message, MessageRevision, ModerationAction
@@ -23,6 +23,7 @@ from tasks_app.moderation_log import record, require_reason
 
 UNDONE_WITHIN = timedelta(days=30)
 _VISIBILITY = {Kind.DELETE_MESSAGE, Kind.RESTORE_MESSAGE, Kind.AUTO_DELETE}
+_GOLD = {Kind.MAKE_GOLD, Kind.RETIRE_GOLD}
 # What an action is about to change back has since been changed by any of these, on the same person
 # or in the same tree.
 _SAME_MATTER = {
@@ -35,7 +36,13 @@ _SAME_MATTER = {
     Kind.DELETE_MESSAGE: _VISIBILITY,
     Kind.RESTORE_MESSAGE: _VISIBILITY,
     Kind.EDIT_MESSAGE: {Kind.EDIT_MESSAGE},
+    Kind.SET_ROLE: {Kind.SET_ROLE},
+    Kind.MAKE_GOLD: _GOLD,
+    Kind.RETIRE_GOLD: _GOLD,
+    Kind.DECIDE_SPLIT: {Kind.DECIDE_SPLIT},
 }
+# Those that concern one message and no other of its tree.
+_OF_ONE_MESSAGE = {Kind.EDIT_MESSAGE, Kind.DECIDE_SPLIT, *_GOLD}
 # Entries without it are older than their undo, or parts of a bulk action.
 _NEEDED = {Kind.DELETE_MESSAGE: "hidden", Kind.RESTORE_MESSAGE: "shown"}
 # How the undoing of these stands in the log; all others as an undoing.
@@ -78,7 +85,7 @@ def may_be_undone(entry: ModerationAction, now: datetime) -> bool:
     if ModerationAction.objects.filter(undoes=entry).exists():
         return False
     later = ModerationAction.objects.filter(pk__gt=entry.pk, action__in=matter)
-    if entry.action == Kind.EDIT_MESSAGE:
+    if entry.action in _OF_ONE_MESSAGE:
         later = later.filter(message_id=entry.message_id)
     return not later.filter(user_id=entry.user_id, tree_id=entry.tree_id).exists()
 
@@ -195,6 +202,22 @@ def _edit_back(message: Message, undoing: Undoing) -> None:
     )
 
 
+def _role_back(person: Any, undoing: Undoing) -> None:
+    standing.give_roles(person, undoing.entry.data["from"], actor=undoing.actor)
+
+
+def _gold_back(message: Message, undoing: Undoing) -> None:
+    if not gold_items.set_active(message, undoing.entry.action == Kind.RETIRE_GOLD):
+        raise CannotTakeBack
+
+
+def _decision_back(message: Message, undoing: Undoing) -> None:
+    """The message waits for a moderator again, unless others have built upon the decision."""
+    if message.deleted:
+        raise CannotTakeBack
+    reviewing.reopen(message, config=TreeConfig.current())
+
+
 _BACK: dict[Kind, Callable[[Any, Undoing], dict[str, Any] | None]] = {
     Kind.MUTE_USER: _mute_back,
     Kind.BAN_USER: _ban_back,
@@ -205,4 +228,8 @@ _BACK: dict[Kind, Callable[[Any, Undoing], dict[str, Any] | None]] = {
     Kind.DELETE_MESSAGE: _deletion_back,
     Kind.RESTORE_MESSAGE: _restoration_back,
     Kind.EDIT_MESSAGE: _edit_back,
+    Kind.SET_ROLE: _role_back,
+    Kind.MAKE_GOLD: _gold_back,
+    Kind.RETIRE_GOLD: _gold_back,
+    Kind.DECIDE_SPLIT: _decision_back,
 }

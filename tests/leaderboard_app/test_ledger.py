@@ -7,9 +7,9 @@ import pytest
 from leaderboard_app import ledger
 from leaderboard_app.models import PointEntry, Streak, UserStats
 from oasst.accounts.models import User
-from tasks_app import interactions, moderation, undo
+from tasks_app import interactions, moderation, splits, taking_back, undo
 from tasks_app.enums import LabelKind, TaskType, TreeState
-from tasks_app.models import Contribution, Message
+from tasks_app.models import Contribution, Message, ModerationAction
 from tests.factories import GOOD, NOW, SPAM, crowd, grow, hand_out, label
 from tests.leaderboard_app import given
 from tests.leaderboard_app.given import A_MINUTE, booked
@@ -43,6 +43,19 @@ def test_reply_is_pending_until_others_accept_it(alice: User) -> None:
     }
     assert score(alice) == 8
     assert {booked(judge).popitem()[1] for judge in judges} == {("confirmed", "decided")}
+
+
+def test_points_wait_again_when_a_decision_is_taken_back(alice: User, mona: User) -> None:
+    message = given.reply(alice, grow("P").root)
+    Message.objects.filter(pk=message.pk).update(split_at=NOW)  # reviewers differ
+    splits.decide(message.pk, accept=True, actor=mona, **MOD)
+    assert booked(alice)["assistant_reply"] == ("confirmed", "accepted")
+
+    entry = ModerationAction.objects.get(action="decide_split")
+    taking_back.take_back(entry.pk, actor=mona, **MOD)
+
+    assert booked(alice)["assistant_reply"] == ("pending", "waits_for_reviews")
+    assert score(alice) == 0
 
 
 def test_rejected_reply_counts_nothing(alice: User) -> None:

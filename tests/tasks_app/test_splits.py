@@ -7,10 +7,21 @@ import pytest
 from django.test import Client
 
 from oasst.accounts.models import User
-from tasks_app import blockers, checks, fate, holding, interactions, jobs, moderation, splits, undo
+from tasks_app import (
+    blockers,
+    checks,
+    fate,
+    holding,
+    interactions,
+    jobs,
+    moderation,
+    splits,
+    taking_back,
+    undo,
+)
 from tasks_app.config import TreeConfig, overridden
 from tasks_app.enums import ModerationKind, TaskType, TreeState
-from tasks_app.errors import ReasonMissing
+from tasks_app.errors import DecidedMeanwhile, ReasonMissing
 from tasks_app.models import Message, ModerationAction, Offer, Task
 from tests import factories
 from tests.factories import GOOD, NOW, SPAM, Grown, grow, hand_out, label
@@ -111,6 +122,41 @@ def test_what_a_moderator_decided_is_not_changed_by_late_reviews(mona: User, bob
 
     message = grown.refresh()[1]
     assert (message.review_count, message.review_result) == (6, False)
+
+
+@pytest.mark.parametrize("accept", [True, False])
+def test_decision_taken_back_lets_the_message_wait_again(mona: User, accept: bool) -> None:
+    with overridden(adaptive_threshold=0.999):
+        grown = grow("P(A? A)", goal_tree_size=9)
+        review(grown[1], *MIXED[:4])
+        label(factories.person("Fifth"), grown[1], SPAM)
+        splits.decide(grown[1].pk, accept=accept, actor=mona, reason="Rude.", now=NOW)
+
+        undo_last(mona)
+
+        message = grown.refresh()[1]
+        assert (message.review_result, list(Message.objects.split())) == (None, [message])
+        assert fate.reasons([message]) == {}
+        splits.decide(message.pk, accept=not accept, actor=mona, reason="On topic.", now=NOW)
+        assert fate.reasons([grown.refresh()[1]])[message.pk] == ["On topic."]
+        assert list(checks.broken_invariants()) == []
+
+
+def test_decision_others_have_built_upon_stays(mona: User, bob: User) -> None:
+    with overridden(adaptive_threshold=0.999):
+        grown = grow("P(A? A)", goal_tree_size=9)
+        review(grown[1], *MIXED[:4])
+        label(factories.person("Fifth"), grown[1], SPAM)
+        splits.decide(grown[1].pk, accept=True, actor=mona, reason="Fine.", now=NOW)
+        hand_out(bob, TaskType.PROMPTER_REPLY, grown[1])
+
+        with pytest.raises(DecidedMeanwhile):
+            undo_last(mona)
+
+
+def undo_last(actor: User) -> None:
+    entry = ModerationAction.objects.latest("id")
+    taking_back.take_back(entry.pk, actor=actor, reason="Read again.", now=NOW)
 
 
 def test_split_prompt_is_not_given_up(mona: User) -> None:

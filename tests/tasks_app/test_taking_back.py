@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from oasst.accounts.models import User
-from tasks_app import checks, holding, moderation, standing, taking_back
+from oasst.accounts.roles import MODERATORS
+from tasks_app import checks, gold_items, holding, moderation, standing, taking_back
 from tasks_app.config import TreeConfig
 from tasks_app.enums import TreeState
-from tasks_app.models import Message, ModerationAction
+from tasks_app.models import GoldItem, Message, ModerationAction
 from tests.factories import NOW, Grown, grow
 
 LATER = NOW + timedelta(hours=1)
@@ -181,3 +182,46 @@ def test_change_of_a_setting_stands_in_the_log(root: User) -> None:
     assert (entry.action, entry.reason, entry.actor) == ("change_setting", "Rude.", root)
     assert entry.data["setting"].endswith("→ 9")
     assert TreeConfig.current().goal_tree_size == 9
+
+
+def test_role_taken_back_is_the_one_before(alice: User, mona: User, root: User) -> None:
+    standing.set_role(alice.pk, MODERATORS, actor=root, **WHY)
+    take_back(root)
+    assert (fresh(alice).is_staff, fresh(alice).groups.count()) == (False, 0)
+
+    standing.set_role(alice.pk, MODERATORS, actor=root, **WHY)
+    standing.set_role(alice.pk, "", actor=root, **WHY)
+    with pytest.raises(standing.RoleNotYours):
+        take_back(mona)
+    take_back(root)
+    assert fresh(alice).is_moderator
+
+
+def test_gold_item_is_taken_back_and_so_is_its_end(mona: User) -> None:
+    message = grow("P").root
+    make = {"explanation": "A fine question.", "actor": mona, "now": NOW}
+    gold_items.make(message.pk, {"spam": 0.0}, **make)
+
+    take_back(mona)
+    assert not GoldItem.objects.get().active
+    assert not ModerationAction.objects.filter(action="retire_gold").exists()
+
+    gold_items.make(message.pk, {"spam": 0.0}, **make)
+    made = ModerationAction.objects.latest("id")
+    gold_items.retire(message.pk, actor=mona, **WHY)
+    with pytest.raises(taking_back.CannotTakeBack):
+        taking_back.take_back(made.pk, actor=mona, reason="Hm.", now=LATER)
+    take_back(mona)
+    assert GoldItem.objects.get().active
+
+
+def test_retired_gold_item_stays_retired_when_its_message_is_gone(mona: User) -> None:
+    grown = grow("P(A)")
+    make = {"explanation": "On topic.", "actor": mona, "now": NOW}
+    gold_items.make(grown[1].pk, {"spam": 0.0}, **make)
+    gold_items.retire(grown[1].pk, actor=mona, **WHY)
+    retired = ModerationAction.objects.latest("id")
+    moderation.delete_message(grown[1].pk, actor=mona, **WHY)
+
+    with pytest.raises(taking_back.CannotTakeBack):
+        taking_back.take_back(retired.pk, actor=mona, reason="Hm.", now=LATER)
