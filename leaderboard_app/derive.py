@@ -18,7 +18,14 @@ from leaderboard_app.enums import EntryState, Reason, Why
 from leaderboard_app.models import PointEntry
 from leaderboard_app.rules import MessageFacts, Standing
 from tasks_app.enums import STOPPED_STATES, ContributionKind, LabelKind, Role, TreeState
-from tasks_app.models import Contribution, GoldAnswer, Ranking, RankingConsensus, TextLabels
+from tasks_app.models import (
+    Contribution,
+    GoldAnswer,
+    Ranking,
+    RankingConsensus,
+    Reliability,
+    TextLabels,
+)
 
 _COUNTED = (
     ContributionKind.PROMPT,
@@ -223,15 +230,28 @@ def _is_stopped(message: MessageFacts) -> bool:
     return message.tree_state in STOPPED_STATES
 
 
-Records = dict[UUID, deque[float]]
+@dataclass
+class Records:
+    """How people voted so far: the closeness of their last votes, the latest first; and who is
+    doubted, in which language."""
+
+    closeness: dict[UUID, deque[float]]
+    doubted: set[tuple[UUID, str]] = field(default_factory=set)
+
+    def is_poor(self, row: Row) -> bool:
+        """Whether nobody can rely on what this person says."""
+        is_doubted = (row.user_id, row.lang) in self.doubted
+        return is_doubted or rules.has_poor_record(list(self.closeness[row.user_id]))
 
 
 def _records(rows: list[Row], stored: dict[int, dict[Reason, PointEntry]]) -> Records:
-    """The closeness of everybody's last votes, the latest first. One query, if any."""
+    """The records of those about whom something is to be settled. Two queries, if any."""
     people = {row.user_id for row in rows if _is_open(row, stored[row.id].get(row.reason))}
-    records: Records = defaultdict(lambda: deque(maxlen=rules.RECORD_LENGTH))
+    records = Records(defaultdict(lambda: deque(maxlen=rules.RECORD_LENGTH)))
     if not people:
         return records
+    doubted = Reliability.objects.doubtful().filter(user__in=people).order_by()
+    records.doubted = set(doubted.values_list("user", "lang"))
     newest = Window(RowNumber(), partition_by="user", order_by=[F("settled_at").desc(), "-id"])
     last = PointEntry.objects.filter(user__in=people, reason__in=rules.VOTES)
     last = last.exclude(closeness=None).exclude(settled_at=None).annotate(number=newest)
@@ -239,7 +259,7 @@ def _records(rows: list[Row], stored: dict[int, dict[Reason, PointEntry]]) -> Re
         "user", "closeness"
     ):
         if closeness is not None:
-            records[user].append(closeness)
+            records.closeness[user].append(closeness)
     return records
 
 
@@ -249,14 +269,13 @@ def _vote(
     """(closeness of a vote, held back); what was once settled stays."""
     if not _is_open(row, entry):
         return (entry.closeness, entry.held) if entry else (None, False)
-    record = records[row.user_id]
-    held = rules.has_poor_record(list(record))
+    held = records.is_poor(row)
     if row.reason in rules.WRITTEN:
         return None, held
     closeness = _closeness(row, votes)
     if closeness is None:
         return None, False
-    record.appendleft(closeness)
+    records.closeness[row.user_id].appendleft(closeness)
     return closeness, held
 
 

@@ -17,11 +17,11 @@ from leaderboard_app import ledger, rules
 from leaderboard_app.models import PointEntry, UserStats
 from oasst.accounts.models import User
 from oasst.lib import queue
-from tasks_app import interactions, labels, lottery, selection
+from tasks_app import interactions, labels, lottery, selection, skill_fits
 from tasks_app.config import overridden
 from tasks_app.enums import RANDOM
 from tasks_app.errors import NoTaskAvailable
-from tasks_app.models import Contribution, Message, Task
+from tasks_app.models import Contribution, Message, Reliability, Task
 from tasks_app.simulation import opinions
 from tests.factories import NOW, crowd, grow
 from tests.leaderboard_app import given
@@ -152,10 +152,11 @@ class Evening:
         self.now: datetime = NOW
         self.honest = crowd(6, prefix="Honest")
         self.patient, self.hasty = crowd(2, prefix="Farmer")
+        self.approving: User | None = None  # writes junk, and calls everything good
         self.junk: set[Any] = set()
 
     def play(self) -> None:
-        people = [*self.honest, self.patient, self.hasty]
+        people = [*self.honest, self.patient, self.hasty, *filter(None, [self.approving])]
         for turn in range(TURNS):
             self.now += timedelta(minutes=1)
             user = people[turn % len(people)]
@@ -185,6 +186,8 @@ class Evening:
 
     def opinion(self, task: Task, *, honestly: bool) -> dict[str, float]:
         form = labels.form_for(task.kind, task.form_mode)
+        if task.user == self.approving:
+            return opinions.approve(form.valid, self.rng)
         if not honestly:
             return opinions.at_random(form.valid, form.mandatory, self.rng)
         if task.message_id in self.junk:
@@ -208,3 +211,23 @@ def test_farming_does_not_pay() -> None:
     assert typical >= 20 * rules.POINTS["review_full"]
     assert scores[evening.patient] <= typical / 10
     assert scores[evening.hasty] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+def test_calling_everything_good_pays_no_more_once_skills_are_computed() -> None:
+    evening = Evening()
+    (evening.approving,) = crowd(1, prefix="Approving")
+    scores = []
+    with queue.silent(), overridden(**(SMALL | {"num_reviews_reply": 3})):
+        for _ in range(2):
+            evening.play()
+            ledger.catch_up(now=evening.now)
+            skill_fits.refit(now=evening.now)
+            people = [evening.approving, *evening.honest]
+            scores.append([PointEntry.objects.filter(user=user).score() for user in people])
+
+    (farmed, *earned), (farmed_later, *earned_later) = scores
+    assert farmed_later == farmed
+    assert 2 * sum(earned_later) > 3 * sum(earned)
+    assert not Reliability.objects.doubtful().filter(user__in=evening.honest).exists()
