@@ -89,6 +89,7 @@ WITH different AS MATERIALIZED (
         count(*) AS n
     FROM tasks_app_textlabels l JOIN tasks_app_message m ON m.id = l.message_id
     WHERE l.created_at >= %(since)s AND l.created_at < %(until)s AND l.kind <> 'report'
+        AND NOT l.held
     GROUP BY 1, 2, 3)"""
 
 _VALUES = """

@@ -7,7 +7,7 @@ from collections import defaultdict, deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import F, Q, Window
@@ -26,6 +26,8 @@ from tasks_app.models import (
     Reliability,
     TextLabels,
 )
+
+Answer = TypeVar("Answer")
 
 _COUNTED = (
     ContributionKind.PROMPT,
@@ -65,11 +67,12 @@ class Row:
 
 @dataclass
 class Votes:
-    """What people answered, by message: (task, person, answer), and the right answers of gold."""
+    """What people answered, by message: (task, person, held back, answer), and the right answers
+    of gold."""
 
-    labels: dict[UUID, list[tuple[UUID | None, UUID, dict[str, float]]]]
+    labels: dict[UUID, list[tuple[UUID | None, UUID, bool, dict[str, float]]]]
     gold: dict[UUID, tuple[dict[str, float], dict[str, float]]]
-    rankings: dict[UUID, list[tuple[UUID | None, UUID, list[list[str]]]]]
+    rankings: dict[UUID, list[tuple[UUID | None, UUID, bool, list[list[str]]]]]
     ranked: set[UUID] = field(default_factory=set)
 
 
@@ -168,7 +171,7 @@ def _votes(rows: list[Row], stored: dict[int, dict[Reason, PointEntry]]) -> Vote
     votes = Votes(defaultdict(list), {}, defaultdict(list))
     if reviewed:
         sets = TextLabels.objects.filter(message__in=reviewed, kind=LabelKind.TASK)
-        for message, *vote in sets.values_list("message", "task", "user", "values"):
+        for message, *vote in sets.values_list("message", "task", "user", "held", "values"):
             votes.labels[message].append(tuple(vote))
         tasks = [row.task_id for row in open_votes if row.task_id]
         gold = GoldAnswer.objects.filter(task__in=tasks)
@@ -179,7 +182,9 @@ def _votes(rows: list[Row], stored: dict[int, dict[Reason, PointEntry]]) -> Vote
         for ranking in found:
             groups = [] if ranking.not_rankable else ranking.groups
             if ranking.parent_id:
-                votes.rankings[ranking.parent_id].append((ranking.task_id, ranking.user_id, groups))
+                votes.rankings[ranking.parent_id].append(
+                    (ranking.task_id, ranking.user_id, ranking.held, groups)
+                )
         counted = RankingConsensus.objects.filter(parent__in=ranked)
         votes.ranked = {pk for pk in counted.values_list("parent", flat=True) if pk}
     return votes
@@ -209,8 +214,8 @@ def _closeness(row: Row, votes: Votes) -> float | None:
         if not (row.message_id in votes.ranked or row.message.deleted or _is_stopped(row.message)):
             return None
         cast = votes.rankings[row.message_id]
-        mine = next((groups for task, _, groups in cast if task == row.task_id), None)
-        others = [groups for _, user, groups in cast if user != row.user_id]
+        mine = next((groups for task, *_, groups in cast if task == row.task_id), None)
+        others = _of_others(cast, row)
         found = None if mine is None else rules.ranking_closeness(mine, others)
         return 1.0 if found is None else found
     if row.task_id in votes.gold:
@@ -220,10 +225,14 @@ def _closeness(row: Row, votes: Votes) -> float | None:
     if not row.message.is_over:
         return None
     sets = votes.labels[row.message_id]
-    mine_values = next((values for task, _, values in sets if task == row.task_id), {})
-    theirs = [values for _, user, values in sets if user != row.user_id]
-    found = rules.review_closeness(mine_values, theirs)
+    mine_values = next((values for task, *_, values in sets if task == row.task_id), {})
+    found = rules.review_closeness(mine_values, _of_others(sets, row))
     return 1.0 if found is None else found
+
+
+def _of_others(cast: Iterable[tuple[UUID | None, UUID, bool, Answer]], row: Row) -> list[Answer]:
+    """What others answered; people who are held back are nobody to be compared with."""
+    return [answer for _, user, held, answer in cast if user != row.user_id and not held]
 
 
 def _is_stopped(message: MessageFacts) -> bool:

@@ -80,7 +80,7 @@ _QUERY = f"""
         SELECT mine.user_id, {", ".join(_of_labels("sum", name) for name in _SUMS)},
             {", ".join(_of_labels("avg", name) for name in _MEANS)}
         FROM mine JOIN tasks_app_textlabels l
-            ON l.message_id = mine.id AND l.user_id <> mine.user_id
+            ON l.message_id = mine.id AND l.user_id <> mine.user_id AND NOT l.held
         WHERE NOT mine.deleted GROUP BY mine.user_id
     ), lines AS (
         SELECT c.*, {", ".join(f"coalesce({name}, 0) AS {name}" for name in _SUMS)},

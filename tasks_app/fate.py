@@ -105,7 +105,7 @@ def _reasons_of_verdicts(messages: Sequence[Message]) -> dict[uuid.UUID, list[st
     counts: dict[uuid.UUID, Counter[str]] = defaultdict(Counter)
     reviews: Counter[uuid.UUID] = Counter()
     content: Counter[uuid.UUID] = Counter()
-    rows = TextLabels.objects.filter(message__in=messages, kind=LabelKind.TASK)
+    rows = TextLabels.objects.counted().filter(message__in=messages, kind=LabelKind.TASK)
     for pk, values in rows.values_list("message", "values"):
         objected = [name for name in OBJECTIONS if values.get(name)]
         reviews[pk] += 1

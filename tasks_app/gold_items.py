@@ -117,7 +117,7 @@ _UNANIMOUS = """
             AND NOT deleted ORDER BY created_at DESC LIMIT %(newest)s) m
     JOIN (SELECT message_id, user_id, (values->>'spam')::float AS spam,
             coalesce((values->>'lang_mismatch')::float, 0) AS mismatch
-        FROM tasks_app_textlabels WHERE kind = 'task') l ON l.message_id = m.id
+        FROM tasks_app_textlabels WHERE kind = 'task' AND NOT held) l ON l.message_id = m.id
     LEFT JOIN tasks_app_reliability r ON r.user_id = l.user_id AND r.lang = %(lang)s
         AND r."group" = %(group)s AND r.doubtful
     WHERE NOT EXISTS (SELECT FROM tasks_app_golditem g WHERE g.message_id = m.id)

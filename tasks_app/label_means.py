@@ -15,10 +15,11 @@ _ORDER = {name: place for place, name in enumerate(LABELS)}
 def means_of(messages: Collection[uuid.UUID]) -> dict[uuid.UUID, dict[str, LabelMean]]:
     """Means over every label set (reviews, free labels, reports) and what was imported.
 
-    A label counts only those who answered it. Two queries, whatever the number of messages.
+    A label counts only those who answered it, and nobody who is held back. Two queries, whatever
+    the number of messages.
     """
     votes: dict[uuid.UUID, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    sets = TextLabels.objects.filter(message__in=messages).order_by("id")
+    sets = TextLabels.objects.counted().filter(message__in=messages).order_by("id")
     for pk, values in sets.values_list("message", "values"):
         for name, value in values.items():
             votes[pk][name].append(value)

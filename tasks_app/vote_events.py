@@ -18,7 +18,7 @@ def events_of(messages: Collection[uuid.UUID]) -> dict[uuid.UUID, Events]:
     reactions = Reaction.objects.filter(message__in=messages).order_by("id")
     for pk, user, code in reactions.values_list("message", "user", "code"):
         events[pk]["emoji"].append({"user_id": str(user), "emoji": code})
-    rankings = Ranking.objects.filter(parent__in=messages).select_related("task")
+    rankings = Ranking.objects.counted().filter(parent__in=messages).select_related("task")
     for ranking in rankings.annotate(tree_id=F("parent__tree")).order_by("id"):
         if ranking.parent_id:
             events[ranking.parent_id]["ranking"].append(_ranking(ranking, ranking.tree_id))

@@ -97,7 +97,8 @@ def _rankings(given: list[Contribution]) -> dict[int, Vote]:
     done = {each.message_id for each in given if each.message and _stands(each.message)}
     others: dict[uuid.UUID | None, list[Ranking]] = defaultdict(list)
     mine = [ranking.pk for ranking in own.values()]
-    for ranking in Ranking.objects.filter(parent__in=done).exclude(pk__in=mine).order_by("pk"):
+    counted = Ranking.objects.counted().filter(parent__in=done)
+    for ranking in counted.exclude(pk__in=mine).order_by("pk"):
         others[ranking.parent_id].append(ranking)
     ids = {pk for ranking in own.values() for group in ranking.groups for pk in group}
     models = Message.objects.filter(pk__in=ids, synthetic=True).values_list("pk", flat=True)

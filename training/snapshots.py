@@ -281,7 +281,7 @@ def _votes(folder: Path, name: str) -> Iterator[list[float]]:
     while chunk := list(islice(trees, TREES_AT_ONCE)):
         ids = [UUID(tree.message_tree_id) for tree in chunk if tree.origin != "chat"]
         units: dict[UUID, list[float]] = defaultdict(list)
-        sets = TextLabels.objects.filter(message__tree__in=ids, kind=LabelKind.TASK)
+        sets = TextLabels.objects.counted().filter(message__tree__in=ids, kind=LabelKind.TASK)
         for message, values in sets.values_list("message", "values"):
             if name in values:
                 units[message].append(values[name])

@@ -7,7 +7,7 @@ import pytest
 from leaderboard_app import ledger
 from leaderboard_app.models import PointEntry, Streak, UserStats
 from oasst.accounts.models import User
-from tasks_app import interactions, moderation, splits, taking_back, undo
+from tasks_app import holding, interactions, moderation, splits, taking_back, undo
 from tasks_app.enums import LabelKind, TaskType, TreeState
 from tasks_app.models import Contribution, Message, ModerationAction
 from tests.factories import GOOD, NOW, SPAM, crowd, grow, hand_out, label
@@ -72,6 +72,19 @@ def test_review_far_from_all_others_counts_nothing(alice: User) -> None:
 
     assert booked(odd).popitem()[1] == ("reversed", "far_off")
     assert booked(honest[0]).popitem()[1] == ("confirmed", "decided")
+
+
+def test_nobody_is_compared_with_people_who_are_held_back(alice: User, mona: User) -> None:
+    message = given.reply(alice, grow("P").root)
+    held = crowd(2, prefix="Held")
+    for person in held:
+        holding.hold_user(person.pk, actor=mona, **MOD)
+        given.review(User.objects.get(pk=person.pk), message, OPPOSITE)
+
+    judges = judged(message, GOOD, GOOD, GOOD)
+
+    assert {booked(judge).popitem()[1] for judge in judges} == {("confirmed", "decided")}
+    assert {booked(person).popitem()[1] for person in held} == {("reversed", "far_off")}
 
 
 def test_text_of_somebody_whose_votes_are_far_off_is_held_back(alice: User, bob: User) -> None:

@@ -10,7 +10,9 @@ from tasks_app.bulk import actions as bulk
 from tasks_app.bulk import plans
 from tasks_app.config import TreeConfig
 from tasks_app.enums import TaskType, TreeState
+from tasks_app.label_means import means_of
 from tasks_app.models import Message, Offer, Ranking, RankingConsensus, Recount, TextLabels
+from tasks_app.vote_events import events_of
 from tests import factories
 from tests.factories import GOOD, NOW, SPAM, Grown, grow, hand_out, rank, review
 from tests.sessions import signed_in
@@ -217,3 +219,21 @@ def test_votes_that_come_back_after_a_purge_count_as_their_person_does_then(
 
     assert not Ranking.objects.get(user=alice).held
     assert order_below(grown.root, names) == "ba"
+
+
+def test_published_means_and_rankings_are_without_held_votes(
+    alice: User, bob: User, mona: User
+) -> None:
+    grown = grow("P(A? A)")
+    hold(alice, mona)
+    label(alice, grown[1], GOOD | {"quality": 0.0})
+    label(bob, grown[1], GOOD | {"quality": 1.0})
+    ranked = grow("P(A A)", state=TreeState.RANKING)
+    for person, order in ((alice, [1, 2]), (bob, [2, 1])):
+        rank(person, ranked.root, [ranked[place] for place in order])
+
+    (mean,) = [means["quality"] for means in means_of([grown[1].pk]).values()]
+    (events,) = events_of([ranked.root.pk]).values()
+
+    assert (mean.value, mean.count) == (1.0, 1)
+    assert [event["user_id"] for event in events["ranking"]] == [str(bob.pk)]
