@@ -1,4 +1,4 @@
-"""How fast the public statistics are shown and counted on a collection of any size."""
+"""How fast statistics and boards are shown and counted on a collection of any size."""
 
 import random
 import time
@@ -14,7 +14,7 @@ from leaderboard_app import daily, dataset_stats
 from leaderboard_app.spans import Span
 from oasst.lib import database
 from tasks_app.models import Contribution, Message, TextLabels
-from tests.benchmarks import collection
+from tests.benchmarks import boards, collection
 from tests.benchmarks.tasks import percentile_ms
 
 
@@ -37,7 +37,7 @@ def measure(messages: int, requests: int, *, say: Callable[..., None]) -> dict[s
             "uncached": _look(requests, fresh=True),
             "cached": _look(requests, fresh=False),
         }
-        return rows | counted | looks
+        return rows | counted | looks | {"boards": boards.measure(requests, say=say)}
 
 
 def _differ() -> None:

@@ -12,3 +12,5 @@ def test_benchmark_of_statistics_prints_its_figures_as_json() -> None:
 
     assert {"messages", "recount_s", "refresh_s", "uncached", "cached"} <= set(figures)
     assert set(figures["uncached"]) == {"p50_ms", "p95_ms", "p99_ms"}
+    assert figures["boards"]["entries"] > figures["messages"]
+    assert {"board_of_all_time_s", "skills_s", "trollboard"} <= set(figures["boards"])
