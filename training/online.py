@@ -24,7 +24,6 @@ from training import (
     checkpoints,
     data,
     judging,
-    modeling,
     ppo_math,
     ppo_plan,
     rewards,
@@ -68,10 +67,8 @@ class Online(trainers.Robust):
         return {}
 
     def _look(self, step: int) -> None:
-        """Several processes must stop at the same place, so they do not stop here."""
-        alone = self.judge.policy.team.size == 1
         if not self.judge.has_looked(step):
-            self.judge.look(step, functools.partial(should_stop, self.run) if alone else _never)
+            self.judge.look(step, functools.partial(should_stop, self.run))
 
     def _get_train_sampler(self, dataset: Any = None) -> Sampler[int]:
         """All rollouts in one epoch: a resumed run then finds its place by counting."""
@@ -110,10 +107,6 @@ class Grpo(Online, GRPOTrainer):
     """Shao et al. 2024: whitened within the answers to a prompt, the KL is part of the loss."""
 
 
-def _never() -> bool:
-    return False
-
-
 class InOrder(Sampler[int]):
     def __init__(self, order: Sequence[int]) -> None:
         self.order = order
@@ -125,10 +118,8 @@ class InOrder(Sampler[int]):
         return len(self.order)
 
 
-def run(config: PpoConfig, run: RunDir) -> Path:
-    """Train from where the run stands to its end. Raises as `ppo.run` does."""
-    modeling.environment(config)
-    checkpoint = trainers.begin(run, config)
+def run(config: PpoConfig, run: RunDir, checkpoint: Path | None) -> Path:
+    """Train from the checkpoint on to the end. Raises as `ppo.run` does."""
     split = data.prompts(config.data, seed=config.seed)
     base, tokenizer = adapters.load(config, alone=True)
     train, held_out = (

@@ -48,11 +48,11 @@ def run(config: PpoConfig, run: RunDir) -> Path:
     if trainers.is_done(run, config):
         return run.final
     ppo_plan.check(config)
-    if config.algorithm != "ppo":
-        return online.run(config, run)
     modeling.environment(config)
     checkpoint = trainers.begin(run, config)
     ppo_plan.check_share(config, PartialState().num_processes)
+    if config.algorithm != "ppo":
+        return online.run(config, run, checkpoint)
     split = data.prompts(config.data, seed=config.seed)
     base, tokenizer = adapters.load(config)
     train, held_out = (

@@ -73,8 +73,13 @@ def check(config: PpoConfig) -> None:
 def check_share(config: PpoConfig, processes: int) -> None:
     """Refuse what cannot be shared out evenly: processes would wait for each other for ever.
 
-    Raises ConfigError.
+    Nor is the order in which RLOO and GRPO read prompts one for several. Raises ConfigError.
     """
+    if config.algorithm != "ppo" and processes > 1:
+        raise ConfigError(
+            f"algorithm: {config.algorithm} learns in one process, there are {processes}; start it "
+            "without accelerate launch, or take algorithm: ppo"
+        )
     answers = config.rollout.prompts * config.rollout.per_prompt
     sizes = {
         "rollout.prompts × rollout.per_prompt": answers,

@@ -25,6 +25,7 @@ from training.rundir import RunDir
 
 PATIENCE_S = 120
 SERVER = multiprocessing.get_context("forkserver")
+LAUNCH = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch"]
 LOADED = ["training.__main__", "training.sft", "training.reward", "training.dpo", "training.ppo"]
 
 
@@ -74,6 +75,20 @@ def written(config: Any, run: RunDir) -> Path:
 def command(stage: str, config: Path, run: RunDir) -> list[str]:
     """What people type, and what a worker starts: it loads the libraries anew, which takes long."""
     return [sys.executable, "-m", "training", stage, str(config), "--run-dir", str(run.path)]
+
+
+def launch(config: Any, run: RunDir) -> subprocess.CompletedProcess[str]:
+    """The same in two processes that share the work."""
+    _python, *words = command(config.stage, written(config, run), run)
+    processes = str(configs.CONFIGS / "accelerate" / "cpu.yaml")
+    return subprocess.run(
+        [*LAUNCH, "--config_file", processes, *words],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE_S,
+        check=False,
+    )
 
 
 def when(is_time: Callable[[], bool], *, do: Callable[[], None]) -> None:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.training import small
-from training import config as configs
+from tests.training import programs, small
 from training import reward, rundir, sft
 from training.rundir import RunDir
 
 pytestmark = [pytest.mark.full, pytest.mark.slow]
 
-LAUNCH = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--config_file"]
 NO_DROPOUT = {"lora": {"r": 4, "alpha": 8, "dropout": 0.0}}
 
 
@@ -30,20 +24,6 @@ def losses(run: RunDir) -> list[tuple[int, float]]:
     ]
 
 
-def launch(config: Any, run: RunDir) -> subprocess.CompletedProcess[str]:
-    path = run.path.with_suffix(".yaml")
-    path.write_text(configs.to_yaml(config))
-    processes = str(configs.CONFIGS / "accelerate" / "cpu.yaml")
-    return subprocess.run(
-        [*LAUNCH, processes, "-m", "training", config.stage, str(path), "--run-dir", str(run.path)],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize("stage", ["sft", "rm"])
 def test_two_processes_give_the_loss_of_one(stage: str, tmp_path: Path) -> None:
     alone, together = RunDir(tmp_path / "alone"), RunDir(tmp_path / "together")
@@ -51,7 +31,7 @@ def test_two_processes_give_the_loss_of_one(stage: str, tmp_path: Path) -> None:
     two = small.config(stage, tmp_path, model=NO_DROPOUT, optim={"batch_size": 2})
     (sft if stage == "sft" else reward).run(one, alone)
 
-    done = launch(two, together)
+    done = programs.launch(two, together)
 
     assert done.returncode == 0, done.stderr[-3000:]
     assert [step for step, _ in losses(together)] == [step for step, _ in losses(alone)]

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -339,20 +336,37 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     """Where each rollout is one minibatch, how it is shared out changes sums by rounding alone."""
     config = ppo_given.ppo(tmp_path, loss={"minibatch": 8, "micro_batch": 4, "epochs": 2})
     wanted = train(tmp_path, "one", config)
-    file, run = tmp_path / "ppo.yaml", RunDir(tmp_path / "two")
-    file.write_text(configs.to_yaml(config))
-    launch = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch"]
-    processes = ["--config_file", str(configs.CONFIGS / "accelerate" / "cpu.yaml")]
+    run = RunDir(tmp_path / "two")
 
-    subprocess.run(
-        [*launch, *processes, "-m", "training", "ppo", str(file), "--run-dir", str(run.path)],
-        check=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
+    done = programs.launch(config, run)
+
+    assert done.returncode == 0, done.stderr[-3000:]
 
     ours, theirs = curve(run), curve(wanted)
     assert len(ours) == len(theirs) == 7
     for mine, other in zip(ours, theirs, strict=True):
+@pytest.mark.parametrize("algorithm", ["rloo", "grpo"])
+def test_what_runs_on_trl_is_refused_to_several_processes(tmp_path: Path, algorithm: str) -> None:
+    config = ppo_given.ppo(tmp_path, algorithm=algorithm, rollout={"per_prompt": 2})
+
+    with pytest.raises(ConfigError, match=f"algorithm: {algorithm} learns in one process"):
+        ppo_plan.check_share(config, 2)
+    ppo_plan.check_share(config, 1)
+
+
+@slow
+@pytest.mark.full
+def test_rloo_does_not_begin_in_two_processes(tmp_path: Path) -> None:
+    config = ppo_given.ppo(tmp_path, algorithm="rloo", rollout={"prompts": 4, "per_prompt": 2})
+    run = RunDir(tmp_path / "two")
+
+    done = programs.launch(config, run)
+
+    assert done.returncode != 0
+    assert "algorithm: rloo learns in one process" in run.read_status().message
+    assert curve(run) == []
+
+
         for name in mine.keys() - {"phase", "val/explained_variance", "objective/scores_std"}:
             assert mine[name] == pytest.approx(other[name], rel=1e-3, abs=1e-4), name
 
