@@ -41,12 +41,20 @@ def all_agree_to_stop(run: RunDir) -> bool:
 class Watcher(TrainerCallback):
     """Writes metrics and status, ends the run when asked, and lets somebody draw samples.
 
-    `sample(step)` is called in the main process after each evaluation.
+    `sample(step)` is called in the main process after each evaluation. The wish to end is heard
+    every `stops_every` steps: only then does a checkpoint hold all that the next step needs.
     """
 
-    def __init__(self, run: RunDir, *, sample: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self,
+        run: RunDir,
+        *,
+        sample: Callable[[int], None] | None = None,
+        stops_every: int = 1,
+    ) -> None:
         self.run = run
         self.sample = sample
+        self.stops_every = stops_every
         self.has_stopped = False
 
     def on_train_begin(
@@ -57,7 +65,7 @@ class Watcher(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        if all_agree_to_stop(self.run):
+        if state.global_step % self.stops_every == 0 and all_agree_to_stop(self.run):
             self.has_stopped = state.global_step < state.max_steps
             control.should_save = control.should_training_stop = True
         elif state.global_step >= state.max_steps and args.eval_strategy != "no":

@@ -140,7 +140,7 @@ def run(config: PpoConfig, run: RunDir, checkpoint: Path | None) -> Path:
         if held_out
         else None,
         processing_class=tokenizer,
-        callbacks=[Watcher(run)],
+        callbacks=[Watcher(run, stops_every=plan.per_rollout)],
     )
     trainer.rewarder = rewarder
     trainer.order = order(config, plan, len(train))

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from safetensors.torch import load_file
 from trl import GRPOConfig, RLOOConfig
 
-from tests.training import ppo_given
-from tests.training.test_ppo import curve
+from tests.training import ppo_given, programs
+from tests.training.test_ppo import curve, same_to_the_last_bit
 from training import online, ppo, ppo_plan
 from training.config import PpoConfig
 from training.rundir import RunDir
@@ -103,10 +102,52 @@ def test_a_cancelled_run_goes_on_with_the_same_curve(
     run.allow()
     ppo.run(compared(tmp_path, algorithm), run)
 
-    assert curve(run) == curve(wanted)
-    for name, value in load_file(run.final / "adapter" / "adapter_model.safetensors").items():
-        other = load_file(wanted.final / "adapter" / "adapter_model.safetensors")[name]
-        assert torch.equal(value, other)
+    assert same_to_the_last_bit(run, wanted)
+
+
+@pytest.mark.parametrize("algorithm", ["rloo", pytest.param("grpo", marks=pytest.mark.full)])
+def test_a_run_cancelled_within_a_rollout_ends_after_it(
+    tmp_path: Path, whole: Callable[[str], RunDir], algorithm: str
+) -> None:
+    wanted, run = whole(algorithm), RunDir(tmp_path / "cancelled")
+
+    _cancel_after_status(run, 1, compared(tmp_path, algorithm))
+    assert [path.name for path in run.checkpoints.iterdir()] == ["checkpoint-4"]
+    assert run.read_status().step == 4
+    run.allow()
+    ppo.run(compared(tmp_path, algorithm), run)
+
+    assert same_to_the_last_bit(run, wanted)
+
+
+@pytest.mark.parametrize("algorithm", ["rloo", pytest.param("grpo", marks=pytest.mark.full)])
+def test_a_killed_run_goes_on_with_the_same_curve_to_the_last_bit(
+    tmp_path: Path, whole: Callable[[str], RunDir], algorithm: str
+) -> None:
+    wanted, run = whole(algorithm), RunDir(tmp_path / "killed")
+    config = compared(tmp_path, algorithm)
+
+    programs.kill_when(programs.start(config, run), (run.checkpoints / "checkpoint-4").exists)
+    assert not run.final.exists()
+    assert run.last_checkpoint() == run.checkpoints / "checkpoint-4"
+    ppo.run(config, run)
+
+    assert same_to_the_last_bit(run, wanted)
+
+
+def _cancel_after_status(run: RunDir, step: int, config: PpoConfig) -> None:
+    """Ask the run to end when it has told that it has come to `step`."""
+    write = RunDir.write_status
+
+    def cancel(self: RunDir, *args: Any, **kwargs: Any) -> None:
+        write(self, *args, **kwargs)
+        if kwargs["step"] == step:
+            self.cancel()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunDir, "write_status", cancel)
+        with pytest.raises(Cancelled):
+            ppo.run(config, run)
 
 
 def _cancel_at(run: RunDir, step: int, config: PpoConfig) -> None:
