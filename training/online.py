@@ -36,7 +36,7 @@ from training.judging import Judge
 from training.learner import as_reward
 from training.policy import Policy
 from training.ppo_plan import Plan
-from training.rollouts import Answers, Interrupted
+from training.rollouts import Answers, Interrupted, NotFinite
 from training.rundir import RunDir
 from training.stopping import Cancelled, should_stop
 from training.team import Team
@@ -67,8 +67,12 @@ class Online(trainers.Robust):
         return {}
 
     def _look(self, step: int) -> None:
-        if not self.judge.has_looked(step):
+        if self.judge.has_looked(step):
+            return
+        try:
             self.judge.look(step, functools.partial(should_stop, self.run))
+        except NotFinite as error:
+            raise self.not_finite(str(error)) from None
 
     def _get_train_sampler(self, dataset: Any = None) -> Sampler[int]:
         """All rollouts in one epoch: a resumed run then finds its place by counting."""
@@ -177,6 +181,8 @@ def arguments(
         temperature=rollout.temperature,
         top_p=rollout.top_p,
         top_k=rollout.top_k,
+        # Drawing from broken weights would end CUDA; so the loss tells of them, with the answers.
+        generation_kwargs={"remove_invalid_values": True},
         beta=config.kl.coefficient,
         epsilon=loss.clip,
         disable_dropout=True,

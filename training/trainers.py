@@ -1,6 +1,6 @@
 """What all pipelines share of the trainer: arguments, whole checkpoints, exact resuming.
 
-Only `_save_checkpoint` and `_load_from_checkpoint` are private names of transformers.
+Private names of transformers: `_prepare_inputs`, `_save_checkpoint`, `_load_from_checkpoint`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from training.stopping import Cancelled, LossNotFinite
 
 logger = logging.getLogger(__name__)
 BAD_BATCH = "bad-batch.json"
+IDS = ("input_ids", "prompt_ids", "completion_ids")  # of whole texts, or of their parts in order
 
 
 def arguments(
@@ -86,8 +87,13 @@ class Robust(Trainer):
     held_out: HeldOut | None = None
     _batch: dict[str, Any] | None = None
 
+    def _prepare_inputs(self, inputs: Any) -> Any:
+        """What is learned from next: trl's online trainers draw it here, from prompts."""
+        prepared = super()._prepare_inputs(inputs)
+        self._batch = dict(prepared)  # a loss may take something out of it
+        return prepared
+
     def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
-        self._batch = inputs
         loss = super().training_step(model, inputs, *args, **kwargs)
         if not torch.isfinite(loss):
             raise self.not_finite(f"the loss is {loss.item()}")
@@ -240,5 +246,8 @@ def _half_name(path: Path) -> Path:
 
 def _readable(batch: dict[str, Any], tokenizer: Any) -> dict[str, Any]:
     values = {k: v.tolist() for k, v in batch.items() if isinstance(v, torch.Tensor)}
-    texts = [tokenizer.decode(row) for row in values.get("input_ids", [])]
+    parts = [values[key] for key in IDS if key in values]
+    texts = [
+        tokenizer.decode([i for part in row for i in part]) for row in zip(*parts, strict=True)
+    ]
     return {"texts": texts, **values}

@@ -15,7 +15,7 @@ from trl import GRPOConfig, RLOOConfig
 
 from tests.training import ppo_given, programs
 from tests.training.test_ppo import curve, same_to_the_last_bit
-from training import online, ppo, ppo_plan
+from training import online, outcome, ppo, ppo_plan
 from training.config import PpoConfig
 from training.rundir import RunDir
 from training.stopping import Cancelled
@@ -133,6 +133,36 @@ def test_a_killed_run_goes_on_with_the_same_curve_to_the_last_bit(
     ppo.run(config, run)
 
     assert same_to_the_last_bit(run, wanted)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize(
+    ("loss", "eval_every"),
+    [
+        pytest.param({"epochs": 2, "minibatch": 4}, 8, id="in the same rollout"),
+        pytest.param({"epochs": 1, "minibatch": 8}, 8, id="in the next rollout"),
+        pytest.param({"epochs": 1, "minibatch": 8}, 1, id="in the look at held-out prompts"),
+    ],
+)
+def test_a_loss_that_is_no_number_ends_the_run_with_the_answers(
+    tmp_path: Path, algorithm: str, loss: dict[str, int], eval_every: int
+) -> None:
+    run = RunDir(tmp_path / "run").make()
+    config = compared(
+        tmp_path,
+        algorithm,
+        loss=loss,
+        optim={"lr": 1e30},
+        output={"eval_every": eval_every, "save_every": 8},
+    )
+
+    assert outcome.guarded(config, run) == outcome.FAILED
+
+    assert "Start again with a lower optim.lr (it is 1e+30)" in run.read_status().message
+    batch = json.loads((run.path / "bad-batch.json").read_text())
+    assert len(batch["texts"]) == len(batch["completion_ids"]) == 2
+    assert "Tell me" in batch["texts"][0]
+    assert not run.final.exists()
 
 
 def _cancel_after_status(run: RunDir, step: int, config: PpoConfig) -> None:
