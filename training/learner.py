@@ -5,6 +5,7 @@ Several processes each take their share of a rollout and add up their gradients.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -102,6 +103,8 @@ class Learner:
                         found[name].append(value)
                 self.schedule.step()
                 self.step += 1
+        if not self._has_finite_weights():
+            raise rollouts.NotFinite("weights are no numbers any more", range(count))
         answers = len(rollout.answers) * self.team.size
         self.controller.update(self._mean_kl(rollout), answers=answers)
         figures = {name: sum(values) / len(values) for name, values in found.items()}
@@ -128,9 +131,11 @@ class Learner:
         figures["loss"] = (
             figures["loss/policy_avg"] + config.value_coefficient * figures["loss/value_avg"]
         )
-        figures["grad_norm"] = self._finish_gradients(tokens)
-        if not all(torch.isfinite(torch.tensor([figures["loss"], figures["grad_norm"]]))):
-            raise rollouts.NotFinite(f"the loss is {figures['loss']}", chosen)
+        norms = self._finish_gradients(tokens)
+        figures["grad_norm"] = norms["policy"]
+        if not all(map(math.isfinite, (figures["loss"], *norms.values()))):
+            told = ", ".join(f"{norm} for the {role}" for role, norm in norms.items())
+            raise rollouts.NotFinite(f"the loss is {figures['loss']}, its gradient {told}", chosen)
         return figures
 
     def _policy(self, rollout: Rollout, some: rollouts.Batch) -> dict[str, Tensor]:
@@ -164,8 +169,8 @@ class Learner:
             (config.value_coefficient * loss.sum()).backward()
         return {"loss/value_avg": loss.detach(), "val/clipfrac_avg": clipped}
 
-    def _finish_gradients(self, tokens: float) -> float:
-        """Sum over processes, mean over tokens, bounded for each network apart: the policy's norm.
+    def _finish_gradients(self, tokens: float) -> dict[str, float]:
+        """Sum over processes, mean over tokens, bounded for each network apart: their norms before.
 
         Together, large errors of a young critic would leave the policy next to nothing.
         """
@@ -177,7 +182,11 @@ class Learner:
                 parameter.grad = self.team.total_each(parameter.grad) / tokens
             bound = self.config.optim.max_grad_norm
             norms[role] = float(torch.nn.utils.clip_grad_norm_(parameters, bound))
-        return norms["policy"] if norms["value"] == norms["value"] else norms["value"]
+        return norms
+
+    def _has_finite_weights(self) -> bool:
+        weights = [w for role in ("policy", "value") for w in self.base.learning(role).values()]
+        return all(bool(torch.isfinite(weight).all()) for weight in weights)
 
     def _apply(self, figures: Figures) -> bool:
         """Step, unless the policy has left the one that drew by more than `max_kl`: then True."""

@@ -259,6 +259,31 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_answers(tmp_path: P
 
 
 @slow
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({"loss": {"value_coefficient": 3e37}}, id="the gradient of the critic"),
+        pytest.param({"optim": {"lr": 1e20, "weight_decay": 1e20}}, id="a step that is too large"),
+    ],
+)
+def test_weights_that_are_no_numbers_are_not_saved(
+    tmp_path: Path, values: dict[str, dict[str, float]]
+) -> None:
+    """One step per rollout: nothing else of the rollout could notice."""
+    loss = {"epochs": 1, "minibatch": 8} | values.get("loss", {})
+    config = ppo_given.ppo(
+        tmp_path, **values | {"loss": loss}, output={"eval_every": 8, "save_every": 1}
+    )
+    run = RunDir(tmp_path / "run")
+
+    with pytest.raises(LossNotFinite, match="the weights have blown up"):
+        ppo.run(config, run)
+
+    assert run.last_checkpoint() is None
+    assert len(json.loads((run.path / "bad-batch.json").read_text())) == 8
+
+
+@slow
 def test_an_epoch_ends_early_once_the_policy_has_gone_too_far(tmp_path: Path) -> None:
     config = ppo_given.ppo(tmp_path, loss={"max_kl": 1e-6}, optim={"lr": 0.01})
     run = train(tmp_path, "run", config)
@@ -325,26 +350,6 @@ def test_sigterm_saves_and_ends_with_its_own_code(tmp_path: Path) -> None:
     assert f"checkpoint-{status.step}" == run.last_checkpoint().name
 
 
-@pytest.mark.parametrize("path", sorted(configs.CONFIGS.glob("*-ppo.yaml")), ids=lambda p: p.stem)
-def test_the_configs_that_come_along_can_be_run(path: Path) -> None:
-    ppo_plan.check(configs.load(path, stage="ppo"))
-
-
-@slow
-@pytest.mark.full
-def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
-    """Where each rollout is one minibatch, how it is shared out changes sums by rounding alone."""
-    config = ppo_given.ppo(tmp_path, loss={"minibatch": 8, "micro_batch": 4, "epochs": 2})
-    wanted = train(tmp_path, "one", config)
-    run = RunDir(tmp_path / "two")
-
-    done = programs.launch(config, run)
-
-    assert done.returncode == 0, done.stderr[-3000:]
-
-    ours, theirs = curve(run), curve(wanted)
-    assert len(ours) == len(theirs) == 7
-    for mine, other in zip(ours, theirs, strict=True):
 @pytest.mark.parametrize("algorithm", ["rloo", "grpo"])
 def test_what_runs_on_trl_is_refused_to_several_processes(tmp_path: Path, algorithm: str) -> None:
     config = ppo_given.ppo(tmp_path, algorithm=algorithm, rollout={"per_prompt": 2})
@@ -367,6 +372,26 @@ def test_rloo_does_not_begin_in_two_processes(tmp_path: Path) -> None:
     assert curve(run) == []
 
 
+@pytest.mark.parametrize("path", sorted(configs.CONFIGS.glob("*-ppo.yaml")), ids=lambda p: p.stem)
+def test_the_configs_that_come_along_can_be_run(path: Path) -> None:
+    ppo_plan.check(configs.load(path, stage="ppo"))
+
+
+@slow
+@pytest.mark.full
+def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
+    """Where each rollout is one minibatch, how it is shared out changes sums by rounding alone."""
+    config = ppo_given.ppo(tmp_path, loss={"minibatch": 8, "micro_batch": 4, "epochs": 2})
+    wanted = train(tmp_path, "one", config)
+    run = RunDir(tmp_path / "two")
+
+    done = programs.launch(config, run)
+
+    assert done.returncode == 0, done.stderr[-3000:]
+
+    ours, theirs = curve(run), curve(wanted)
+    assert len(ours) == len(theirs) == 7
+    for mine, other in zip(ours, theirs, strict=True):
         for name in mine.keys() - {"phase", "val/explained_variance", "objective/scores_std"}:
             assert mine[name] == pytest.approx(other[name], rel=1e-3, abs=1e-4), name
 
