@@ -1,8 +1,12 @@
-"""The README.md of a result, in the hub's format, from its lineage. Pure."""
+"""The README.md of a result, in the hub's format, from its lineage. Pure.
+
+It is for everybody: what lies where on the machine stands in `training.json` alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
 import yaml
@@ -32,32 +36,45 @@ def render(record: Mapping[str, Any]) -> str:
     parts += ["## Data\n", *_data(record), "## Lineage\n", *_lineage(record)]
     use = REWARD_USE if record["stage"] == "rm" else CHAT_USE
     parts += ["\n## Use\n", use.format(name=record["name"])]
-    parts += ["\n## How it was trained\n", "```yaml\n" + _yaml(record["config"]) + "```"]
+    parts += ["\n## How it was trained\n", "```yaml\n" + _yaml(_named(record["config"])) + "```"]
     parts += ["\nVersions: " + ", ".join(f"{k} {v}" for k, v in record["versions"].items()) + "."]
     return "\n".join(parts) + "\n"
+
+
+def name_of(path: str) -> str:
+    """What people call a file or a model, without where it lies: what is relative stays as it is.
+
+    In the hub's cache it is owner/name, of a run's result the name of the run's folder.
+    """
+    whole = PurePath(path)
+    if not whole.is_absolute():
+        return path
+    from_hub = [part for part in whole.parts if part.startswith("models--")]
+    if from_hub:
+        return from_hub[-1].removeprefix("models--").replace("--", "/")
+    return whole.parent.name if whole.name == "final" and whole.parent.name else whole.name
 
 
 def _front_matter(record: Mapping[str, Any]) -> str:
     is_reward = record["stage"] == "rm"
     values: dict[str, Any] = {
         "library_name": "transformers",
-        "base_model": record["base_model"]["path"],
+        "base_model": name_of(record["base_model"]["path"]),
         "pipeline_tag": "text-classification" if is_reward else "text-generation",
         "tags": ["open-assistant", record["stage"], "trl"],
-        "datasets": [row["snapshot"] or row["path"] for row in record["data"]],
+        "datasets": [row["snapshot"] or name_of(row["path"]) for row in record["data"]],
         "language": list(record["config"].get("data", {}).get("languages", [])),
     }
     return "---\n" + _yaml({key: value for key, value in values.items() if value}) + "---\n"
 
 
 def _introduction(record: Mapping[str, Any]) -> str:
-    config = record["config"]["model"]
+    config, base = record["config"]["model"], name_of(record["base_model"]["path"])
     how = f"LoRA of rank {config['lora']['r']}" if config["lora"] else "all weights"
     if config["quantization"] != "none":
         how += f" over {config['quantization']} weights"
     return (
-        f"{TITLES[record['stage']].capitalize()} of {record['base_model']['path']} ({how}), "
-        f"{record['created_at'][:10]}.\n"
+        f"{TITLES[record['stage']].capitalize()} of {base} ({how}), {record['created_at'][:10]}.\n"
     )
 
 
@@ -78,19 +95,25 @@ def _evaluation(evaluation: Mapping[str, Any]) -> Iterator[str]:
 def _data(record: Mapping[str, Any]) -> Iterator[str]:
     for row in record["data"]:
         name = f"snapshot {row['snapshot']}, " if row["snapshot"] else ""
-        yield f"- {name}`{row['path']}`, SHA-256 `{row['sha256']}`"
+        yield f"- {name}`{name_of(row['path'])}`, SHA-256 `{row['sha256']}`"
     yield ""
 
 
 def _lineage(record: Mapping[str, Any]) -> Iterator[str]:
     base = record["base_model"]
-    yield f"- base: {base['path']}, SHA-256 `{base['sha256']}`"
+    yield f"- base: {name_of(base['path'])}, SHA-256 `{base['sha256']}`"
     for parent in record["parents"]:
-        yield (
-            f"- {parent['stage']}: {parent['name']} (`{parent['path']}`), "
-            f"SHA-256 `{parent['weights_sha256']}`"
-        )
+        yield f"- {parent['stage']}: {parent['name']}, SHA-256 `{parent['weights_sha256']}`"
     yield f"- these weights: SHA-256 `{record['weights_sha256']}`"
+
+
+def _named(value: Any) -> Any:
+    """A config, with names in place of absolute paths."""
+    if isinstance(value, Mapping):
+        return {key: _named(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_named(inner) for inner in value]
+    return name_of(value) if isinstance(value, str) else value
 
 
 def _yaml(values: Mapping[str, Any]) -> str:

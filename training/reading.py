@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from training import alarm_words, alarms, curves, execution
+from training import alarm_words, alarms, curves, execution, model_card
 from training import config as configs
 from training.alarm_words import Warning
 from training.curves import Chart, Curve
@@ -53,6 +53,12 @@ class Drawn:
             for step, value in zip(curve.steps, curve.values, strict=True):
                 found.setdefault(step, [None] * len(self.curves))[place] = value
         return sorted(found.items())[-ROWS_IN_TABLE:]
+
+
+def base_of(checkpoint: Checkpoint) -> dict[str, str] | None:
+    """Name and hash of the model under it; where that lies is nobody's business."""
+    base = checkpoint.lineage.get("base_model")
+    return {"name": model_card.name_of(base["path"]), "sha256": base["sha256"]} if base else None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.training import small
-from training import checkpoints, reward, sft
+from training import checkpoints, model_card, reward, sft
 from training.rundir import RunDir
 
 pytestmark = pytest.mark.slow
@@ -67,6 +67,31 @@ def test_the_card_has_the_hub_s_front_matter_and_the_figures(final: Path) -> Non
     assert front["pipeline_tag"] == "text-generation"
     assert "| loss_change | -" in card
     assert checkpoints.read_lineage(final)["weights_sha256"] in card
+
+
+def test_the_card_tells_names_and_not_where_things_lie(final: Path, folder: Path) -> None:
+    card = (final / "README.md").read_text(encoding="utf-8")
+
+    assert str(folder) in (final / "training.json").read_text(encoding="utf-8")  # to go on from
+    assert str(folder) not in card
+    assert yaml.safe_load(card.split("---\n")[1])["base_model"] == "tiny-model"
+    assert "- `conversations.jsonl`, SHA-256 `" in card
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("smollm2-135m", "smollm2-135m"),
+        ("data/trees.jsonl", "data/trees.jsonl"),
+        ("/srv/models/mine", "mine"),
+        ("/srv/runs/warm-0a1b/final", "warm-0a1b"),
+        ("/root/.cache/huggingface/hub/models--ab--c-d/snapshots/12fd25f77366", "ab/c-d"),
+        ("/final", "final"),
+        ("rule:letters", "rule:letters"),
+    ],
+)
+def test_a_path_is_called_by_a_name(path: str, name: str) -> None:
+    assert model_card.name_of(path) == name
 
 
 def test_of_weights_adapter_only_the_adapter_is_there(folder: Path) -> None:

@@ -105,6 +105,7 @@ def _lineage(checkpoint: Checkpoint | None) -> dict[str, object]:
     return {
         "checkpoint": checkpoint,
         "figures": reading.figures(checkpoint),
+        "base": reading.base_of(checkpoint),
         "ancestry": ancestry,
         "snapshots": registry.snapshots_of(ancestry),
     }

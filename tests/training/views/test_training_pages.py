@@ -377,6 +377,19 @@ def test_from_a_served_model_to_its_data_in_two_clicks(client: Client) -> None:
     assert "Serve it" not in client.get("/models/checkpoints/ppo/").content.decode()
 
 
+def test_nobody_is_told_where_a_model_lies(client: Client) -> None:
+    folder = "/srv/secret/warm-0a1b/final"
+    model = given.checkpoint(evaluation=GOOD, base_model={"path": folder, "sha256": "b" * 64})
+    registry.promote(model, name="assistant", now=NOW)
+
+    pages = [client.get(f"/models/{place}") for place in ("", "assistant/", "checkpoints/ppo/")]
+
+    assert [page.status_code for page in pages] == [200, 200, 200]
+    texts = [page.content.decode() for page in pages]
+    assert all("warm-0a1b" in text for text in texts[1:])
+    assert not [text for text in texts if "/srv/" in text or str(model.folder) in text]
+
+
 def test_a_message_of_the_chat_leads_to_what_wrote_it(sign_in: SignIn, alice: User) -> None:
     first, second = (given.checkpoint(name, evaluation=GOOD) for name in "ab")
     now = timezone.now()
