@@ -11,17 +11,19 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fasteners import InterProcessLock
 
-from tests.training import programs, small
+from tests.training import ppo_given, programs, small
 from training import config as configs
 from training import outcome, rundir, trainers
 from training.rundir import RunDir
 from training.stopping import LossNotFinite
 
 pytestmark = pytest.mark.slow
+STAGES = ["sft", "rm", "dpo", "ppo"]
 
 
 @pytest.fixture
@@ -109,10 +111,17 @@ def test_a_loss_that_is_no_number_stops_the_run_with_its_batch(
     assert not run.final.exists()
 
 
+def config_of(stage: str, folder: Path, **changes: Any) -> Any:
+    if stage == "ppo":
+        return ppo_given.ppo(folder, small.model(folder), **changes)
+    return small.config(stage, folder, **changes)
+
+
+@pytest.mark.parametrize("stage", STAGES)
 def test_a_full_disk_leaves_whole_checkpoints_and_a_run_that_goes_on(
-    tmp_path: Path, run: RunDir
+    stage: str, tmp_path: Path, run: RunDir
 ) -> None:
-    config = small.config("sft", tmp_path)
+    config = config_of(stage, tmp_path)
 
     with files_of(300_000):  # enough for a checkpoint, too few for merged weights
         assert outcome.guarded(config, run) == outcome.FAILED
@@ -120,19 +129,31 @@ def test_a_full_disk_leaves_whole_checkpoints_and_a_run_that_goes_on(
     status = run.read_status()
     assert status.state == "failed"
     assert status.message.startswith(f"The disk is full: {run.path} could not be written to")
-    assert run.last_checkpoint() == run.checkpoints / "checkpoint-4"
+    assert run.last_checkpoint() == run.checkpoints / f"checkpoint-{config.optim.max_steps}"
     assert not list(run.path.rglob("*.half"))
     assert not run.final.exists()
 
     assert outcome.guarded(config, run) == outcome.DONE
-    assert [row["step"] for row in rundir.read_lines(run.metrics)].count(1) == 1
+    rows = [(row["step"], row["phase"]) for row in rundir.read_lines(run.metrics)]
+    assert len(rows) == len(set(rows))
 
 
 @pytest.mark.full
-def test_a_checkpoint_that_does_not_fit_leaves_none(tmp_path: Path, run: RunDir) -> None:
-    config = small.config("sft", tmp_path, model={"lora": None})
+@pytest.mark.parametrize(
+    ("stage", "model", "room"),
+    [
+        ("sft", {"lora": None}, 300_000),
+        ("rm", {"lora": None}, 300_000),
+        ("dpo", {"lora": None}, 300_000),
+        ("ppo", {}, 30_000),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_leaves_none(
+    stage: str, model: dict[str, Any], room: int, tmp_path: Path, run: RunDir
+) -> None:
+    config = config_of(stage, tmp_path, model=model)
 
-    with files_of(300_000):
+    with files_of(room):
         assert outcome.guarded(config, run) == outcome.FAILED
 
     assert run.read_status().message.startswith("The disk is full")
@@ -151,21 +172,31 @@ def files_of(size_bytes: int) -> Iterator[None]:
 
 
 @pytest.mark.full
-def test_too_little_memory_is_said_with_what_to_change(tmp_path: Path, run: RunDir) -> None:
-    config = small.config(
-        "sft", tmp_path, data={"max_length": 1024}, optim={"batch_size": 4096, "grad_accum": 1}
-    )
-    small.conversations(tmp_path, count=5000)
-
-    child = programs.start(config, run, more_memory=200 * 2**20)
+@pytest.mark.parametrize("stage", STAGES)
+def test_too_little_memory_is_said_with_what_to_change(
+    stage: str, tmp_path: Path, run: RunDir
+) -> None:
+    child = programs.start(hungry(stage, tmp_path, 4096), run, more_memory=200 * 2**20)
 
     assert programs.end_of(child, run) == outcome.FAILED
     assert "Lower optim.batch_size and raise optim.grad_accum" in run.read_status().message
-    again = small.config(
-        "sft", tmp_path, data={"max_length": 1024}, optim={"batch_size": 4, "grad_accum": 1024}
-    )
-    small.conversations(tmp_path, count=5000)
+    again = hungry(stage, tmp_path, 4)
     assert trainers.begin(run, again) is None  # and does not refuse it
+
+
+def hungry(stage: str, folder: Path, at_once: int) -> Any:
+    """A config that learns from 4096 examples a step, so many of them at once."""
+    if stage == "ppo":
+        return config_of(
+            stage,
+            folder,
+            rollout={"prompts": 4096, "batch_size": at_once},
+            loss={"minibatch": 4096, "micro_batch": at_once},
+        )
+    optim = {"batch_size": at_once, "grad_accum": 4096 // at_once}
+    config = config_of(stage, folder, data={"max_length": 1024}, optim=optim)
+    (small.conversations if stage == "sft" else small.pairs)(folder, count=5000)
+    return config
 
 
 def test_another_config_for_the_same_folder_is_refused(done: RunDir) -> None:
