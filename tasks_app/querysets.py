@@ -9,13 +9,9 @@ from django.apps import apps
 from django.contrib.postgres.search import SearchQuery
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Coalesce, Extract
+from django.db.models.functions import Coalesce, Extract, Now
 
-from tasks_app.enums import (
-    LabelKind,
-    ReportState,
-    TreeState,
-)
+from tasks_app.enums import RANK_TASKS, LabelKind, ReportState, TreeState
 from tasks_app.labels import REPORT_SEVERITY
 
 if TYPE_CHECKING:
@@ -195,6 +191,11 @@ class TaskQuerySet(models.QuerySet["Task"]):
         """Tasks the user may still submit, newest first."""
         open_tasks = self.filter(user=user, done_at=None, skipped_at=None, expires_at__gt=now)
         return open_tasks.order_by("-created_at")
+
+    def about_to_rank(self, user: "User") -> Self:
+        """Rankings that somebody has taken and may still send."""
+        rankings = self.filter(user=user, kind__in=sorted(RANK_TASKS))
+        return rankings.filter(done_at=None, skipped_at=None, expires_at__gt=Now())
 
     def with_overdue_reservation(self, now: datetime) -> Self:
         """Tasks that hold a slot longer than reserved."""

@@ -3,23 +3,24 @@
 Everybody sees the shape of a tree, but for messages that are held back: those exist only for their
 authors and for moderators. Deleted texts are for moderators, texts that were not accepted also for
 their authors. Counts of reactions and the origin of replies stay hidden while they could
-sway somebody's judgement, and so do the replies of a tree of which a copy is ranked blind: they are
-veiled.
+sway somebody's judgement, and so do the replies of a tree of which a copy is ranked blind: see
+`Veil`, which holds at the moderators' desk too.
 """
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django.db.models import Exists, OuterRef
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _l
 
 from tasks_app import fate
 from tasks_app.config import TreeConfig
-from tasks_app.enums import RANK_TASKS, Emoji, TreeState
+from tasks_app.enums import Emoji, TreeState
 from tasks_app.models import Message, MessageTree, Reaction, Task
 
 if TYPE_CHECKING:
@@ -43,6 +44,12 @@ MORE = tuple(code for code in ICONS if code not in THUMBS)
 
 # While replies are collected and ranked nobody is to know which of them a model wrote.
 _ORIGIN_HIDDEN = {TreeState.GROWING, TreeState.RANKING, TreeState.BACKLOG_RANKING}
+# What stands in place of texts and of authors that are shown later.
+HELD_BACK = _l(
+    "Held back for a while: a copy of this tree is being ranked by people who are not "
+    "to know which answers are whose."
+)
+TOLD_LATER = _l("Shown once you have ranked this")
 
 
 @dataclass(frozen=True)
@@ -91,10 +98,7 @@ class Card:
         if self.message.deleted:
             return _("This message was removed.")
         if self.is_veiled:
-            return _(
-                "Held back for a while: a copy of this tree is being ranked by people who are not "
-                "to know which answers are whose."
-            )
+            return str(HELD_BACK)
         return _("The reviewers did not accept this message.")
 
     def find_target(self) -> "Card | None":
@@ -118,18 +122,9 @@ def cards(messages: Sequence[Message], reader: "User") -> list[Card]:
 def _cards(messages: Sequence[Message], reader: "User", config: TreeConfig) -> list[Card]:
     pressed = _own_reactions(messages, reader)
     is_moderator = reader.is_moderator
-    blind = _trees_to_rank(messages, reader)
-    behind = veiled((message.tree_id for message in messages), reader)
+    over = veil((message.tree_id for message in messages), reader)
     return [
-        _card(
-            message,
-            reader,
-            pressed[message.pk],
-            config,
-            is_moderator=is_moderator,
-            is_blind=message.tree_id in blind,
-            is_veiled=message.tree_id in behind,
-        )
+        _card(message, pressed[message.pk], config, over, is_moderator=is_moderator)
         for message in messages
     ]
 
@@ -171,15 +166,10 @@ def may_read(message: Message, reader: "User", *, veiled: bool) -> bool:
 
 
 def _card(
-    message: Message,
-    reader: "User",
-    pressed: set[str],
-    config: TreeConfig,
-    *,
-    is_moderator: bool,
-    is_blind: bool,
-    is_veiled: bool,
+    message: Message, pressed: set[str], config: TreeConfig, over: "Veil", *, is_moderator: bool
 ) -> Card:
+    reader, is_blind = over.reader, over.task(message) is not None
+    is_veiled = message.tree_id in over.copied
     is_own = message.user_id == reader.pk
     sees_counts = is_moderator or is_own or bool(pressed)
     buttons = [
@@ -218,32 +208,56 @@ def _is_origin_open(message: Message) -> bool:
     return TreeState(message.tree.state) not in _ORIGIN_HIDDEN
 
 
+@dataclass(frozen=True)
+class Veil:
+    """What one reader does not get to know of some trees before they have ranked.
+
+    `to_rank`: trees of which they are about to rank some messages, each with its task; who wrote
+    what is told once that task is done. `copied`: see `veiled`.
+    """
+
+    reader: "User"
+    to_rank: Mapping[uuid.UUID, uuid.UUID] = field(default_factory=dict)
+    copied: Collection[uuid.UUID] = ()
+
+    def task(self, message: Message) -> uuid.UUID | None:
+        """The reader's open ranking because of which they are not told who wrote this."""
+        return self.to_rank.get(message.tree_id)
+
+    def hides(self, message: Message) -> bool:
+        """Whether the text is held back, if the reader may read it otherwise."""
+        is_copied = message.tree_id in self.copied
+        return is_copied and bool(message.depth) and message.user_id != self.reader.pk
+
+
+def veil(trees: Iterable[uuid.UUID], reader: "User") -> Veil:
+    """What is kept from a reader of these trees. Two queries."""
+    wanted = set(trees)
+    return Veil(reader, to_rank(wanted, reader), veiled(wanted, reader))
+
+
+def to_rank(trees: Iterable[uuid.UUID], reader: "User") -> dict[uuid.UUID, uuid.UUID]:
+    """Trees of which the reader is about to rank some messages, each with the task. One query.
+
+    A ranking is welcome for as long as its task is open, whatever became of the tree meanwhile.
+    """
+    tasks = Task.objects.about_to_rank(reader).filter(tree__in=set(trees))
+    return {tree: pk for tree, pk in tasks.values_list("tree", "pk") if tree}
+
+
 def veiled(trees: Iterable[uuid.UUID], reader: "User") -> set[uuid.UUID]:
     """Trees of which a copy is ranked blind, whose replies would tell a person's from a model's.
 
     Moderators, who see whose a reply is at their desk, are shown them until they hold such a task
-    themselves; whoever holds one waits until it is done, whatever became of the copy. One query.
+    themselves; whoever holds one waits until it has ended, whatever became of the copy. One query.
     """
-    open_tasks = Task.objects.filter(tree=OuterRef("pk"), user=reader, done_at=None)
-    is_about_to_rank = Exists(open_tasks.filter(skipped_at=None, kind__in=sorted(RANK_TASKS)))
+    is_about_to_rank = Exists(Task.objects.about_to_rank(reader).filter(tree=OuterRef("pk")))
     copies = MessageTree.objects.filter(copy_of__in=set(trees))
     if reader.is_moderator:
         copies = copies.filter(is_about_to_rank)
     else:
         copies = copies.filter(is_about_to_rank) | copies.ranked_blind()
     return {pk for pk in copies.values_list("copy_of", flat=True) if pk}
-
-
-def _trees_to_rank(messages: Iterable[Message], reader: "User") -> set[uuid.UUID]:
-    """Trees with synthetic messages of which the reader is about to rank some. At most one query.
-
-    A ranking is welcome for as long as its task is open, whatever became of the tree meanwhile.
-    """
-    trees = {message.tree_id for message in messages if message.synthetic}
-    if not trees:
-        return set()
-    tasks = Task.objects.filter(user=reader, tree__in=trees, done_at=None, skipped_at=None)
-    return set(tasks.filter(kind__in=sorted(RANK_TASKS)).values_list("tree", flat=True))
 
 
 def _own_reactions(messages: Iterable[Message], reader: "User") -> dict[uuid.UUID, set[str]]:

@@ -8,17 +8,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import yaml
 
-from training import alarm_words, alarms, curves, execution, model_card
+from training import alarm_words, alarms, curves, execution, model_card, round_reading
 from training import config as configs
 from training.alarm_words import Warning
 from training.curves import Chart, Curve
 from training.enums import RunState
 from training.models import Checkpoint, TrainingRun
 from training.rundir import read_lines
+
+if TYPE_CHECKING:
+    from oasst.accounts.models import User
 
 RUNS_A_PAGE = 30
 MOST_COMPARED = 6
@@ -156,11 +160,15 @@ class Live:
     warnings: list[Warning]
     left: timedelta | None
     samples: list[Sampled]
+    to_rank: UUID | None  # the ranking because of which there are no samples
     log: str
 
 
-def live(run: TrainingRun) -> Live:
-    return Live(run, alarm_words.warnings_of(run), time_left(run), samples(run), log(run))
+def live(run: TrainingRun, reader: User) -> Live:
+    """Without samples for whoever is about to rank answers of the run's round."""
+    to_rank = round_reading.open_ranking(run.round, reader) if run.round else None
+    warnings, drawn = alarm_words.warnings_of(run), [] if to_rank else samples(run)
+    return Live(run, warnings, time_left(run), drawn, to_rank, log(run))
 
 
 # Configs

@@ -6,13 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 
+from tasks_app import reading
 from training.enums import StepState
 from training.models import Round, RoundStep
+
+if TYPE_CHECKING:
+    from oasst.accounts.models import User
 
 TITLES = {
     "snapshot": (_l("Data"), _l("What the round learns from is frozen.")),
@@ -86,6 +91,14 @@ def samples_page(round: Round) -> Path | None:
     record = round.steps.filter(kind="sample").values_list("record", flat=True).first() or {}
     path = Path(record.get("folder", "")) / "samples.html"
     return path if record.get("folder") and path.is_file() else None
+
+
+def open_ranking(round: Round, reader: User) -> UUID | None:
+    """A ranking of the round's answers that the reader has open: until it has ended they are not
+    to know which model wrote what. Two queries."""
+    record = round.steps.filter(kind="rank").values_list("record", flat=True).first() or {}
+    found = reading.to_rank([UUID(key) for key in record.get("trees", ())], reader)
+    return next(iter(found.values()), None)
 
 
 def _card(step: RoundStep) -> StepCard:

@@ -1,4 +1,8 @@
-"""Everything the desk shows about one message; a fixed number of queries."""
+"""Everything the desk shows about one message; a fixed number of queries.
+
+Moderators rank too: of trees of which they are about to, `reading.Veil` keeps here what it does on
+the pages of everybody.
+"""
 
 import uuid
 from collections.abc import Iterable, Mapping
@@ -9,8 +13,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from oasst.accounts.models import User
 from oasst.lib.desk.display import NONE, Fact, link, row_link, when
 from oasst.lib.languages import name as language_name
+from tasks_app import reading
 from tasks_app.admin import log
 from tasks_app.admin.report_item import items
 from tasks_app.enums import Emoji
@@ -24,6 +30,7 @@ from tasks_app.models import (
     Report,
     TextLabels,
 )
+from tasks_app.reading import Veil
 
 MOST_ROWS = 50
 # Tone of the badges on the desk's own pages, by the key that `state` gives.
@@ -51,8 +58,10 @@ def state(message: Message) -> tuple[str, str]:
     return "rejected", _("Not accepted")
 
 
-def author(message: Message) -> SafeString | str:
+def author(message: Message, veil: Veil) -> SafeString | str:
     """Who wrote it: an account, a name from an imported file, or a model."""
+    if task := veil.task(message):
+        return link(reverse("tasks:work", args=[task]), reading.TOLD_LATER)
     if message.user is not None:
         return row_link(message.user)
     return message.model_name or message.imported_author or NONE
@@ -63,22 +72,32 @@ def public_url(message: Message) -> str:
     return reverse("tasks:message", args=[message.pk])
 
 
-def bubble(message: Message) -> dict[str, Any]:
+def bubble(message: Message, veil: Veil) -> dict[str, Any]:
     """A message for the template `_bubble.html`."""
     key, words = state(message)
-    return {"message": message, "state": words, "tone": TONES[key], "author": author(message)}
+    return {
+        "message": message,
+        "state": words,
+        "tone": TONES[key],
+        "author": author(message, veil),
+        "is_synthetic": message.synthetic and not veil.task(message),
+        "text": None if veil.hides(message) else message.text,
+        "held_back": reading.HELD_BACK,
+    }
 
 
-def context(message: Message) -> dict[str, Any]:
+def context(message: Message, reader: User) -> dict[str, Any]:
     """What the page of a message shows."""
+    veil = reading.veil([message.tree_id], reader)
     rows = Message.objects.defer("search_vector", "detoxify").select_related("user")
     thread = rows.thread(message)
+    revisions = MessageRevision.objects.filter(message=message).select_related("user")
     replies = list(rows.filter(parent=message).order_by("rank", "created_at", "id")[:MOST_ROWS])
     return {
         "title": _("Message"),
-        "thread": [bubble(node) for node in thread],
-        "replies": [bubble(reply) for reply in replies],
-        "facts": facts(message),
+        "thread": [bubble(node, veil) for node in thread],
+        "replies": [bubble(reply, veil) for reply in replies],
+        "facts": facts(message, veil),
         "public_url": public_url(message),
         "label_sets": label_sets([message.pk]).get(message.pk, []),
         "imported": imported_labels([message.pk]).get(message.pk),
@@ -89,7 +108,7 @@ def context(message: Message) -> dict[str, Any]:
             .select_related("claimed_by")
             .order_by("-created_at")[:MOST_ROWS]
         ),
-        "revisions": MessageRevision.objects.filter(message=message).select_related("user"),
+        "revisions": [] if veil.hides(message) else revisions,
         "log": log.entries(message_id=message.pk),
     }
 
@@ -99,19 +118,20 @@ def numbers(replies: Iterable[Message]) -> dict[str, str]:
     return {str(reply.pk): str(place) for place, reply in enumerate(replies, start=1)}
 
 
-def facts(message: Message) -> list[Fact]:
+def facts(message: Message, veil: Veil) -> list[Fact]:
     """The columns of a message in words."""
+    provenance = NONE if veil.task(message) else message.provenance or NONE
     counts = [f"{Emoji(code).label} {n}" for code, n in message.emojis.items() if code in Emoji]
     return [
         (_("Tree"), row_link(message.tree, message.tree.get_state_display())),
-        (_("Author"), author(message)),
+        (_("Author"), author(message, veil)),
         (_("Role"), message.get_role_display()),
         (_("Language"), _language(message)),
         (_("Written"), when(message.created_at)),
         (_("Reviews"), message.review_count),
         (_("Rank"), NONE if message.rank is None else message.rank + 1),
         (_("Reactions"), ", ".join(counts) or NONE),
-        (_("Where the text is from"), message.provenance or NONE),
+        (_("Where the text is from"), provenance),
         (_("Id"), format_html("<code>{}</code>", message.pk)),
         (_("Public page"), link(public_url(message), _("Open"))),
     ]

@@ -18,11 +18,11 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
 
 from oasst.lib.desk.actions import DeskAction, ReasonForm
-from oasst.lib.desk.admin import DeskAdmin
+from oasst.lib.desk.admin import DeskAdmin, DeskList
 from oasst.lib.desk.display import excerpt, row_link, when
 from oasst.lib.desk.filters import DaysFilter, LanguageFilter, YesNoFilter
 from oasst.lib.markdown import render
-from tasks_app import labels, moderation
+from tasks_app import labels, moderation, reading
 from tasks_app.admin import message_page
 from tasks_app.admin.crowd_actions import LeaveOut, MakeGold, TakeIn
 from tasks_app.admin.report_item import CATEGORIES
@@ -263,6 +263,16 @@ class SplitFilter(YesNoFilter):
         return queryset.filter(pk__in=waiting) if answer else queryset.exclude(pk__in=waiting)
 
 
+class MessageList(DeskList):
+    """Knows of each row what is kept from the person who looks; see reading.Veil."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        veil = reading.veil((row.tree_id for row in self.result_list), request.user)
+        for row in self.result_list:
+            row.veil = veil
+
+
 @admin.register(Message)
 class MessageAdmin(DeskAdmin):
     """All messages, the newest first."""
@@ -297,6 +307,9 @@ class MessageAdmin(DeskAdmin):
         MakeGold(),
     )
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[MessageList]:
+        return MessageList
+
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """What reviewers differ about is a queue: who waits longest comes first."""
         if request.GET.get(SplitFilter.parameter_name) == "yes":
@@ -316,11 +329,11 @@ class MessageAdmin(DeskAdmin):
         return search(queryset, search_term), False
 
     def page(self, request: HttpRequest, obj: Message) -> dict[str, Any]:
-        return message_page.context(obj)
+        return message_page.context(obj, request.user)
 
     @display(description=_l("text"))
-    def text_column(self, row: Message) -> SafeString:
-        return excerpt(row.text)
+    def text_column(self, row: Any) -> SafeString:
+        return excerpt(str(reading.HELD_BACK) if row.veil.hides(row) else row.text)
 
     @display(description=_l("role"))
     def role_column(self, row: Message) -> str:
@@ -335,8 +348,8 @@ class MessageAdmin(DeskAdmin):
         return row_link(row.tree, row.tree.get_state_display())
 
     @display(description=_l("author"))
-    def author_column(self, row: Message) -> SafeString | str:
-        return message_page.author(row)
+    def author_column(self, row: Any) -> SafeString | str:
+        return message_page.author(row, row.veil)
 
     @display(description=_l("reports"), label={"open": "danger"})
     def reports_column(self, row: Any) -> tuple[str, int] | str:

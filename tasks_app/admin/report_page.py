@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from oasst.lib.desk.display import NONE, Fact, link, page_url, row_link, when
 from oasst.lib.languages import name as language_name
-from tasks_app import moderation
+from tasks_app import moderation, reading
 from tasks_app.admin import log, message_page
 from tasks_app.admin.report_item import category, items
 from tasks_app.enums import ReportState
@@ -20,32 +20,31 @@ MOST_OTHERS = 20
 def context(report: Report, actor: Any, now: datetime) -> dict[str, Any]:
     """What the page of a report shows to `actor`."""
     rows = Message.objects.defer("search_vector", "detoxify")
+    veil = reading.veil([report.message.tree_id], actor)
     others = Report.objects.filter(message=report.message_id).exclude(pk=report.pk)
     return {
         "title": _("Report: %s") % category(report),
         "report": report,
         "is_open": report.state == ReportState.OPEN,
         "is_taken": moderation.is_claimed_by_other(report, actor, now),
-        "thread": [message_page.bubble(node) for node in rows.thread(report.message)],
+        "thread": [message_page.bubble(node, veil) for node in rows.thread(report.message)],
         "others": items(others.select_related("claimed_by").order_by("-created_at")[:MOST_OTHERS]),
-        "facts": facts(report),
+        "facts": facts(report, veil),
         "log": log.entries(message_id=report.message_id),
     }
 
 
-def facts(report: Report) -> list[Fact]:
+def facts(report: Report, veil: reading.Veil) -> list[Fact]:
     """The report in words, with what is known about both sides."""
     message = report.message
+    author = None if veil.task(message) else message.user_id
     return [
         (_("Category"), category(report)),
         (_("Reported"), when(report.created_at)),
         (_("Reported by"), row_link(report.user)),
         (_("Reports by this person"), _record(Q(user=report.user_id), known=report.user_id)),
-        (_("Author"), message_page.author(message)),
-        (
-            _("Reports against the author"),
-            _record(Q(message__user=message.user_id), known=message.user_id),
-        ),
+        (_("Author"), message_page.author(message, veil)),
+        (_("Reports against the author"), _record(Q(message__user=author), known=author)),
         (_("Message"), link(page_url(Message, message.pk), message_page.state(message)[1])),
         (_("Tree"), link(page_url(MessageTree, message.tree_id), message.tree.get_state_display())),
         (_("Language"), language_name(message.lang)),

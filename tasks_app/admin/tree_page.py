@@ -9,8 +9,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
+from oasst.accounts.models import User
 from oasst.lib.desk.display import NONE, Fact, link, page_url, when
 from oasst.lib.languages import name as language_name
+from tasks_app import reading
 from tasks_app.admin import log, message_page
 from tasks_app.models import (
     Message,
@@ -43,14 +45,14 @@ def _place(message: Message) -> tuple[bool, int, Any]:
     return message.rank is None, message.rank or 0, (message.created_at, message.pk)
 
 
-def context(tree: MessageTree) -> dict[str, Any]:
+def context(tree: MessageTree, reader: User) -> dict[str, Any]:
     """What the page of a tree shows."""
     rows = Message.objects.filter(tree=tree).defer("search_vector", "detoxify")
     nodes = list(outline(rows.select_related("user")))
     transitions = TreeTransition.objects.filter(tree=tree).select_related("actor")
     return {
         "title": _("Tree"),
-        "nodes": _nodes(nodes),
+        "nodes": _nodes(nodes, reading.veil([tree.pk], reader)),
         "facts": facts(tree, [message for _number, message in nodes]),
         "public_url": public_url(tree),
         "transitions": transitions.order_by("-id"),
@@ -69,7 +71,7 @@ def _open_tasks(tree: MessageTree) -> Any:
     return Task.objects.filter(tree=tree, holds_slot=True).select_related("user")
 
 
-def _nodes(nodes: list[tuple[str, Message]]) -> list[dict[str, Any]]:
+def _nodes(nodes: list[tuple[str, Message]], veil: reading.Veil) -> list[dict[str, Any]]:
     ids = [message.pk for _number, message in nodes]
     names = {str(message.pk): number for number, message in nodes}
     labels, imported = message_page.label_sets(ids), message_page.imported_labels(ids)
@@ -78,7 +80,7 @@ def _nodes(nodes: list[tuple[str, Message]]) -> list[dict[str, Any]]:
     reports = Report.objects.waiting().filter(message__in=ids).order_by()
     reported = dict(reports.values_list("message").annotate(n=Count("pk")))
     return [
-        message_page.bubble(message)
+        message_page.bubble(message, veil)
         | {
             "number": number,
             "indent": min(message.depth, DEEPEST_INDENT),

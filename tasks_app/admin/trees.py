@@ -150,7 +150,7 @@ class MessageTreeAdmin(DeskAdmin):
         return search(queryset, search_term), False
 
     def page(self, request: HttpRequest, obj: MessageTree) -> dict[str, Any]:
-        return tree_page.context(obj)
+        return tree_page.context(obj, request.user)
 
     @display(description=_l("prompt"))
     def prompt_column(self, row: Any) -> SafeString:

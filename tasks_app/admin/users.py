@@ -292,7 +292,7 @@ class UserDesk(UserAdmin):
     )
 
     def page(self, request: HttpRequest, obj: User) -> dict[str, Any]:
-        return user_page.context(obj, with_address=request.user.is_admin) | {
+        return user_page.context(obj, request.user, with_address=request.user.is_admin) | {
             "status": status(obj),
             "role": role(obj),
         }

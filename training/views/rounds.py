@@ -42,6 +42,7 @@ def round_page(request: HttpRequest, name: str) -> HttpResponse:
         "standing": standing(found),
         "least": {"n": win_rate.MIN_COMPARISONS, "prompts": win_rate.MIN_PROMPTS},
         "has_samples": round_reading.samples_page(found) is not None,
+        "to_rank": round_reading.open_ranking(found, request.user),
         "may_go_on": found.state in rounds.UNFINISHED and found.state != RoundState.RUNNING,
     }
     return render(request, "training/round.html", context)
@@ -52,10 +53,17 @@ def round_page(request: HttpRequest, name: str) -> HttpResponse:
 @staff
 @csp(_SAMPLES_POLICY)
 def samples(request: HttpRequest, name: str) -> HttpResponse:
-    """What the models answered, side by side, as the sampling step wrote it."""
-    page = round_reading.samples_page(get_object_or_404(Round, name=name))
+    """What the models answered, side by side, as the sampling step wrote it.
+
+    Whoever is about to rank these answers blind is led to the round's page, which says so.
+    """
+    found = get_object_or_404(Round, name=name)
+    page = round_reading.samples_page(found)
     if page is None:
         raise Http404
+    if round_reading.open_ranking(found, request.user):
+        toasts.info(request, _("The samples are shown once you have ranked these answers."))
+        return redirect("training:round", found.name)
     return HttpResponse(page.read_bytes(), content_type="text/html; charset=utf-8")
 
 

@@ -39,7 +39,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
 def run(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """One run: how far it is, its curves, samples and log. To scripts, what changes."""
     found = run_or_404(run_id)
-    context = {"run": found, "live": reading.live(found)}
+    context = {"run": found, "live": reading.live(found, request.user)}
     if request.htmx:
         return render(request, "training/_live.html", context)
     return render(request, "training/run.html", context | {"charts": reading.charts([found])})

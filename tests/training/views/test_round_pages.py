@@ -6,11 +6,15 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from oasst.accounts.models import User
+from tasks_app.enums import TaskType, TreeState
+from tasks_app.models import Message, Task
+from tests.factories import grow, hand_out
 from tests.training import given, given_rounds
 from training.enums import RoundState, StepState
-from training.models import Round
+from training.models import Round, TrainingRun
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -136,3 +140,61 @@ def test_samples_are_a_page_without_rights(web: Client, tmp_path: Path) -> None:
     assert "default-src 'none'" in policy
     assert "sandbox" in policy
     assert "script-src" not in policy
+
+
+@pytest.fixture
+def ranked(tmp_path: Path) -> Round:
+    """A round whose answers wait to be ranked, with samples of its own and of its SFT run."""
+    found = given_rounds.in_ranking(tmp_path)
+    (tmp_path / "samples.html").write_text("<p>model-2: Bread")
+    given_rounds.write(found, "sample", {"folder": str(tmp_path)})
+    run = given.queued()
+    TrainingRun.objects.filter(pk=run.pk).update(round=found)
+    run.folder.make().add_samples(2, "Why?", [{"text": "Bread, of course."}])
+    found.steps.filter(kind="sft").update(run=run)
+    return found
+
+
+def ranking_of(found: Round, person: User) -> Task:
+    """A ranking of the round's answers that somebody has just taken."""
+    trees = found.steps.get(kind="rank").record["trees"]
+    kind = TaskType.RANK_ASSISTANT_REPLIES
+    return hand_out(person, kind, Message.objects.get(pk=trees[3]), now=timezone.now())
+
+
+def test_samples_wait_for_whoever_is_about_to_rank_them(ranked: Round, mona: User) -> None:
+    web, run = browser(mona), ranked.runs.get()
+    assert "Bread" in web.get(url(ranked, "samples/")).text
+    assert "Bread" in web.get(f"/training/runs/{run.pk}/").text
+
+    task = ranking_of(ranked, mona)
+
+    response = web.get(url(ranked, "samples/"))
+    assert (response.status_code, response["Location"]) == (302, url(ranked))
+    page = web.get(url(ranked)).text
+    assert "once you have ranked these answers" in page
+    assert url(ranked, "samples/") not in page
+    assert f'href="/tasks/{task.pk}/"' in page
+    page = web.get(f"/training/runs/{run.pk}/").text
+    assert "Bread" not in page
+    assert f'href="/tasks/{task.pk}/"' in page
+
+
+def test_samples_come_back_with_the_order_and_were_never_gone_for_others(
+    ranked: Round, mona: User, root: User
+) -> None:
+    task = ranking_of(ranked, mona)
+    assert "Bread" in browser(root).get(url(ranked, "samples/")).text
+
+    places = {f"place_{pk}": str(n) for n, pk in enumerate(task.shown_ids, start=1)}
+    assert browser(mona).post(f"/tasks/{task.pk}/", places).status_code == 302
+
+    assert "Bread" in browser(mona).get(url(ranked, "samples/")).text
+    assert "Bread" in browser(mona).get(f"/training/runs/{ranked.runs.get().pk}/").text
+
+
+def test_a_ranking_of_another_tree_leaves_the_samples(ranked: Round, mona: User) -> None:
+    other = grow("P(A A)", state=TreeState.RANKING)
+    hand_out(mona, TaskType.RANK_ASSISTANT_REPLIES, other.root, now=timezone.now())
+
+    assert "Bread" in browser(mona).get(url(ranked, "samples/")).text
