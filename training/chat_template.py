@@ -118,6 +118,14 @@ def tokens(
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
+def end_of_turn(tokenizer: PreTrainedTokenizerBase) -> int:
+    """The token that the template writes behind an answer; the tokenizer's end if it writes none.
+
+    <end_of_turn> of Gemma and <|end|> of Phi-3 are not their tokenizers' ends. Raises ConfigError.
+    """
+    return _end_of_turn(tokenizer, tokenizer.get_chat_template())
+
+
 def room(
     tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> Callable[[Mapping[str, Any]], bool]:
@@ -192,7 +200,7 @@ def _marks_answers(
 ) -> bool:
     """Each marked run is an answer and its end token; other special tokens may frame the answer."""
     answers = [_letters(turn["content"]) for turn in messages if turn["role"] == "assistant"]
-    special = set(tokenizer.get_added_vocab().values()) | set(tokenizer.all_special_ids)
+    special = _special(tokenizer)
     found = []
     for is_marked, places in groupby(range(len(ids)), key=mask.__getitem__):
         run = [ids[place] for place in places]
@@ -204,6 +212,23 @@ def _marks_answers(
         text = tokenizer.decode([token for token in run if token not in special])
         found.append(_letters(str(text)))
     return found == answers
+
+
+@lru_cache(maxsize=8)
+def _end_of_turn(tokenizer: PreTrainedTokenizerBase, template: str) -> int:
+    """`template` is the tokenizer's own, which may be exchanged."""
+    answer, special = _letters(_ANSWERED[-1]["content"]), _special(tokenizer)
+    read: list[int] = []
+    for token in tokens(tokenizer, _LONGER):
+        if token not in special:
+            read.append(token)
+        elif _letters(str(tokenizer.decode(read))).endswith(answer):
+            return token
+    return int(tokenizer.eos_token_id)
+
+
+def _special(tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    return set(tokenizer.get_added_vocab().values()) | set(tokenizer.all_special_ids)
 
 
 def _letters(text: str) -> str:

@@ -293,8 +293,15 @@ def _fit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> PreTrain
     text.pad_token_id, text.eos_token_id = tokenizer.pad_token_id, tokenizer.eos_token_id
     if getattr(model, "generation_config", None) is not None:  # a scorer has none
         model.generation_config.pad_token_id = tokenizer.pad_token_id
-        model.generation_config.eos_token_id = tokenizer.eos_token_id
+        known = ends(model) | {tokenizer.eos_token_id, chat_template.end_of_turn(tokenizer)}
+        model.generation_config.eos_token_id = min(known) if len(known) == 1 else sorted(known)
     return model
+
+
+def ends(model: Any) -> set[int]:
+    """What ends an answer: the tokens that a model of ours tells, in chat too."""
+    told = model.generation_config.eos_token_id
+    return {*told} if isinstance(told, list) else {told} - {None}
 
 
 # Adapters

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from training import ppo_math, rollouts
+from training import modeling, ppo_math, rollouts
 from training.adapters import SharedBase
 from training.config import PpoConfig
 from training.rewards import Scorer
@@ -33,7 +33,12 @@ class Policy:
         config = self.config.rollout
         chance = rollouts.uniforms(len(ids) * self.team.size, config.max_new_tokens, seed=seed)
         return rollouts.draw(
-            self.base, ids, config, chance=self.team.share(chance), ends=self.ends(), stop=stop
+            self.base,
+            ids,
+            config,
+            chance=self.team.share(chance),
+            ends=self.ends(),
+            stop=stop,
         )
 
     def measure(self, answers: Answers, *, with_values: bool = True) -> Measured:
@@ -52,10 +57,8 @@ class Policy:
         )
 
     def ends(self) -> set[int]:
-        """What ends an answer: the tokenizer's end of turn, and what the model says besides."""
-        told = self.base.causal.generation_config.eos_token_id
-        more = told if isinstance(told, list) else [told]
-        return {token for token in [self.tokenizer.eos_token_id, *more] if token is not None}
+        """The tokens that end an answer."""
+        return modeling.ends(self.base.causal)
 
 
 def described(answers: Answers, scores: Tensor, measured: Measured, kl: Tensor) -> Figures:

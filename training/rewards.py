@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from training import modeling, scoring
+from training import chat_template, modeling, scoring
 from training.adapters import SharedBase
 from training.config import ConfigError, PpoConfig
 from training.rollouts import Answers
@@ -69,12 +69,13 @@ def _by_rule(judge: Callable[[str], float], tokenizer: PreTrainedTokenizerBase) 
 
 
 def _by_adapter(base: SharedBase, tokenizer: PreTrainedTokenizerBase, *, size: int) -> Scorer:
-    end = tokenizer.eos_token_id
+    end, ends = chat_template.end_of_turn(tokenizer), modeling.ends(base.causal)
 
     def score(_: Sequence[Turns], answers: Answers) -> Tensor:
-        # Reward models have only read answers that end; what is cut off pays in another place.
+        # Reward models have only read answers that end, as the template writes it; what is cut
+        # off pays in another place.
         rows = [
-            prompt + (response if response[-1] == end else [*response, end])
+            [*prompt, *(response[:-1] if response[-1] in ends else response), end]
             for prompt, response in zip(answers.prompts, answers.responses, strict=True)
         ]
         found = torch.zeros(len(rows))

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
-from training import chat_template, scoring
+from training import chat_template, modeling, scoring
 from training.config import OutputConfig
 from training.rundir import RunDir
 from training.scoring import Turns
@@ -76,11 +76,11 @@ def greedy(
     model.eval()
     rows = [chat_template.tokens(tokenizer, turns, is_open=True) for turns in prompts]
     width = max(len(row) for row in rows)
-    pad, end = tokenizer.pad_token_id, tokenizer.eos_token_id
+    pad, ends = tokenizer.pad_token_id, sorted(modeling.ends(model))
     ids = torch.tensor([[pad] * (width - len(row)) + row for row in rows], device=model.device)
     mask = torch.tensor([[0] * (width - len(r)) + [1] * len(r) for r in rows], device=model.device)
     config = GenerationConfig(
-        max_new_tokens=max_new_tokens, do_sample=False, pad_token_id=pad, eos_token_id=end
+        max_new_tokens=max_new_tokens, do_sample=False, pad_token_id=pad, eos_token_id=ends
     )
     with scoring.autocast(model):
         written = model.generate(input_ids=ids, attention_mask=mask, generation_config=config)

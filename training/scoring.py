@@ -35,7 +35,7 @@ def parts(
     whole = chat_template.tokens(tokenizer, [*prompt, {"role": "assistant", "content": answer}])
     if whole[: len(asked)] != asked:  # a template that writes the last turn in another way
         asked = asked[: _common(asked, whole)]
-    answered = until_end(whole[len(asked) :], tokenizer.eos_token_id)
+    answered = until_end(whole[len(asked) :], chat_template.end_of_turn(tokenizer))
     room = max(max_length - len(answered), max_length // 4)
     asked = asked[-room:]
     return asked, answered[: max_length - len(asked)]
