@@ -194,10 +194,11 @@ class CrowdMean(models.Model):
     agreement = models.FloatField(null=True)
     n_votes = models.PositiveIntegerField(default=0)
     n_people = models.PositiveIntegerField(default=0)
-    # Votes up to this id have been looked at; `stale`: gold, or who is held
-    # back, has changed since.
+    # Votes up to this id have been looked at. What else changes a fit, like gold or who is held
+    # back, counts up `changes`; `fitted` is how many of them the last fit knew.
     last_id = models.BigIntegerField(default=0)
-    stale = models.BooleanField(default=False)
+    changes = models.PositiveBigIntegerField(default=0)
+    fitted = models.PositiveBigIntegerField(default=0)
     computed_at = models.DateTimeField()
 
     class Meta:

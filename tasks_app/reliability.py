@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from django.db.models import OuterRef, Subquery, Value
+from django.db.models import F, OuterRef, Subquery, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Greatest
 
@@ -16,7 +16,15 @@ from tasks_app import dawid_skene
 from tasks_app.config import TreeConfig
 from tasks_app.dawid_skene import Skill
 from tasks_app.enums import SkillGroup
-from tasks_app.models import CrowdMean, GoldAnswer, Ranking, Reliability
+from tasks_app.models import (
+    CrowdMean,
+    GoldAnswer,
+    Message,
+    MessageTree,
+    Ranking,
+    Reliability,
+    TextLabels,
+)
 from tasks_app.reviews import takes_in
 
 # Even people who guess count for so much: what they alone have judged is decided too.
@@ -92,8 +100,11 @@ def skills(
 def teach(answer: GoldAnswer, *, lang: str, now: datetime) -> None:
     """Let an answer to a gold item change what is known of its person, up or down.
 
-    Caller holds the person's lock. The next fit weighs it with all votes.
+    Caller holds the person's lock. The next fit weighs it with all votes. What is known of people
+    who are held back stays as it was.
     """
+    if answer.user.is_held:
+        return
     mean, _prior = _crowd(lang)
     row = _row_of(answer.user_id, lang, mean, now)
     is_good = takes_in(answer.item.answers)
@@ -112,8 +123,23 @@ def teach(answer: GoldAnswer, *, lang: str, now: datetime) -> None:
 
 
 def forget_means(group: SkillGroup, langs: Iterable[str]) -> None:
-    """Have the next fit look at languages whose gold, or whose votes that count, have changed."""
-    CrowdMean.objects.filter(group=group, lang__in=langs).update(stale=True)
+    """Have the next fit look at languages whose gold, or whose votes that count, have changed.
+
+    The last thing a transaction locks but for other means: a fit that is stored has locked people
+    before its mean.
+    """
+    means = CrowdMean.objects.filter(group=group, lang__in=list(langs)).order_by("pk")
+    found = list(means.select_for_update(no_key=True).values_list("pk", flat=True))
+    CrowdMean.objects.filter(pk__in=found).update(changes=F("changes") + 1)
+
+
+def forget_votes(tree: MessageTree, votes: Sequence[TextLabels | Ranking]) -> None:
+    """The same for votes in a tree that came back or were taken out: they tell of others, too."""
+    ranked = [vote for vote in votes if isinstance(vote, Ranking)]
+    reviewed = [vote.message_id for vote in votes if isinstance(vote, TextLabels)]
+    langs = Message.objects.filter(pk__in=reviewed).values_list("lang", flat=True)
+    forget_means(SkillGroup.ACCEPTANCE, set(langs))
+    forget_means(SkillGroup.RANKING, [tree.lang] if ranked else [])
 
 
 def _crowd(lang: str) -> tuple[Skill, float]:

@@ -71,6 +71,7 @@ def take_back(
     if was_open or message.review_result is None:
         _note_overlap(message, found, now)
     message.save(update_fields=_COLUMNS)
+    reliability.forget_means(SkillGroup.ACCEPTANCE, [message.lang])
 
 
 def reopen(message: Message, *, config: TreeConfig) -> None:

@@ -15,8 +15,9 @@ from typing import Any, cast
 
 from django.contrib.auth import get_user_model
 from django.db import connections, models, router, transaction
-from django.db.models import Max, Min
+from django.db.models import F, Max, Min
 
+from oasst.lib.session_lock import SessionLock
 from tasks_app import dawid_skene, favourites, ranker_skill
 from tasks_app.enums import LabelKind, SkillGroup
 from tasks_app.models import (
@@ -52,7 +53,15 @@ _RANKINGS = """
 
 
 def refit(*, now: datetime) -> list[str]:
-    """Compute the skills in each language with new votes; returns the languages."""
+    """Compute the skills in each language with new votes; returns the languages.
+
+    None if somebody else is at it.
+    """
+    with SessionLock("fit of skills").alone() as is_ours:
+        return _refit(now) if is_ours else []
+
+
+def _refit(now: datetime) -> list[str]:
     reviews = TextLabels.objects.filter(kind=LabelKind.TASK)
     rankings = Ranking.objects.exclude(parent=None)
     changed = _refit_group(SkillGroup.ACCEPTANCE, reviews, "message__lang", now)
@@ -68,7 +77,7 @@ def _refit_group(
     means = CrowdMean.objects.filter(group=group)
     since = means.aggregate(since=Min("last_id"))["since"] or 0
     fresh = votes.filter(pk__gt=since).order_by().values_list(lang_path, flat=True).distinct()
-    stale = means.filter(stale=True).values_list("lang", flat=True)
+    stale = means.exclude(fitted=F("changes")).values_list("lang", flat=True)
     langs = sorted({*fresh, *stale})
     for lang in langs:
         (_fit_reviews if group == SkillGroup.ACCEPTANCE else _fit_rankings)(lang, now)
@@ -76,11 +85,17 @@ def _refit_group(
     return langs
 
 
-@transaction.atomic
-def _fit_reviews(lang: str, now: datetime) -> None:
-    mean, _ = CrowdMean.objects.select_for_update().get_or_create(
-        group=SkillGroup.ACCEPTANCE, lang=lang, defaults={"computed_at": now}
+def _mean(group: SkillGroup, lang: str, now: datetime) -> CrowdMean:
+    """As it is before the votes are read. Nothing is locked while a fit is computed: submits wait
+    for none, and what changes meanwhile is fitted next time."""
+    found, _ = CrowdMean.objects.get_or_create(
+        group=group, lang=lang, defaults={"computed_at": now}
     )
+    return found
+
+
+def _fit_reviews(lang: str, now: datetime) -> None:
+    mean = _mean(SkillGroup.ACCEPTANCE, lang, now)
     gold = _gold(lang)
     answers = _gold_votes(lang, gold)
     votes = [*_rows(_REVIEWS, lang), *answers]
@@ -111,11 +126,8 @@ def _fit_reviews(lang: str, now: datetime) -> None:
     _store(mean, rows, len(votes), now)
 
 
-@transaction.atomic
 def _fit_rankings(lang: str, now: datetime) -> None:
-    mean, _ = CrowdMean.objects.select_for_update().get_or_create(
-        group=SkillGroup.RANKING, lang=lang, defaults={"computed_at": now}
-    )
+    mean = _mean(SkillGroup.RANKING, lang, now)
     rankings: list[_Ranked] = []
     counted: list[_Ranked] = []
     for user, parent, groups, held in _rows(_RANKINGS, lang):
@@ -170,8 +182,10 @@ def _gold_votes(lang: str, gold: Collection[uuid.UUID]) -> list[Vote]:
     return [(user, item, takes_in(values)) for user, item, values in answers if item in gold]
 
 
+@transaction.atomic
 def _store(mean: CrowdMean, rows: list[Reliability], votes: int, now: datetime) -> None:
-    """Write what differs, and drop what rests on no vote any more. The mean's row is locked."""
+    """Write what differs, and drop what rests on no vote any more; people first, then their mean,
+    as `reliability.teach` does."""
     people = get_user_model().objects
     gone = set(people.exclude(deleted_at=None).values_list("pk", flat=True))
     held = set(people.exclude(held_since=None).values_list("pk", flat=True))
@@ -179,6 +193,7 @@ def _store(mean: CrowdMean, rows: list[Reliability], votes: int, now: datetime) 
     known = {row.user_id: row for row in stored}
     wanted = [row for row in rows if row.user_id not in gone]
     changed = [row for row in wanted if _differs(row, known.get(row.user_id))]
+    changed.sort(key=lambda row: row.user_id)
     for row in changed:
         row.group, row.lang, row.updated_at = mean.group, mean.lang, now
     Reliability.objects.bulk_create(
@@ -189,11 +204,16 @@ def _store(mean: CrowdMean, rows: list[Reliability], votes: int, now: datetime) 
         batch_size=PER_QUERY,
     )
     stored.filter(user__in=set(known) - {row.user_id for row in wanted} - held).delete()
-    mean.n_votes, mean.n_people, mean.stale, mean.computed_at = votes, len(rows), False, now
-    mean.save()
+    mean.n_votes, mean.n_people, mean.fitted, mean.computed_at = votes, len(rows), mean.changes, now
+    mean.save(update_fields=_MEAN)
     logger.info("reliability of %s in %s: %d votes", mean.group, mean.lang, votes)
 
 
+# Without `changes`: others count it up meanwhile.
+_MEAN = [
+    "sensitivity", "specificity", "prior", "agreement", "n_votes", "n_people", "fitted",
+    "computed_at",
+]  # fmt: skip
 _DERIVED = [
     "sensitivity", "specificity", "n_yes", "agreement", "weight", "doubtful", "n_votes", "n_gold",
     "n_gold_right", "in_concert",

@@ -23,6 +23,7 @@ def wait_until(is_so: Callable[[], Any]) -> None:
 
 def waiting_requests() -> int:
     with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # a transaction would see the same again
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE datname = current_database() AND wait_event_type = 'Lock'"

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import F
 
-from tasks_app import reactions, reviewing, trees
+from tasks_app import reactions, reliability, reviewing, trees
 from tasks_app.bulk import images
 from tasks_app.config import TreeConfig
 from tasks_app.enums import LabelKind, ReportState, TreeState
@@ -110,9 +110,10 @@ def _votes_back(tree: MessageTree, step: BulkStep, before: images.Image) -> None
     )
     for reaction in given:
         reactions.count(Message.objects.get(pk=reaction.message_id), reaction.code, 1)
-    _rankings_back(step, before)
+    ranked = _rankings_back(step, before)
     Task.objects.filter(pk__in=[row.task_id for row in sets if row.task_id]).update(purged=False)
     _verdicts_back(tree, before, {row.message_id for row in sets if row.kind == LabelKind.TASK})
+    reliability.forget_votes(tree, [*sets, *ranked])
 
 
 def _is_held(step: BulkStep) -> bool:
@@ -128,7 +129,7 @@ def _verdicts_back(tree: MessageTree, before: images.Image, ids: set[uuid.UUID])
         reviewing.count_anew(message, config=config, known=was.get(str(message.pk)))
 
 
-def _rankings_back(step: BulkStep, before: images.Image) -> None:
+def _rankings_back(step: BulkStep, before: images.Image) -> list[Ranking]:
     held = _is_held(step)
     rows = [row | {"held": held} for row in before.get("rankings", [])]
     below = [row for row in rows if row["parent_id"]]
@@ -140,6 +141,7 @@ def _rankings_back(step: BulkStep, before: images.Image) -> None:
         placed = [pk for group in ranking.groups for pk in group]
         Message.objects.filter(pk__in=placed).update(ranking_count=F("ranking_count") + 1)
     Task.objects.filter(pk__in=[row.task_id for row in stored if row.task_id]).update(purged=False)
+    return stored
 
 
 def _consensus_back(before: images.Image) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import F
 
-from tasks_app import labels, prompt_rankings, reactions, reviewing, scoring, trees
+from tasks_app import labels, prompt_rankings, reactions, reliability, reviewing, scoring, trees
 from tasks_app.bulk import images
 from tasks_app.config import TreeConfig
 from tasks_app.enums import BulkKind, LabelKind, ReportState
@@ -115,6 +115,7 @@ def _take_votes(tree: MessageTree, bulk: BulkAction) -> Removed:
     Task.objects.filter(ranking__in=ranked).update(purged=True)
     Ranking.objects.filter(pk__in=[row.pk for row in ranked]).delete()
     scoring.forget_unranked(tree)
+    reliability.forget_votes(tree, [*reviewed, *ranked])
     return removed
 
 

@@ -1,9 +1,12 @@
 """How reliable people are, and what follows: weights in acceptance and ranks, for all 1 if off."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
+from django.db import transaction
 
 from oasst.accounts.models import User
 from tasks_app import (
@@ -16,6 +19,8 @@ from tasks_app import (
     scoring,
     skill_fits,
 )
+from tasks_app.bulk import actions as bulk
+from tasks_app.bulk import plans
 from tasks_app.config import TreeConfig
 from tasks_app.enums import LabelKind, SkillGroup, TreeState
 from tasks_app.models import (
@@ -30,6 +35,7 @@ from tasks_app.models import (
 )
 from tests import factories
 from tests.factories import GOOD, NOW, SPAM, grow
+from tests.waiting import on_a_connection_of_its_own, wait_until, waiting_requests
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
@@ -165,11 +171,41 @@ def test_fit_computes_only_languages_with_new_votes() -> None:
 def test_fit_twice_writes_nothing_new() -> None:
     community(5)
     skill_fits.refit(now=NOW)
-    CrowdMean.objects.update(stale=True)
+    CrowdMean.objects.update(changes=1)
 
     skill_fits.refit(now=LATER)
 
     assert set(Reliability.objects.values_list("updated_at", flat=True)) == {NOW}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_gold_answer_waits_for_no_fit_and_is_fitted_next_time() -> None:
+    _careful, careless = community(5)
+    skill_fits.refit(now=NOW)
+    reviews(grow("P?", state=TreeState.INITIAL_PROMPT_REVIEW).root, {careless: GOOD})
+
+    with ThreadPoolExecutor(1) as another, transaction.atomic():
+        known = Reliability.objects.select_for_update().get(user=careless)
+        fit = another.submit(on_a_connection_of_its_own, partial(skill_fits.refit, now=LATER))
+        wait_until(waiting_requests)  # to store what it knows of the same person
+        known.n_gold += 1
+        known.save()
+        reliability.forget_means(SkillGroup.ACCEPTANCE, ["en"])
+
+    assert fit.result() == ["en"]
+    assert skill_fits.refit(now=LATER) == ["en"]
+    assert skill_fits.refit(now=LATER) == []
+
+
+def test_gold_answer_of_a_held_person_changes_nothing(alice: User, mona: User) -> None:
+    grown = grow("P-", state=TreeState.ABORTED_LOW_GRADE)
+    item = gold_items.make(grown.root.pk, SPAM, explanation="Spam.", actor=mona, now=NOW)
+    holding.hold_user(alice.pk, actor=mona, reason="Votes for friends.", now=NOW)
+    held = User.objects.get(pk=alice.pk)
+
+    reliability.teach(GoldAnswer(item=item, user=held, values=GOOD), lang="en", now=NOW)
+
+    assert not Reliability.objects.exists()
 
 
 def test_newcomer_is_near_the_mean_of_the_crowd() -> None:
@@ -221,6 +257,23 @@ def test_votes_of_a_held_person_say_nothing_about_others_until_the_release(mona:
     assert during[careful[0].pk] == before[careful[0].pk]  # as it was when the hold began
     assert during[careless.pk] != before[careless.pk]
     assert (mean.n_people, mean.n_votes) == (4, 120)
+    assert skills_stored() == before
+
+
+def test_purged_votes_are_out_of_the_next_fit_and_come_back_with_an_undo(mona: User) -> None:
+    careful, careless = community(5)
+    skill_fits.refit(now=NOW)
+    before = skills_stored()
+    why = {"actor": mona, "reason": "Votes for friends.", "now": LATER}
+
+    purge = bulk.do_now(plans.of_person(careful[0]), **why)
+    assert skill_fits.refit(now=LATER) == ["en"]
+    during = skills_stored()
+    bulk.undo_now(purge.pk, **why)
+    assert skill_fits.refit(now=LATER) == ["en"]
+
+    assert careful[0].pk not in during
+    assert during[careless.pk] != before[careless.pk]
     assert skills_stored() == before
 
 
