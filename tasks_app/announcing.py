@@ -10,7 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
-from oasst.lib import queue, webhook
+from oasst.lib import database, queue, webhook
+from oasst.lib.session_lock import SessionLock
 from tasks_app.labels import LABELS, REPORT_SEVERITY
 from tasks_app.models import Report
 
@@ -33,25 +34,23 @@ def announce(*, now: datetime) -> int:
     """Tell of reports that nobody was told of; how many. Raises NotDelivered: try again later."""
     if not settings.REPORT_WEBHOOK_URL:
         return 0
+    with SessionLock("announcing").alone() as is_ours:
+        return _tell(now) if is_ours else 0  # another worker is at it
+
+
+def _tell(now: datetime) -> int:
     waiting = Report.objects.waiting().filter(
         announced_at=None, created_at__gte=now - GIVEN_UP_AFTER
     )
     told = 0
     for report in waiting.select_related("message")[:MOST_AT_ONCE]:
-        if not _claim(report, now):
-            continue  # another worker is at it
-        body = message(report, settings.REPORT_WEBHOOK_FORMAT)
-        try:
-            webhook.deliver(settings.REPORT_WEBHOOK_URL, body)
-        except webhook.NotDelivered:
-            Report.objects.filter(pk=report.pk, announced_at=now).update(announced_at=None)
-            raise
+        # Noted afterwards: whoever dies in between leaves it to be told again.
+        webhook.deliver(
+            settings.REPORT_WEBHOOK_URL, message(report, settings.REPORT_WEBHOOK_FORMAT)
+        )
+        database.write(report, announced_at=now)
         told += 1
     return told
-
-
-def _claim(report: Report, now: datetime) -> bool:
-    return bool(Report.objects.filter(pk=report.pk, announced_at=None).update(announced_at=now))
 
 
 def message(report: Report, form: str) -> dict[str, Any]:
