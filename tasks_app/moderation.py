@@ -10,6 +10,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from oasst.accounts import people, roles
@@ -433,6 +434,9 @@ def hide(tree: MessageTree, message: Message) -> dict[uuid.UUID, bool]:
     """
     doomed = tree.messages.with_all_below([message.pk])
     Task.objects.filter(message__in=doomed, holds_slot=True).update(holds_slot=False)
+    # A gold item takes no slot, but nobody should come back to it either.
+    given = Task.objects.filter(gold__in=doomed, done_at=None)
+    given.update(reserved_until=F("created_at"))
     message.deleted, message.held = True, False
     hidden = dict(Message.objects.filter(pk__in=doomed, deleted=False).values_list("pk", "held"))
     Message.objects.filter(pk__in=hidden).update(deleted=True, held=False)

@@ -16,6 +16,7 @@ from tasks_app import (
     gold_items,
     interactions,
     label_means,
+    moderation,
     selection,
     undo,
 )
@@ -124,6 +125,15 @@ def test_trust_moves_both_ways_at_once(known: Grown, alice: User, bob: User) -> 
 def test_open_gold_task_comes_again_until_it_is_done(known: Grown, alice: User) -> None:
     assert take(alice) == take(alice)
     assert take(alice, "random") == take(alice)
+
+
+def test_gold_task_does_not_come_again_once_its_message_is_gone(
+    known: Grown, alice: User, mona: User
+) -> None:
+    task = take(alice)
+    moderation.delete_message(known[1].pk, actor=mona, reason="Rude.", now=NOW)
+
+    assert take(alice) != task
 
 
 def test_nobody_gets_the_same_item_twice(known: Grown, alice: User, bob: User) -> None:
