@@ -67,14 +67,15 @@ class Filter:
 
 
 def messages(
-    reader: "User", wanted: Filter, before: Cursor | None = None
+    reader: "User", wanted: Filter, before: Cursor | None = None, *, now: datetime
 ) -> tuple[list[Message], Cursor | None]:
     """A page of messages, newest first, and the cursor of the next page if there is one."""
     rows = Message.objects.select_related("tree", "parent", "user").newest_first()
     if wanted.is_mine:
         rows = rows.written_by(reader)
     else:
-        rows = rows.visible().not_veiled().filter(lang__in=wanted.langs)
+        rows = rows.visible().not_veiled().not_under_review_by(reader, now)
+        rows = rows.filter(lang__in=wanted.langs)
     rows = _narrowed(rows, wanted)
     if before:
         same_moment = Q(created_at=before.created_at, id__gt=before.id)

@@ -24,13 +24,15 @@ from tasks_app.models import GoldAnswer, GoldItem, Offer, Task
 # One step of a five-step scale beside the right one is right too.
 TOLERANCE = 0.25
 
-# Nobody gets an own message, one they have labelled or skipped, or the same twice.
+# Nobody gets one of a tree they wrote in (they are told what became of it), one they have labelled
+# or skipped, or the same twice.
 _DRAW = """
     WITH gold AS (
     SELECT g.message_id FROM tasks_app_golditem g JOIN tasks_app_message m ON m.id = g.message_id
     WHERE g.active AND NOT m.deleted AND m.review_result IS NOT NULL
         AND m.lang = %(lang)s AND m.role = %(role)s AND (m.parent_id IS NULL) = %(is_root)s
-        AND m.user_id IS DISTINCT FROM %(user)s
+        AND NOT EXISTS (SELECT FROM tasks_app_message x WHERE x.tree_id = m.tree_id
+            AND x.user_id = %(user)s)
         AND NOT EXISTS (SELECT FROM tasks_app_task x WHERE x.message_id = m.id
             AND x.user_id = %(user)s AND x.kind LIKE 'label%%')
         AND NOT EXISTS (SELECT FROM tasks_app_textlabels x

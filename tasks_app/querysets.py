@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce, Extract, Now
 
-from tasks_app.enums import RANK_TASKS, LabelKind, ReportState, TreeState
+from tasks_app.enums import LABEL_TASKS, RANK_TASKS, LabelKind, ReportState, TreeState
 from tasks_app.labels import REPORT_SEVERITY
 
 if TYPE_CHECKING:
@@ -97,6 +97,11 @@ class MessageQuerySet(models.QuerySet["Message"]):
             copy_of=models.OuterRef("tree"), state__in=_RANKING_STATES
         )
         return self.exclude(models.Exists(copies), depth__gt=0)
+
+    def not_under_review_by(self, reader: "User", now: datetime) -> Self:
+        """Without trees of which the reader is reviewing a message."""
+        reviews = TaskQuerySet(apps.get_model("tasks_app", "Task")).open_reviews_of(reader, now)
+        return self.exclude(tree__in=reviews.order_by().values("message__tree"))
 
     def accepted(self) -> Self:
         """Accepted by review and not deleted."""
@@ -196,6 +201,15 @@ class TaskQuerySet(models.QuerySet["Task"]):
         """Rankings that somebody has taken and may still send."""
         rankings = self.filter(user=user, kind__in=sorted(RANK_TASKS))
         return rankings.filter(done_at=None, skipped_at=None, expires_at__gt=Now())
+
+    def open_reviews_of(self, user: "User", now: datetime) -> Self:
+        """Reviews the user may still submit. Any of them may be of a gold item, so until then the
+        user is told nothing of the tree but what the task shows."""
+        return self.open_of(user, now).filter(kind__in=sorted(LABEL_TASKS), message__isnull=False)
+
+    def gold_in_hand(self, user: "User", now: datetime) -> Self:
+        """Gold items the user is reviewing, for as long as a message in review would be held."""
+        return self.open_of(user, now).filter(gold__isnull=False, reserved_until__gt=now)
 
     def with_overdue_reservation(self, now: datetime) -> Self:
         """Tasks that hold a slot longer than reserved."""

@@ -4,13 +4,15 @@ Everybody sees the shape of a tree, but for messages that are held back: those e
 authors and for moderators. Deleted texts are for moderators, texts that were not accepted also for
 their authors. Counts of reactions and the origin of replies stay hidden while they could
 sway somebody's judgement, and so do the replies of a tree of which a copy is ranked blind: see
-`Veil`, which holds at the moderators' desk too.
+`Veil`, which holds at the moderators' desk too. Whoever reviews a message sees its thread and
+nothing else of its tree: a gold item, whose verdict stands, must look like any other.
 """
 
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db.models import Exists, OuterRef
@@ -163,6 +165,23 @@ def may_read(message: Message, reader: "User", *, veiled: bool) -> bool:
     if message.deleted or (message.held and message.user_id != reader.pk):
         return False
     return message.review_result is not False or message.user_id == reader.pk
+
+
+def is_in_open_review(message: Message, reader: "User", *, now: datetime) -> bool:
+    """Whether the text is part of what the reader is reviewing. One query, or two."""
+    if message.held:
+        return False
+    reviews = Task.objects.open_reviews_of(reader, now).filter(message__tree=message.tree_id)
+    return any(
+        task.message and message in Message.objects.thread(task.message)
+        for task in reviews.select_related("message")
+    )
+
+
+def trees_in_open_review(reader: "User", *, now: datetime) -> set[uuid.UUID]:
+    """Trees of which the reader is reviewing a message. One query."""
+    reviews = Task.objects.open_reviews_of(reader, now)
+    return {task.message.tree_id for task in reviews.select_related("message") if task.message}
 
 
 def _card(

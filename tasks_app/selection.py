@@ -311,6 +311,10 @@ def _draw(
 def available_tasks(user: "User", langs: Sequence[str], *, now: datetime) -> dict[TaskType, int]:
     """How many tasks of each kind `user` could be handed in `langs`; kinds with none are absent."""
     counts = eligibility.count(user.pk, langs)
+    # The message that a gold item stands for is one less to be had, as if it were in hand.
+    gold_items = Task.objects.gold_in_hand(user, now).filter(lang__in=langs)
+    for kind in map(TaskType, gold_items.values_list("kind", flat=True)):
+        counts[kind] = counts.get(kind, 0) - 1
     config = TreeConfig.current()
     counts[TaskType.INITIAL_PROMPT] = sum(lottery.prompts_wanted(langs, config).values())
     counts[TaskType.RANK_INITIAL_PROMPTS] = len(prompt_rankings.open_to(user, langs, config=config))

@@ -39,30 +39,42 @@ def contributions(request: HttpRequest) -> HttpResponse:
         outcome=asked.get("outcome", ""),
         before=asked.get("before"),
     )
+    reviewed = reading.trees_in_open_review(user, now=now)
     context = {
         "form": form,
-        "entries": _entries(found, user),
+        "entries": _entries(found, user, reviewed),
         "is_first_page": not asked.get("before"),
         "is_filtered": bool(asked.get("kind") or asked.get("outcome")),
         "more": _url(asked, before=more) if more else "",
         "newest": _url(asked) if asked.get("before") else "",
-        "reports": _reports(user),
+        "reports": _reports(user, reviewed),
         **_tasks(user, now),
     }
     status = 200 if form.is_valid() else FORM_INVALID
     return render(request, "tasks/contributions.html", context, status=status)
 
 
-def _entries(found: list[Contribution], user: "User") -> list[dict[str, Any]]:
+def _entries(
+    found: list[Contribution], user: "User", reviewed: set[uuid.UUID]
+) -> list[dict[str, Any]]:
     config = TreeConfig.current()
     told = timeline.of([c.message for c in found if _is_own_text(c)], config, is_author=True)
     given = votes.of([each for each in found if not _is_own_text(each)], config)
     veiled = reading.veiled((each.message.tree_id for each in found if each.message), user)
     return [
         _entry(each, user, config, veiled)
-        | (_way(each, told) if _is_own_text(each) else {"vote": given.get(each.pk)})
+        | (_way(each, told) if _is_own_text(each) else _outcome(each, given, reviewed))
         for each in found
     ]
+
+
+def _outcome(
+    contribution: Contribution, given: dict[int, votes.Vote], reviewed: set[uuid.UUID]
+) -> dict[str, Any]:
+    """What became of a vote; nothing yet while another message of the tree is being reviewed."""
+    if contribution.message and contribution.message.tree_id in reviewed:
+        return {"status": None}
+    return {"vote": given.get(contribution.pk)}
 
 
 def _is_own_text(contribution: Contribution) -> bool:
@@ -102,18 +114,22 @@ def _may_read(message: Message, user: "User", veiled: set[uuid.UUID]) -> bool:
     return reading.may_read(message, user, veiled=message.tree_id in veiled)
 
 
-def _reports(user: "User") -> list[dict[str, Any]]:
+def _reports(user: "User", reviewed: set[uuid.UUID]) -> list[dict[str, Any]]:
     found = browsing.reports(user)
     veiled = reading.veiled((report.message.tree_id for report in found), user)
-    return [_reported(report, user, veiled) for report in found]
+    return [_reported(report, user, veiled, reviewed) for report in found]
 
 
-def _reported(report: Report, user: "User", veiled: set[uuid.UUID]) -> dict[str, Any]:
+def _reported(
+    report: Report, user: "User", veiled: set[uuid.UUID], reviewed: set[uuid.UUID]
+) -> dict[str, Any]:
     status, story = fate.of_report(report)
+    message = report.message
+    in_review = message.tree_id in reviewed and not (message.deleted or message.held)
     return {
         "report": report,
         "category": LABELS[report.category].title,
-        "is_readable": _may_read(report.message, user, veiled),
+        "is_readable": in_review or _may_read(message, user, veiled),
         "status": status,
         "story": story,
     }

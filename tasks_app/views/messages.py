@@ -19,7 +19,7 @@ from tasks_app.config import TreeConfig
 from tasks_app.enums import TreeState
 from tasks_app.errors import MessageNotFound
 from tasks_app.forms.messages import BrowseForm, FreeLabelForm, ReactionForm, ReportForm
-from tasks_app.models import Message, MessageTree
+from tasks_app.models import Message, MessageTree, Task
 from tasks_app.reactions import InvalidReaction
 from tasks_app.views.edges import FORM_INVALID, contributor, slow_down
 
@@ -36,7 +36,9 @@ def message_list(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "tasks/messages.html", context, status=FORM_INVALID)
     asked = form.cleaned_data
-    found, more = browsing.messages(request.user, form.filter(), asked["before"])
+    found, more = browsing.messages(
+        request.user, form.filter(), asked["before"], now=timezone.now()
+    )
     context |= {
         "cards": reading.cards(found, request.user),
         "is_mine": asked["mine"],
@@ -59,14 +61,32 @@ def message(request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
     """The tree of a message, with the message marked."""
     rows = Message.objects.there_for(request.user).select_related("tree")
     found = get_object_or_404(rows, pk=message_id)
-    return _tree_page(request, found.tree, target=found.pk)
+    return _to_own_review(request, found.tree) or _tree_page(request, found.tree, target=found.pk)
 
 
 @require_safe
 @contributor
 def tree(request: HttpRequest, tree_id: uuid.UUID) -> HttpResponse:
     """A whole tree."""
-    return _tree_page(request, get_object_or_404(MessageTree, pk=tree_id))
+    found = get_object_or_404(MessageTree, pk=tree_id)
+    return _to_own_review(request, found) or _tree_page(request, found)
+
+
+def _to_own_review(request: HttpRequest, found: MessageTree) -> HttpResponse | None:
+    """To the task, if a review in this tree waits for the person's answer: what became of the
+    message would sway the review, and tell a gold item from a message in review."""
+    reviews = Task.objects.open_reviews_of(request.user, timezone.now())
+    task = reviews.filter(message__tree=found).first()
+    if task is None:
+        return None
+    toasts.info(
+        request,
+        _(
+            "You are reviewing a message of this conversation. All of it shows once you have "
+            "sent or skipped your review."
+        ),
+    )
+    return redirect("tasks:work", task.pk)
 
 
 def _tree_page(
@@ -150,11 +170,14 @@ def label(request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
 
 
 def _readable(request: HttpRequest, message_id: uuid.UUID) -> Message:
-    """A message whose text this person sees and that is not deleted. Raises MessageNotFound."""
+    """A message whose text this person sees, here or in an open review, and that is not deleted.
+    Raises MessageNotFound."""
     rows = Message.objects.select_related("tree", "user").filter(pk=message_id, deleted=False)
     found = rows.first()
     if found is None:
         raise MessageNotFound
+    if reading.is_in_open_review(found, request.user, now=timezone.now()):
+        return found
     veiled = reading.veiled([found.tree_id], request.user)
     if not reading.may_read(found, request.user, veiled=bool(veiled)):
         raise MessageNotFound

@@ -55,7 +55,7 @@ def paths(transactional_db: None, alice: User, bob: User) -> list[str]:
         (K.RANK_ASSISTANT_REPLIES, ranked.root),
     ]
     tasks = [hand_out(alice, kind, message, now=timezone.now()) for kind, message in work]
-    return [*PAGES, f"/trees/{tree.tree.pk}/", *(f"/tasks/{task.pk}/" for task in tasks)]
+    return [*PAGES, f"/trees/{ranked.tree.pk}/", *(f"/tasks/{task.pk}/" for task in tasks)]
 
 
 @pytest.mark.parametrize("width", [360, pytest.param(1280, marks=pytest.mark.full)])

@@ -482,5 +482,5 @@ def test_available_tasks_of_many_trees_takes_as_many_queries_as_of_one(
     for trees in (1, 3):
         for _ in range(trees):
             grow("P(A? A(P?))")
-        with django_assert_max_num_queries(4):
+        with django_assert_max_num_queries(5):
             selection.available_tasks(alice, ["en"], now=NOW)

@@ -1,5 +1,6 @@
 """The page of a gold item is that of any other review, and what it was is told afterwards."""
 
+import html
 import re
 
 import pytest
@@ -12,7 +13,7 @@ from oasst.accounts.models import User
 from tasks_app import gold_items, selection
 from tasks_app.config import overridden
 from tasks_app.enums import TaskType, TreeState
-from tasks_app.models import Message, Task
+from tasks_app.models import Message, Report, Task
 from tests.factories import CHANCE, GOOD, NOW, SPAM, grow
 
 pytestmark = pytest.mark.django_db
@@ -34,37 +35,101 @@ def take(user: User, chance: float) -> Task:
         return selection.next_task(user, LABEL, now=timezone.now(), rng=CHANCE)
 
 
-def shown(client: Client, task: Task) -> tuple[str, int]:
-    """The page without what differs between any two reviews: ids, texts, tokens and times."""
+# What differs between any two reviews: ids, texts, tokens, times and names.
+DIFFERENT = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}"
+    r"|Message \d of the tree"
+    r'|(?<=name="csrfmiddlewaretoken" value=")\w+'
+    r'|(?<=CSRFToken": ")\w+'
+    r"|\d{4}-\d\d-\d\dT[\d:.+]+"
+    r'|(?<=nonce=")[^"]+'
+    r"|alice|bob|(?<=aria-hidden=\"true\">)[AB](?=<)",
+    re.IGNORECASE,
+)
+LINK = re.compile(r'(?:href|hx-get)="(/[^"#]*)')
+
+
+def shown(client: Client, url: str, body: dict[str, str] | None = None) -> tuple[str, int, int]:
+    """A page, or the answer to a form, without what always differs; its status; the queries."""
     with CaptureQueriesContext(connection) as queries:
-        response = client.get(f"/tasks/{task.pk}/")
-    page = response.content.decode()
-    for pattern in (
-        r"[0-9a-f]{8}-[0-9a-f-]{27}",
-        r"Message \d of the tree",
-        r'(?<=name="csrfmiddlewaretoken" value=")\w+',
-        r'(?<=CSRFToken": ")\w+',
-        r"\d{4}-\d\d-\d\dT[\d:.+]+",
-        r'(?<=nonce=")[^"]+',
-    ):
-        page = re.sub(pattern, "…", page)
-    return page, len(queries)
+        response = client.get(url) if body is None else client.post(url, body)
+    where = response.headers.get("Location", "")
+    page = DIFFERENT.sub("…", where + response.content.decode())
+    return page, response.status_code, len(queries)
+
+
+def everything_about(client: Client, task: Task) -> dict[str, tuple[str, int, int]]:
+    """All that a person gets to see of what they review, after having reported it too."""
+    message = task.message
+    assert message is not None
+    about = f"/messages/{message.pk}/"
+    links = LINK.findall(client.get(f"/tasks/{task.pk}/").content.decode())
+    urls = [html.unescape(link) for link in links if not link.startswith(("/static/", "/media/"))]
+    assert any(url.startswith(f"{about}report/") for url in urls)
+    urls += [about, f"{about}react/", f"{about}labels/", f"/trees/{message.tree_id}/"]
+    seen = {DIFFERENT.sub("…", url): shown(client, url) for url in urls}
+    seen["report"] = shown(client, f"{about}report/", {"category": "spam", "text": "Soap!"})
+    seen["react"] = shown(client, f"{about}react/", {"code": "+1"})
+    seen["label"] = shown(client, f"{about}labels/", {"spam": "1", "lang_mismatch": "0"})
+    seen["afterwards"] = shown(client, "/contributions/")
+    for query in ("", "?state=accepted", "?state=review"):
+        seen[f"is listed {query}"] = (about in client.get(f"/messages/{query}").text, 0, 0)
+    return seen
 
 
 def test_page_does_not_betray_gold(
     client: Client, gold_message: Message, alice: User, bob: User
 ) -> None:
     client.force_login(alice)
-    real = shown(client, take(alice, 0.0))
+    real = shown(client, f"/tasks/{take(alice, 0.0).pk}/")
     client.force_login(bob)
     task = take(bob, 1.0)
     assert task.gold_id == gold_message.pk
 
-    page, queries = shown(client, task)
+    page = shown(client, f"/tasks/{task.pk}/")
 
-    assert page.replace("Bob", "Alice").replace("bob", "alice") == real[0]
-    assert queries == real[1]
-    assert "gold" not in page.lower()
+    assert page == real
+    assert "gold" not in page[0].lower()
+
+
+@pytest.mark.parametrize("drawing", ["P(A- A)", "P(A(P) A)"], ids=["rejected", "accepted"])
+def test_nothing_betrays_gold(
+    client: Client, drawing: str, mona: User, alice: User, bob: User
+) -> None:
+    grow("P(A? A)")
+    gold = grow(drawing, state=TreeState.READY_FOR_EXPORT)[1]
+    gold_items.make(gold.pk, SPAM, explanation="Soap.", actor=mona, now=NOW)
+    client.force_login(alice)
+    real = everything_about(client, take(alice, 0.0))
+    client.force_login(bob)
+    task = take(bob, 1.0)
+    assert task.message == gold
+
+    about_gold = everything_about(client, task)
+
+    assert about_gold == real
+    assert about_gold["report"][1] == 302
+    assert not about_gold["is listed "][0]
+    assert Report.objects.get(user=bob).message == gold
+
+
+def test_what_gold_was_shows_once_it_is_answered(
+    client: Client, gold_message: Message, bob: User
+) -> None:
+    client.force_login(bob)
+    task = take(bob, 1.0)
+    client.post(f"/tasks/{task.pk}/", {"spam": "1"})
+
+    assert "Not accepted" in client.get(f"/messages/{gold_message.pk}/").text
+    assert client.get(f"/messages/{gold_message.pk}/report/").status_code == 404
+
+
+def test_nobody_gets_gold_from_a_tree_they_wrote_in(bob: User, mona: User) -> None:
+    grow("P(A?)")
+    gold = grow("P(A-)", authors={0: bob}, state=TreeState.ABORTED_LOW_GRADE)[1]
+    gold_items.make(gold.pk, SPAM, explanation="Soap.", actor=mona, now=NOW)
+
+    assert take(bob, 1.0).gold_id is None
 
 
 def test_handing_out_gold_takes_as_many_queries(
