@@ -62,13 +62,23 @@ class Booked(Crowd):
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_score_is_the_sum_of_entries_for_everybody_in_random_crowds() -> None:
+    play(examples=2, steps=60, derandomize=True)
+
+
+@pytest.mark.full
+@pytest.mark.django_db(transaction=True)
+def test_score_is_the_sum_of_entries_for_everybody_in_many_random_crowds() -> None:
+    play(examples=20, steps=200, derandomize=False)
+
+
+def play(examples: int, steps: int, *, derandomize: bool) -> None:
     with queue.silent(), overridden(**SMALL):
         run_state_machine_as_test(
             Booked,
             settings=settings(
-                max_examples=2,
-                stateful_step_count=60,
-                derandomize=True,
+                max_examples=examples,
+                stateful_step_count=steps,
+                derandomize=derandomize,
                 deadline=None,
                 phases=[Phase.generate],
                 suppress_health_check=list(HealthCheck),
