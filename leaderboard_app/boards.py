@@ -48,7 +48,7 @@ class Board:
     places: list[Place]
     around: list[Place]
     after: tuple[Decimal, UUID] | None  # where the next page begins
-    people: int  # no more than are looked for: ENOUGH_PEOPLE
+    people: int  # on all pages; no more than are looked for: ENOUGH_PEOPLE
     updated_at: datetime | None
 
 
@@ -106,7 +106,7 @@ def page(
         places=places[: len(rows)],
         around=places[len(rows) :],
         after=(last.confirmed, last.user_id) if last else None,
-        people=len(rows) if after is None else ENOUGH_PEOPLE,
+        people=shown[:ENOUGH_PEOPLE].count(),
         updated_at=UserStats.objects.filter(frame=frame, lang=lang).aggregate(
             at=Max("computed_at")
         )["at"],

@@ -85,6 +85,30 @@ def test_fewer_than_three_people_see_a_common_goal_and_nobody_is_compared(
     assert "Bob" not in page.text
 
 
+@pytest.mark.parametrize("after", ["", "&after=999999,00000000-0000-0000-0000-000000000000"])
+def test_no_place_of_a_board_shows_fewer_than_three_people(
+    web: Client, bob: User, alice: User, after: str
+) -> None:
+    scored(bob)
+    scored(alice)
+
+    page = web.get(f"/leaderboard/?frame=total{after}")
+
+    assert "Better together" in page.text
+    assert "Bob" not in page.text
+
+
+def test_last_page_of_a_full_board_shows_the_few_on_it(web: Client) -> None:
+    for user in crowd(boards.PAGE + 1, prefix="Player"):
+        scored(user, Reason.SECOND)
+    first = web.get("/leaderboard/")
+
+    last = web.get(f"/leaderboard/{first.context['more']}")
+
+    assert len(names(last)) == 1
+    assert last.context["has_enough"]
+
+
 def test_own_row_stands_among_its_neighbours_and_pages_follow_one_another(
     web: Client, alice: User
 ) -> None:
