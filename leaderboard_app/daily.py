@@ -15,6 +15,7 @@ from django.db.models import Sum
 
 from leaderboard_app.models import DailyStatistics, WeeklyLabels, WeeklyPeople
 from leaderboard_app.stages import STAGE_OF, Stage
+from oasst.lib.session_lock import SessionLock
 from tasks_app.browsing import LISTED
 from tasks_app.models import Contribution, Message, MessageTree, TextLabels
 
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 _LOCK = 7_351_001
 # Counted anew by every run: whatever began in it may have been committed late.
 RECENT = timedelta(days=1)
-# So much of the past is counted at once: no job may run for long.
+# So much of the past is counted in one transaction, so that what is new need not wait for long.
 SLICE = timedelta(weeks=4)
 
 _MESSAGES = """
@@ -125,7 +126,12 @@ def refresh(*, now: datetime) -> None:
     """Count the last two days anew; everything, if trees with older dates came or went."""
     if is_behind(now=now):
         recount(now=now)
-        return
+    else:
+        count_recent(now=now)
+
+
+def count_recent(*, now: datetime) -> None:
+    """Count the last two days anew."""
     with transaction.atomic():
         _lock()
         _write(_recent(now), _end(now), now)
@@ -146,6 +152,14 @@ def recount(*, now: datetime) -> None:
     week = recount_slice(None, now=now)
     while week:
         week = recount_slice(week, now=now)
+
+
+def recount_alone(*, now: datetime) -> bool:
+    """Do what `recount` does, unless another process is doing it; whether it was done here."""
+    with SessionLock("recount of statistics").alone() as is_ours:
+        if is_ours:
+            recount(now=now)
+    return is_ours
 
 
 def recount_slice(week: date | None, *, now: datetime) -> date | None:

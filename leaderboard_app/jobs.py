@@ -1,7 +1,6 @@
-"""Jobs of the community on the `default` queue. All may run twice; cron finds what was lost."""
+"""Jobs of the community. All may run twice; cron finds what was lost."""
 
 import uuid
-from datetime import date
 
 from django.utils import timezone
 
@@ -47,16 +46,20 @@ def settle_points(after: str | None = None) -> None:
 
 
 def refresh_statistics() -> None:
-    """Count what is new; begin with the past, if trees with older dates came or went."""
+    """Count what is new; have the past counted, if trees with older dates came or went."""
+    now = timezone.now()
+    daily.count_recent(now=now)
+    if daily.is_behind(now=now):
+        queue.enqueue("leaderboard_app.jobs.catch_up_statistics", key="catch-up-stats", long=True)
+
+
+def recount_statistics() -> None:
+    """Count everything anew, unless another worker is at it. A long job."""
+    daily.recount_alone(now=timezone.now())
+
+
+def catch_up_statistics() -> None:
+    """Count everything anew if that is still needed and nobody is at it. A long job."""
     now = timezone.now()
     if daily.is_behind(now=now):
-        queue.enqueue("leaderboard_app.jobs.recount_statistics", key="recount-statistics")
-    else:
-        daily.refresh(now=now)
-
-
-def recount_statistics(week: str | None = None) -> None:
-    """Count some weeks anew, then a job for the next, until everything is counted."""
-    following = daily.recount_slice(date.fromisoformat(week) if week else None, now=timezone.now())
-    if following:
-        queue.enqueue("leaderboard_app.jobs.recount_statistics", following.isoformat())
+        daily.recount_alone(now=now)

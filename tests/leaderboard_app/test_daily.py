@@ -3,16 +3,20 @@
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import django_rq
 import pytest
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from leaderboard_app import daily, jobs
 from leaderboard_app.models import DailyStatistics, WeeklyLabels, WeeklyPeople
 from leaderboard_app.stages import STAGE_OF, Stage
+from oasst.cron import LONG_JOBS
 from tasks_app.enums import ContributionKind, LabelKind, TreeState
 from tasks_app.importing import SnapshotUse, record_usage
 from tasks_app.journal import record
 from tasks_app.models import MessageTree, TextLabels, TreeTransition
+from tests.elsewhere import held_elsewhere
 from tests.factories import NOW, Grown, alice, bob, grow
 
 pytestmark = pytest.mark.django_db
@@ -178,6 +182,37 @@ def test_job_counts_a_long_past_slice_by_slice(django_capture_on_commit_callback
     assert DailyStatistics.objects.filter(lang="", prompts=1).count() == 4
     daily.recount(now=now)
     assert everything() == counted
+
+
+def test_past_is_counted_where_no_mail_waits_and_by_one_worker_at_a_time(
+    settings: Settings, django_capture_on_commit_callbacks: Any
+) -> None:
+    settings.RQ_QUEUES = {name: {"URL": settings.REDIS_URL} for name in ("default", "long")}
+    now = timezone.now()
+    grow("P", now=now - timedelta(weeks=3))
+
+    for _ in range(2):
+        with django_capture_on_commit_callbacks(execute=True):
+            jobs.refresh_statistics()
+    with held_elsewhere("recount of statistics"):
+        jobs.recount_statistics()
+        jobs.catch_up_statistics()
+
+    assert [django_rq.get_queue(name).count for name in ("default", "long")] == [0, 1]
+    assert "leaderboard_app.jobs.recount_statistics" in LONG_JOBS
+    assert daily.is_behind(now=now)
+    jobs.catch_up_statistics()
+    assert not daily.is_behind(now=now)
+
+
+def test_past_that_is_counted_is_left_alone_by_a_job_that_waited() -> None:
+    grow("P", now=timezone.now() - timedelta(weeks=3))
+    jobs.catch_up_statistics()
+    before = set(DailyStatistics.objects.values_list("pk", flat=True))
+
+    jobs.catch_up_statistics()
+
+    assert set(DailyStatistics.objects.values_list("pk", flat=True)) == before
 
 
 def test_labels_are_binned_and_pairs_summed_but_reports_are_not() -> None:
