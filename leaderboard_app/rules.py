@@ -241,3 +241,9 @@ class Line:
 def formula() -> list[Line]:
     """What gives how much, in the words and with the amounts of the ledger."""
     return [Line(str(reason.label), points) for reason, points in POINTS.items()]
+
+
+def closeness_asked() -> dict[str, int]:
+    """How close votes must be to count, in per cent."""
+    asked = {"review": REVIEW_IS_CLOSE, "ranking": RANKING_IS_CLOSE, "agrees": RANKING_AGREES}
+    return {name: round(100 * share) for name, share in asked.items()}

@@ -44,6 +44,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "goals": boards.goals(langs),
         "own": boards.own(user, now=now),
         "formula": rules.formula(),
+        "closeness": rules.closeness_asked(),
         "prizes": published.prefetch_related("winners__user")[:PRIZES_SHOWN],
     }
     status = 200 if form.is_valid() else FORM_INVALID
@@ -71,6 +72,7 @@ def points(request: HttpRequest) -> HttpResponse:
         "more": _points_url(asked.get("state", ""), more) if more else "",
         "top": _points_url(asked.get("state", ""), None) if asked.get("after") else "",
         "formula": rules.formula(),
+        "closeness": rules.closeness_asked(),
     }
     status = 200 if form.is_valid() else FORM_INVALID
     return render(request, "leaderboard/points.html", context, status=status)

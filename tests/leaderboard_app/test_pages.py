@@ -149,6 +149,8 @@ def test_formula_on_the_page_is_that_of_the_ledger(web: Client) -> None:
     lines = {line.label: line.points for line in page.context["formula"]}
     assert lines["First place among the replies"] == 9
     assert "First place among the replies" in page.text
+    assert "if it is to 70 % like those" in page.text
+    assert "it puts 50 % of the pairs in the order of most; from 80 % on" in page.text
 
 
 @pytest.mark.parametrize("url", ["/leaderboard/?frame=total", "/leaderboard/points/"])
