@@ -33,12 +33,7 @@ class Policy:
         config = self.config.rollout
         chance = rollouts.uniforms(len(ids) * self.team.size, config.max_new_tokens, seed=seed)
         return rollouts.draw(
-            self.base,
-            ids,
-            config,
-            chance=self.team.share(chance),
-            ends=self.ends(),
-            stop=stop,
+            self.base, ids, config, chance=self.team.share(chance), ends=self.ends(), stop=stop
         )
 
     def measure(self, answers: Answers, *, with_values: bool = True) -> Measured:

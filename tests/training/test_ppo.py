@@ -176,6 +176,26 @@ def test_two_rollouts_give_a_result_and_figures_that_are_numbers(two_rollouts: R
 
 
 @slow
+def test_the_kl_of_k3_is_never_negative(tmp_path: Path) -> None:
+    config = ppo_given.ppo(
+        tmp_path,
+        kl={"estimator": "k3"},
+        optim={"lr": 0.01, "max_steps": 12},
+        output={"eval_every": 12, "save_every": 12},
+    )
+    run = train(tmp_path, "run", config)
+
+    kl = [row["objective/kl"] for row in curve(run) if row["phase"] == "train"]
+    assert kl[0] == 0
+    assert min(kl[1:]) > 0
+    first, last = (json.loads((run.evaluations / f"{n}.json").read_text())["kl"] for n in (0, 12))
+    assert set(first) == {0.0}
+    assert min(last) > 0  # of each answer, which k1 does not promise
+    lineage = json.loads((run.final / "training.json").read_text())
+    assert lineage["config"]["kl"]["estimator"] == "k3"
+
+
+@slow
 def test_the_first_ratio_is_one(tmp_path: Path) -> None:
     config = ppo_given.ppo(
         tmp_path,
