@@ -1,23 +1,35 @@
 """What goes wrong in a run, read off its metrics. Pure; alarm_words.py says it in words.
 
-Every rule looks at few rows at the start and at the end, so that it speaks within 20 steps, and
-takes medians or errors of means, so that noise of small batches does not set it off.
+Every rule looks at few steps at the start and at the end, so that it speaks within 20 steps, and
+takes medians or errors of means, so that noise of small batches does not set it off. What counts
+are steps of the optimizer: a row of PPO is a rollout of several. Of long rows a few must do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from math import sqrt
+from math import ceil, sqrt
 from statistics import fmean, median, pvariance
 from typing import Any
 
 Row = dict[str, Any]
 
-EARLY = 3  # rows that say how it began
-LATE = 5  # rows that say how it is now
-ENOUGH = 15  # rows before slow troubles are believed
-LONG = 60  # rows after which a value function should explain something
+
+@dataclass(frozen=True)
+class Span:
+    """So many steps, but no fewer rows than `rows`."""
+
+    steps: int
+    rows: int
+
+
+EARLY = Span(3, rows=2)  # says how it began
+LATE = Span(5, rows=3)  # says how it is now
+RECENT = Span(10, rows=3)  # in which something may stand still
+ENOUGH = Span(15, rows=5)  # before slow troubles are believed
+TREND = Span(15, rows=8)  # before a mean is believed not to move
+LONG = Span(60, rows=60)  # after which a value function should explain something
 FIRST_ROWS, LAST_ROWS = 100, 1000  # of a long run: how it began and how it is now
 
 # A policy whose entropy falls below this share of its start says the same things again and again.
@@ -27,6 +39,7 @@ LONGER, SHORTER = 1.6, 0.5
 RARE_EOS = 0.02
 CHANCE = 0.55  # accuracy of pairs below which nothing was learned
 VITAL = ("loss", "eval_loss", "grad_norm", "loss/policy_avg", "loss/value_avg", "objective/kl")
+HACKED = 0.5  # deviations of held-out scores: twice the error of the difference of forty
 LN2 = 0.6931  # loss of a reward model that throws a coin
 
 
@@ -80,13 +93,25 @@ class _Series:
     def __len__(self) -> int:
         return len(self.values)
 
+    def rows(self, span: Span) -> int:
+        """How many rows make a span; the first two say how many steps a row stands for."""
+        per_row = self.steps[1] - self.steps[0] if len(self) > 1 else 1
+        return max(span.rows, ceil(span.steps / max(1, per_row)))
+
+    def covers(self, *spans: Span) -> bool:
+        """Whether it is as long as the spans together."""
+        return len(self) >= sum(map(self.rows, spans))
+
+    def last(self, span: Span) -> list[float]:
+        return self.values[-self.rows(span) :]
+
     @property
     def early(self) -> float:
-        return median(self.values[:EARLY])
+        return median(self.values[: self.rows(EARLY)])
 
     @property
     def late(self) -> float:
-        return median(self.values[-LATE:])
+        return median(self.last(LATE))
 
     @property
     def step(self) -> int:
@@ -102,8 +127,10 @@ def _series(rows: Sequence[Row], *names: str) -> _Series:
     return _Series([], [])
 
 
-def _fell(series: _Series, *, rows: int) -> float:
-    """How far the mean fell from the first to the last `rows`, in errors of the difference."""
+def _fell(series: _Series) -> float:
+    """How far the mean fell from the first ten rows to the last, or from half to half, in errors
+    of the difference."""
+    rows = min(10, len(series) // 2)
     first, last = series.values[:rows], series.values[-rows:]
     error = sqrt(pvariance(first) / rows + pvariance(last) / rows)
     return (fmean(first) - fmean(last)) / max(error, 1e-9)
@@ -121,23 +148,22 @@ def _no_number(train: list[Row], held_out: list[Row], _limits: Limits) -> Iterat
 
 def _loss_explodes(train: list[Row], _held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
     loss = _series(train, "loss")
-    if len(loss) >= EARLY + LATE and loss.late > 1.3 * abs(loss.early) + 0.2:
+    if loss.covers(EARLY, LATE) and loss.late > 1.3 * abs(loss.early) + 0.2:
         yield Alarm("loss_explodes", loss.step, {"before": loss.early, "now": loss.late})
 
 
 def _loss_does_not_fall(train: list[Row], _held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
     loss = _series(train, "loss")
-    if len(loss) < ENOUGH:
+    if not loss.covers(TREND):
         return
-    rows = min(10, len(loss) // 2)
     exploded = loss.late > 1.3 * abs(loss.early) + 0.2
-    if not exploded and _fell(loss, rows=rows) < 0.25:
+    if not exploded and _fell(loss) < 0.25:
         yield Alarm("loss_does_not_fall", loss.step, {"before": loss.early, "now": loss.late})
 
 
 def _overfits(train: list[Row], held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
     loss, judged = _series(train, "loss"), _series(held_out, "eval_loss", "loss")
-    if len(judged) < 3 or len(loss) < LATE:
+    if len(judged) < 3 or not loss.covers(LATE):
         return
     best = min(judged.values)
     rises = judged.values[-1] > judged.values[-2] > best
@@ -150,14 +176,15 @@ def _overfits(train: list[Row], held_out: list[Row], _limits: Limits) -> Iterato
 
 def _guesses(train: list[Row], held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
     judged = _series(held_out, "eval_accuracy", "accuracy")
-    if len(judged) >= 2 and judged.values[-1] <= CHANCE:
+    has_begun = len(judged) >= 2 and judged.step >= ENOUGH.steps
+    if has_begun and judged.values[-1] <= CHANCE:
         yield Alarm("guesses", judged.step, {"accuracy": judged.values[-1]})
         return
     accuracy, loss = _series(train, "accuracy"), _series(train, "loss")
-    if min(len(accuracy), len(loss)) < ENOUGH:
+    if not (accuracy.covers(ENOUGH) and loss.covers(ENOUGH)):
         return
-    recent = fmean(accuracy.values[-10:])
-    if recent <= CHANCE and fmean(loss.values[-10:]) >= LN2 - 0.02:
+    recent = fmean(accuracy.last(RECENT))
+    if recent <= CHANCE and fmean(loss.last(RECENT)) >= LN2 - 0.02:
         yield Alarm("guesses", accuracy.step, {"accuracy": recent})
 
 
@@ -166,9 +193,9 @@ def _guesses(train: list[Row], held_out: list[Row], _limits: Limits) -> Iterator
 
 def _kl(train: list[Row], _held_out: list[Row], limits: Limits) -> Iterator[Alarm]:
     kl = _series(train, "objective/kl", "kl")
-    if len(kl) < EARLY:
+    if not kl.covers(EARLY):
         return
-    now = median(kl.values[-EARLY:])
+    now = median(kl.last(EARLY))
     if now > limits.kl_budget:
         times = now / limits.kl_budget
         yield Alarm("kl_over_budget", kl.step, {"kl": now, "times": times})
@@ -181,13 +208,13 @@ def _kl(train: list[Row], _held_out: list[Row], limits: Limits) -> Iterator[Alar
 
 def _entropy(train: list[Row], _held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
     entropy = _series(train, "policy/entropy_avg", "objective/entropy", "entropy")
-    if len(entropy) >= EARLY + LATE and entropy.late < COLLAPSED_ENTROPY * entropy.early:
+    if entropy.covers(EARLY, LATE) and entropy.late < COLLAPSED_ENTROPY * entropy.early:
         yield Alarm("entropy_collapses", entropy.step, {"share": entropy.late / entropy.early})
 
 
 def _length(train: list[Row], _held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
     length = _series(train, "completions/mean_length")
-    if len(length) < EARLY + LATE:
+    if not length.covers(EARLY, LATE):
         return
     values = {"before": length.early, "now": length.late}
     if length.late > max(LONGER * length.early, length.early + 4):
@@ -198,45 +225,47 @@ def _length(train: list[Row], _held_out: list[Row], _limits: Limits) -> Iterator
 
 def _eos(train: list[Row], _held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
     rate = _series(train, "completions/eos_rate")
-    if len(rate) >= 10 and rate.late <= RARE_EOS:
-        yield Alarm("answers_never_end", rate.step, {"rate": rate.late})
+    if rate.covers(ENOUGH) and fmean(rate.last(ENOUGH)) <= RARE_EOS:
+        yield Alarm("answers_never_end", rate.step, {"rate": fmean(rate.last(ENOUGH))})
 
 
 def _value(train: list[Row], _held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
     explained = _series(train, "val/explained_variance", "val/explained_var")
-    is_harmful = len(explained) >= ENOUGH and explained.late < -0.2
-    is_idle = len(explained) >= LONG and explained.late < 0.02
+    is_harmful = explained.covers(ENOUGH) and explained.late < -0.2
+    is_idle = explained.covers(LONG) and explained.late < 0.02
     if is_harmful or is_idle:
         yield Alarm("value_learns_nothing", explained.step, {"explained": explained.late})
 
 
 def _clipping(train: list[Row], _held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
     clipped = _series(train, "policy/clipfrac_avg")
-    if len(clipped) >= LATE and clipped.late > HIGH_CLIP_FRACTION:
+    if clipped.covers(LATE) and clipped.late > HIGH_CLIP_FRACTION:
         yield Alarm("clips_too_much", clipped.step, {"share": clipped.late})
 
 
 def _reward(train: list[Row], held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
     score = _series(train, "objective/scores", "reward")
-    if len(score) >= 10 and max(score.values[-10:]) - min(score.values[-10:]) < 1e-9:
+    recent = score.last(RECENT)
+    if score.covers(RECENT) and max(recent) - min(recent) < 1e-9:
         yield Alarm("reward_says_nothing", score.step)
         return
-    if len(score) < ENOUGH:
+    if not score.covers(TREND):
         return
-    rows = min(10, len(score) // 2)
-    rise = -_fell(score, rows=rows)
+    rise = -_fell(score)
     if rise < 0.25:
         yield Alarm("reward_does_not_rise", score.step, {"before": score.early, "now": score.late})
-    yield from _hacking(rise, _series(held_out, "objective/scores", "eval_scores", "reward"))
+    if rise >= 2:
+        yield from _hacking(held_out)
 
 
-def _hacking(rise: float, held_out: _Series) -> Iterator[Alarm]:
-    if len(held_out) < 3 or rise < 2:
+def _hacking(held_out: list[Row]) -> Iterator[Alarm]:
+    judged = _series(held_out, "objective/scores", "eval_scores", "reward")
+    spread = _series(held_out, "objective/scores_std")
+    if len(judged) < 2 or not spread:
         return
-    best, now = max(held_out.values[:-1]), held_out.values[-1]
-    falls = now < held_out.values[-2] and now < held_out.values[0]
-    if falls:
-        yield Alarm("reward_is_hacked", held_out.step, {"best": best, "now": now})
+    best, now = max(judged.values[:-1]), judged.values[-1]
+    if now < min(judged.values[-2], judged.values[0] - HACKED * spread.values[0]):
+        yield Alarm("reward_is_hacked", judged.step, {"best": best, "now": now})
 
 
 Rule = Callable[[list[Row], list[Row], Limits], Iterator[Alarm]]

@@ -1,4 +1,7 @@
-"""Alarms on series of metrics: each seeded failure is seen in 20 steps, healthy runs are quiet."""
+"""Alarms on series of metrics: each seeded failure is seen in 20 steps, healthy runs are quiet.
+
+Rows of PPO stand for a rollout of several steps: what is drawn here are both kinds.
+"""
 
 from collections.abc import Callable
 from math import exp
@@ -13,11 +16,13 @@ from training.alarms import Limits
 
 Row = dict[str, Any]
 STEPS = 20
+ROLLOUT = 4  # steps a row, as in smollm2-ppo, which has eight
 PPO = Limits("ppo", kl_budget=20.0)
 
 
-def _train(steps: int, values: Callable[[int], dict[str, Any]]) -> list[Row]:
-    return [{"step": step, "phase": "train", **values(step)} for step in range(1, steps + 1)]
+def _train(steps: int, values: Callable[[int], dict[str, Any]], *, every: int = 1) -> list[Row]:
+    logged = range(every, steps + 1, every)
+    return [{"step": step, "phase": "train", **values(step)} for step in logged]
 
 
 def _codes(rows: list[Row], limits: Limits) -> set[str]:
@@ -82,8 +87,14 @@ FAILURES: dict[str, tuple[str, Callable[[int], dict[str, Any]]]] = {
     "value_learns_nothing": ("ppo", lambda _step: {"val/explained_variance": -0.3}),
     "clips_too_much": ("ppo", lambda _step: {"policy/clipfrac_avg": 0.6}),
     "reward_says_nothing": ("ppo", lambda _step: {"objective/scores": 0.25}),
-    "reward_does_not_rise": ("ppo", lambda step: {"objective/scores": 0.1 * (-1) ** step}),
+    "reward_does_not_rise": (
+        "ppo",
+        lambda step: {"objective/scores": 0.1 * (-1) ** (step // ROLLOUT)},
+    ),
 }
+# What a few means of a dozen answers cannot tell from a rise takes eight rollouts.
+SLOW = {"reward_does_not_rise": 8 * ROLLOUT}
+OF_PPO = [code for code, (stage, _broken) in FAILURES.items() if stage == "ppo"]
 
 
 @pytest.mark.parametrize("code", FAILURES)
@@ -91,11 +102,29 @@ def test_a_seeded_failure_raises_its_alarm_within_twenty_steps(code: str) -> Non
     assert {alarm.code for alarm in _seen(code)} == {code}
 
 
-def _seen(code: str) -> list[alarms.Alarm]:
-    """The alarms of a run of twenty steps that is healthy but for one failure."""
+@pytest.mark.parametrize("code", OF_PPO)
+def test_rollouts_of_several_steps_raise_it_as_soon(code: str) -> None:
+    steps = SLOW.get(code, STEPS)
+
+    assert {alarm.code for alarm in _seen(code, steps=steps, every=ROLLOUT)} == {code}
+    if code in SLOW:
+        assert _seen(code, steps=steps - ROLLOUT, every=ROLLOUT) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("every", [2, ROLLOUT, 8])
+def test_a_healthy_run_of_rollouts_raises_no_alarm_at_any_step(every: int, seed: int) -> None:
+    rng = Random(seed)
+    rows = _train(80, lambda step: _ppo(step, rng), every=every)
+
+    assert [_codes(rows[:end], PPO) for end in range(1, len(rows) + 1)] == [set()] * len(rows)
+
+
+def _seen(code: str, *, steps: int = STEPS, every: int = 1) -> list[alarms.Alarm]:
+    """The alarms of a short run that is healthy but for one failure."""
     stage, broken = FAILURES[code]
     rng = Random(1)
-    rows = _train(STEPS, lambda step: HEALTHY[stage](step, rng) | broken(step))
+    rows = _train(steps, lambda step: HEALTHY[stage](step, rng) | broken(step), every=every)
     return alarms.look(rows, PPO if stage == "ppo" else Limits(stage))
 
 
@@ -108,13 +137,28 @@ def test_learning_by_heart_is_seen_on_held_out_trees() -> None:
     assert _codes(sorted(rows, key=lambda row: row["step"]), Limits("sft")) == {"overfits"}
 
 
+def _judged(step: int, score: float) -> Row:
+    """A look at held-out prompts."""
+    scores = {"objective/scores": score, "objective/scores_std": 0.3}
+    return {"step": step, "phase": "eval", **scores}
+
+
 def test_a_reward_that_rises_while_the_held_out_one_falls_is_hacked() -> None:
     rng = Random(2)
     rows = _train(STEPS, lambda step: _ppo(step, rng))
-    held_out = [(0, 0.5), (10, 0.4), (20, 0.2)]
-    rows += [{"step": s, "phase": "eval", "objective/scores": v} for s, v in held_out]
+    rows += [_judged(0, 0.5), _judged(10, 0.4), _judged(20, 0.2)]
 
     assert _codes(sorted(rows, key=lambda row: row["step"]), PPO) == {"reward_is_hacked"}
+
+
+@pytest.mark.parametrize(("after", "codes"), [(0.2, {"reward_is_hacked"}), (0.45, set())])
+def test_two_looks_show_it_where_they_are_far_apart(after: float, codes: set[str]) -> None:
+    """As many as smollm2-ppo has: one before, one at its end. Forty answers scatter by 0.07."""
+    rng = Random(2)
+    train = _train(32, lambda step: _ppo(step, rng), every=ROLLOUT)
+    rows = [_judged(0, 0.5), *train, _judged(32, after)]
+
+    assert _codes(rows, PPO) == codes
 
 
 def test_every_alarm_has_words_and_its_values_fit_into_them() -> None:

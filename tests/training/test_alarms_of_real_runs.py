@@ -1,7 +1,11 @@
-"""Alarms on real runs of the tiny model: twenty steps that go wrong, and runs that learn."""
+"""Alarms on real runs of the tiny model: twenty steps that go wrong, and runs that learn.
+
+PPO is logged as the shipped configs log it, four steps a row.
+"""
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -15,7 +19,7 @@ from training.rundir import RunDir, read_lines
 
 pytestmark = pytest.mark.slow
 QUIET = {"eval_every": 10, "save_every": 100, "samples": 0}
-ONE_STEP_EACH = {"epochs": 1, "minibatch": 16, "micro_batch": 16}
+FOUR_STEPS_EACH = {"epochs": 2, "minibatch": 8, "micro_batch": 8}
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +51,7 @@ def _ppo(folder: Path, *, steps: int = 20, lr: float, **values: Any) -> set[str]
         "optim": {"lr": lr, "max_steps": steps, "schedule": "constant"},
         "output": QUIET | {"eval_every": 20},
         "rollout": {"prompts": 16, "max_new_tokens": 32, "batch_size": 16},
-        "loss": ONE_STEP_EACH,
+        "loss": FOUR_STEPS_EACH,
     }
     config = ppo_given.ppo(folder, **(plain | values))
     run = RunDir(folder / "run")
@@ -63,6 +67,26 @@ def test_a_run_that_learns_is_quiet(tmp_path: Path, stage: str) -> None:
 @pytest.mark.parametrize(("stage", "code"), [("sft", "loss_does_not_fall"), ("rm", "guesses")])
 def test_a_run_without_a_learning_rate_is_noticed(tmp_path: Path, stage: str, code: str) -> None:
     assert _supervised(tmp_path, stage, 0.0) == {code}
+
+
+@pytest.mark.parametrize("stage", ["sft", "rm", "ppo"])
+def test_the_shipped_configs_are_quiet(tmp_path: Path, stage: str) -> None:
+    pipeline = {"sft": sft, "rm": reward, "ppo": ppo}[stage]
+    data = small.pairs(tmp_path) if stage == "rm" else small.conversations(tmp_path)
+    where = json.dumps([{"path": data}])
+    config = configs.load(f"tiny-{stage}", [f"data.sources={where}", "threads=1"])
+    run = RunDir(tmp_path / "run")
+
+    pipeline.run(config, run)
+
+    assert len(list(read_lines(run.metrics))) > 2
+    assert _alarms(config, run) == set()
+
+
+def test_a_policy_without_room_to_end_is_noticed(tmp_path: Path) -> None:
+    rollout = {"prompts": 16, "max_new_tokens": 2, "batch_size": 16}
+
+    assert _ppo(tmp_path, lr=1e-3, rollout=rollout) == {"answers_never_end"}
 
 
 @pytest.mark.full
