@@ -17,11 +17,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from chat_app.inference import fetching
 from training import model_card, rundir
 from training.config import ConfigError, StageConfig, build, to_dict
 from training.rundir import RunDir
 
 LINEAGE = "training.json"
+CARD = "README.md"
 SCHEMA = 1
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes", "datasets")
 CHUNK_BYTES = 2**20
@@ -63,7 +65,7 @@ def write_final(
     record = _record(config, base, parents, data, metrics or {}, evaluation)
     record["weights_sha256"] = weights_sha256(folder)
     write_json(folder / LINEAGE, record)
-    (folder / "README.md").write_text(model_card.render(record), encoding="utf-8")
+    _write_card(folder, record)
     rundir.publish(folder, run.final)
     return run.final
 
@@ -94,6 +96,7 @@ def merge(folder: Path) -> None:
     whole = rundir.half(folder)
     shutil.copytree(folder, whole)
     _merged(folder / modeling.ADAPTER, replace(config, model=model)).save_pretrained(whole)
+    _write_card(whole, record)
     rundir.publish(whole, folder)
 
 
@@ -154,13 +157,12 @@ def _record(
     metrics: Mapping[str, float],
     evaluation: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    from training import modeling
-
     return {
         "schema": SCHEMA,
         "stage": config.stage,
         "name": config.name,
-        "base_model": {"path": modeling.short(base), "sha256": weights_sha256(base)},
+        "licence": _licence(data, base),
+        "base_model": _base(base),
         "parents": list(parents),
         "data": list(data),
         "config": to_dict(config),
@@ -169,6 +171,35 @@ def _record(
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions(),
     }
+
+
+def _write_card(folder: Path, record: Mapping[str, Any]) -> None:
+    card = model_card.render(record, is_adapter=is_adapter_alone(folder))
+    (folder / CARD).write_text(card, encoding="utf-8")
+
+
+def _base(folder: Path) -> dict[str, Any]:
+    """Where it lies, its hash, and its name on the hub: of a result of ours, that of its base."""
+    from training import modeling
+
+    ours = (folder / LINEAGE).is_file()
+    known = read_lineage(folder)["base_model"].get("hub_id") if ours else fetching.hub_id(folder)
+    return {
+        "path": modeling.short(folder),
+        "sha256": weights_sha256(folder),
+        "hub_id": known,
+    }
+
+
+def _licence(data: Sequence[Mapping[str, Any]], base: Path) -> str | None:
+    """That of the snapshots it learned from; where there are none that of the base. None if it is
+    not known, or if there are several."""
+    from huggingface_hub.repocard import metadata_load
+
+    folders = {Path(row["path"]).parent for row in data if row["snapshot"]}
+    cards = [folder / CARD for folder in folders] or [base / CARD]
+    found = {(metadata_load(card) or {}).get("license") for card in cards if card.is_file()}
+    return str(found.pop()) if len(found) == 1 and None not in found else None
 
 
 def _save_adapter(

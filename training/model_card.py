@@ -28,9 +28,9 @@ print(scoring.scores(model, [ids], batch_size=1))
 CHAT_USE = "`manage.py promote_model {name} --name NAME` puts it into the chat."
 
 
-def render(record: Mapping[str, Any]) -> str:
-    """`record` is what `training.json` holds."""
-    parts = [_front_matter(record), f"# {record['name']}\n", _introduction(record)]
+def render(record: Mapping[str, Any], *, is_adapter: bool = False) -> str:
+    """`record` is what `training.json` holds; `is_adapter` if the weights are an adapter alone."""
+    parts = [_front_matter(record, is_adapter), f"# {record['name']}\n", _introduction(record)]
     if record["evaluation"]:
         parts += ["## Evaluation\n", *_evaluation(record["evaluation"])]
     parts += ["## Data\n", *_data(record), "## Lineage\n", *_lineage(record)]
@@ -55,15 +55,20 @@ def name_of(path: str) -> str:
     return whole.parent.name if whole.name == "final" and whole.parent.name else whole.name
 
 
-def _front_matter(record: Mapping[str, Any]) -> str:
-    is_reward = record["stage"] == "rm"
+def _front_matter(record: Mapping[str, Any], is_adapter: bool) -> str:
+    """What the hub reads. It knows models and data by its own names alone: base and data that have
+    none stand in the text."""
+    base = record["base_model"].get("hub_id")
+    languages = record["config"].get("data", {}).get("languages", [])
+    relation = "adapter" if is_adapter else "finetune"
     values: dict[str, Any] = {
-        "library_name": "transformers",
-        "base_model": name_of(record["base_model"]["path"]),
-        "pipeline_tag": "text-classification" if is_reward else "text-generation",
+        "license": record.get("licence"),
+        "library_name": "peft" if is_adapter else "transformers",
+        "base_model": base,
+        "base_model_relation": relation if base else None,
+        "pipeline_tag": "text-classification" if record["stage"] == "rm" else "text-generation",
         "tags": ["open-assistant", record["stage"], "trl"],
-        "datasets": [row["snapshot"] or name_of(row["path"]) for row in record["data"]],
-        "language": list(record["config"].get("data", {}).get("languages", [])),
+        "language": list(dict.fromkeys(lang.split("-")[0] for lang in languages)),
     }
     return "---\n" + _yaml({key: value for key, value in values.items() if value}) + "---\n"
 

