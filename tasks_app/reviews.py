@@ -43,3 +43,17 @@ def _objection(labels: Mapping[str, float]) -> float:
     if "spam" not in labels:
         raise ValueError("every label set needs a value for spam")
     return labels["spam"] + labels.get("lang_mismatch", 0.0)
+
+
+def deciding_review(
+    label_sets: Sequence[Mapping[str, float]], result: bool, *, least: int, threshold: float
+) -> int:
+    """The place, from 0, of the review with which `least` or more came to `result` at first.
+
+    As all weigh 1 here, none may have; then it is the one that made the number full.
+    """
+    full = min(least, len(label_sets))
+    for count in range(full, len(label_sets) + 1):
+        if is_accepted(acceptance(label_sets[:count]), threshold) == result:
+            return count - 1
+    return full - 1

@@ -5,19 +5,21 @@ reviewed or ranked.
 """
 
 import uuid
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Max
+from django.db.models import Count
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from tasks_app import fate, usage
+from tasks_app import fate, reviewing, usage
 from tasks_app.config import TreeConfig
 from tasks_app.enums import STOPPED_STATES, LabelKind, ModerationKind, TreeState
 from tasks_app.models import Message, ModerationAction, RankingConsensus, TextLabels
+from tasks_app.reviews import deciding_review
 
 _REMOVALS = (ModerationKind.DELETE_MESSAGE, ModerationKind.AUTO_DELETE)
 
@@ -48,12 +50,19 @@ class Told:
     reasons: Sequence[str]
 
 
+@dataclass(frozen=True)
+class _Review:
+    at: datetime
+    values: dict[str, float]
+
+
 @dataclass
 class _Facts:
     """What belongs to some messages, read in a few queries."""
 
     reasons: dict[uuid.UUID, list[str]]
-    reviews: dict[uuid.UUID, tuple[int, datetime]]
+    reviews: dict[uuid.UUID, list[_Review]]  # those that count, in the order given
+    decisions: dict[uuid.UUID, datetime]  # of moderators, where reviewers differed
     removed: dict[uuid.UUID, datetime]
     ranked: dict[uuid.UUID, int] = field(default_factory=dict)
     consensus: dict[uuid.UUID, tuple[int, datetime]] = field(default_factory=dict)
@@ -63,7 +72,7 @@ class _Facts:
 def of(
     messages: Iterable[Message], config: TreeConfig, *, is_author: bool
 ) -> dict[uuid.UUID, Told]:
-    """The way of each message, which needs `tree`. Eight queries at most, however many there are.
+    """The way of each message, which needs `tree`. Nine queries at most, however many there are.
 
     Without `is_author` neither reasons nor numbers of reviewers are told.
     """
@@ -75,15 +84,21 @@ def of(
 def _load(messages: list[Message]) -> _Facts:
     ids = [message.pk for message in messages]
     parents = {m.parent_id for m in messages if m.parent_id and m.rank is not None}
-    reviews = TextLabels.objects.filter(message__in=ids, kind=LabelKind.TASK).order_by()
-    counted = reviews.values("message").annotate(n=Count("pk"), last=Max("created_at"))
+    reviews: dict[uuid.UUID, list[_Review]] = defaultdict(list)
+    counted = TextLabels.objects.counted().filter(message__in=ids, kind=LabelKind.TASK)
+    for pk, at, values in counted.order_by("id").values_list("message", "created_at", "values"):
+        reviews[pk].append(_Review(at, values))
     deleted = [message.pk for message in messages if message.deleted]
     acts = ModerationAction.objects.filter(message_id__in=deleted, action__in=_REMOVALS)
+    split = [message.pk for message in messages if reviewing.is_settled(message)]
+    decided = ModerationAction.objects.filter(message_id__in=split, undone_by=None)
+    decided = decided.filter(action=ModerationKind.DECIDE_SPLIT).order_by("id")
     siblings = Message.objects.filter(parent__in=parents, rank__isnull=False).order_by()
     agreed = RankingConsensus.objects.filter(parent__in=parents)
     return _Facts(
         reasons=fate.reasons(messages),
-        reviews={row["message"]: (row["n"], row["last"]) for row in counted},
+        reviews=reviews,
+        decisions=_pairs(decided.values_list("message_id", "created_at")),
         removed=_pairs(acts.order_by("id").values_list("message_id", "created_at")),
         ranked=_pairs(siblings.values("parent").annotate(n=Count("pk")).values_list("parent", "n")),
         consensus={
@@ -112,7 +127,7 @@ def _events(
 ) -> Iterable[Event]:
     yield Event(_("Written"), at=message.created_at)
     if message.review_result is not None:
-        yield _verdict(message, facts, is_author)
+        yield _verdict(message, facts, config, is_author)
     if message.is_root and message.tree.won_prompt_lottery_at:
         yield Event(_("Drawn, to be answered"), at=message.tree.won_prompt_lottery_at)
     if message.rank is not None:
@@ -134,8 +149,11 @@ def _is_finished(message: Message) -> bool:
     )
 
 
-def _verdict(message: Message, facts: _Facts, is_author: bool) -> Event:
-    count, at = facts.reviews.get(message.pk, (0, None))
+def _verdict(message: Message, facts: _Facts, config: TreeConfig, is_author: bool) -> Event:
+    given = facts.reviews.get(message.pk, [])
+    count, at = len(given), facts.decisions.get(message.pk)
+    if given and at is None:
+        at = _decided_at(message, given, config)
     state = "done" if message.review_result else "failed"
     if not is_author or not count:
         title = _("Reviewed and accepted") if message.review_result else _("Not accepted")
@@ -149,6 +167,17 @@ def _verdict(message: Message, facts: _Facts, is_author: bool) -> Event:
         ) % (count)
     is_told = is_author and not message.deleted
     return Event(title, state, at, facts.reasons.get(message.pk, []) if is_told else [])
+
+
+def _decided_at(message: Message, given: list[_Review], config: TreeConfig) -> datetime:
+    """When the verdict was reached that stands; late reviews may have confirmed it since."""
+    number = deciding_review(
+        [review.values for review in given],
+        bool(message.review_result),
+        least=reviewing.needed(message, config),
+        threshold=config.acceptance_threshold(is_root=message.is_root),
+    )
+    return given[number].at
 
 
 def _place(message: Message, rank: int, facts: _Facts) -> Event:

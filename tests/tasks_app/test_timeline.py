@@ -10,11 +10,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from oasst.accounts.models import User
-from tasks_app import moderation, timeline
-from tasks_app.config import TreeConfig
-from tasks_app.enums import TreeState
+from tasks_app import holding, moderation, splits, timeline
+from tasks_app.config import TreeConfig, overridden
+from tasks_app.enums import TaskType, TreeState
 from tasks_app.importing import ModelUse, SnapshotUse, record_usage
-from tasks_app.models import Message
+from tasks_app.interactions import submit_labels
+from tasks_app.models import Message, Task
 from tests.factories import GOOD, NOW, SPAM, crowd, grow, label, person, rank, reply, review
 from tests.sessions import SignIn
 
@@ -32,6 +33,20 @@ def titles(message: Message, *, is_author: bool = True) -> list[str]:
 def notes(message: Message, *, is_author: bool = True) -> list[str]:
     told = timeline.of([message], CONFIG, is_author=is_author)[message.pk]
     return [note for event in told.events for note in event.notes]
+
+
+def verdict_of(message: Message) -> timeline.Event:
+    message = Message.objects.select_related("tree").get(pk=message.pk)
+    return timeline.of([message], CONFIG, is_author=True)[message.pk].events[1]
+
+
+def task_of(judge: User, message: Message) -> Task:
+    """A review that is still to come, perhaps late."""
+    return Task.objects.create(
+        kind=TaskType.LABEL_ASSISTANT_REPLY, lang="en", user=judge, tree=message.tree,
+        message=message, holds_slot=False, reserved_until=NOW, created_at=NOW,
+        expires_at=NOW + timedelta(days=2),
+    )  # fmt: skip
 
 
 def use(message: Message, name: str = "v1", **of: object) -> None:
@@ -69,6 +84,44 @@ def test_a_rejected_message_names_its_reasons(alice: User) -> None:
 
     assert titles(mine) == ["Written", "Reviewed by 3 people, not accepted"]
     assert notes(mine) == ["2 of 3 reviewers marked it as: Spam"]
+
+
+def test_late_reviews_move_no_verdict_and_held_ones_are_not_told(alice: User, mona: User) -> None:
+    mine = reply(alice, grow("P").root)
+    taken = [task_of(judge, mine) for judge in crowd(2, prefix="Late")]
+    holding.hold_user(taken[1].user_id, actor=mona, reason="Sells votes.", now=NOW)
+    review(mine, GOOD, GOOD, GOOD)
+    for task in taken:
+        submit_labels(task.pk, task.user, GOOD, now=NOW + timedelta(hours=3))
+
+    verdict = verdict_of(mine)
+
+    assert verdict.title == "Reviewed by 4 people, accepted"
+    assert list(verdict.notes) == ["4 of 4 reviewers found nothing against it"]
+    assert verdict.at == NOW
+
+
+def test_verdict_that_late_reviews_turned_is_as_old_as_the_one_that_did(alice: User) -> None:
+    mine = reply(alice, grow("P").root)
+    taken = [task_of(judge, mine) for judge in crowd(4, prefix="Late")]
+    review(mine, SPAM, GOOD, SPAM)
+    for hours, task in enumerate(taken, start=1):
+        submit_labels(task.pk, task.user, GOOD, now=NOW + timedelta(hours=hours))
+
+    verdict = verdict_of(mine)
+
+    assert verdict.title == "Reviewed by 7 people, accepted"
+    assert verdict.at == NOW + timedelta(hours=3)  # four of six
+
+
+def test_verdict_of_a_moderator_is_as_old_as_the_decision(alice: User, mona: User) -> None:
+    mine = reply(alice, grow("P").root)
+    with overridden(adaptive_overlap=True, adaptive_most_reviews=3, adaptive_threshold=0.999):
+        review(mine, GOOD, SPAM, GOOD)
+        later = NOW + timedelta(days=1)
+        splits.decide(mine.pk, accept=True, actor=mona, reason="Fine.", now=later)
+
+    assert verdict_of(mine).at == later
 
 
 def test_others_are_told_neither_reasons_nor_how_many_reviewed(alice: User) -> None:
