@@ -14,6 +14,11 @@ def book_points() -> None:
     ledger.catch_up(now=timezone.now())
 
 
+def refresh_streak(user_id: str) -> None:
+    """Count somebody's days anew, after they changed their time zone."""
+    ledger.refresh_streak(uuid.UUID(user_id))
+
+
 def refresh_day() -> None:
     """Compute the board of the last day anew."""
     _refresh(Frame.DAY)

@@ -8,7 +8,6 @@ up to date; so it may run twice, break off and start again, and a lost job only 
 import logging
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -70,10 +69,10 @@ def refresh_frame(frame: Frame, *, now: datetime) -> int:
 
 
 @transaction.atomic
-def refresh_streak(user: Any) -> None:
-    """After somebody changed their time zone."""
+def refresh_streak(user_id: UUID) -> None:
+    """Count somebody's days anew, in the time zone that they have now."""
     take_turn()
-    stats.refresh_streaks([user.pk])
+    stats.refresh_streaks([user_id])
 
 
 def take_turn() -> None:

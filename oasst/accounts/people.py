@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from oasst.accounts import magic_link
 from oasst.accounts.models import ApiToken, EmailCode, SavedView, User
+from oasst.lib import queue
 from oasst.lib.errors import DomainError
 
 logger = logging.getLogger(__name__)
@@ -166,3 +167,9 @@ def anonymise(user: User, *, now: datetime) -> None:
     user.deleted_at = user.deleted_at or now
     user.save()
     logger.info("account %s was deleted", user.pk)
+
+
+def count_days_anew(user: User) -> None:
+    """Have a streak follow the time zone that somebody has now."""
+    name = "leaderboard_app.jobs.refresh_streak"  # by name: it lives above
+    queue.enqueue(name, str(user.pk), key=f"streak-{user.pk}")

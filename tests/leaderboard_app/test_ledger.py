@@ -1,8 +1,10 @@
 """The ledger follows the journal, the reviews, the ranks and the moderators."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.test import Client
 
 from leaderboard_app import ledger
 from leaderboard_app.models import PointEntry, Streak, UserStats
@@ -214,3 +216,24 @@ def test_streak_counts_days_of_the_persons_own_time_zone(alice: User) -> None:
 
     assert (streak.last_day - streak.since).days == 1
     assert streak.last_day == (late + timedelta(hours=14)).date()
+
+
+@pytest.mark.parametrize("url", ["/account/", "/account/welcome/"])
+def test_streak_follows_the_time_zone_at_once(
+    web: Client, alice: User, url: str, django_capture_on_commit_callbacks: Any
+) -> None:
+    late = NOW.replace(hour=23)
+    tree = grow("P(A? A?)")
+    given.review(alice, tree[1], now=late)
+    given.review(alice, tree[2], now=late.replace(hour=8))
+    booked(alice)
+    assert Streak.objects.get(user=alice).last_day == late.date()
+    form = {"display_name": "Alice", "contribution_languages": "en", "ui_language": "en"}
+    form |= {"theme": "system", "time_zone": "Pacific/Kiritimati", "accept": "on"}
+
+    with django_capture_on_commit_callbacks(execute=True):
+        assert web.post(url, form).status_code == 302
+
+    streak = Streak.objects.get(user=alice)
+    assert streak.last_day == (late + timedelta(hours=14)).date()
+    assert (streak.last_day - streak.since).days == 1
