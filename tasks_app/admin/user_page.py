@@ -15,7 +15,7 @@ from oasst.accounts.models import User
 from oasst.lib.desk.display import NONE, Fact, list_url, when
 from oasst.lib.languages import name as language_name
 from tasks_app import reading
-from tasks_app.admin import log, message_page
+from tasks_app.admin import crowd, log, message_page
 from tasks_app.admin.report_item import items
 from tasks_app.enums import ContributionKind, ReportState
 from tasks_app.models import Contribution, Message, Reliability, Report, Task
@@ -106,11 +106,12 @@ def counts(user: User) -> list[tuple[Any, int]]:
     ]
 
 
-def accepted_share(numbers: list[tuple[Any, int]]) -> int | None:
+def accepted_share(numbers: list[tuple[Any, int]]) -> dict[str, int] | None:
     """Percent of a person's decided messages that were accepted; None if none was decided."""
     by_name = {str(name): count for name, count in numbers}
     accepted, rejected = by_name[_("accepted")], by_name[_("not accepted")]
-    return round(100 * accepted / (accepted + rejected)) if accepted + rejected else None
+    decided = accepted + rejected
+    return {"share": round(100 * accepted / decided), "decided": decided} if decided else None
 
 
 def skill(user: User) -> list[dict[str, Any]]:
@@ -120,6 +121,7 @@ def skill(user: User) -> list[dict[str, Any]]:
         {
             "row": row,
             "lang": language_name(row.lang),
+            "words": crowd.skill(row),
             "gold": f"{row.n_gold_right}/{row.n_gold}" if row.n_gold else NONE,
         }
         for row in rows

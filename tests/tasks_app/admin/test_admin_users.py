@@ -9,7 +9,7 @@ from django.utils import timezone
 from oasst.accounts import roles
 from oasst.accounts.models import User
 from tasks_app import moderation, reactions
-from tasks_app.models import ModerationAction
+from tasks_app.models import ModerationAction, Reliability
 from tests.factories import NOW, grow, person
 from tests.sessions import signed_in
 from tests.tasks_app.admin.desk import WHY, act_on, bulk, found, page_of, told
@@ -113,6 +113,21 @@ def test_page_shows_everything_on_one_screen(
     assert (counts["Reports filed"], counts["Reports against"], counts["acted upon"]) == (1, 1, 0)
     assert response.context["activity"]["total"] == 1
     assert [entry["reason"] for entry in response.context["log"]] == ["hm"]
+
+
+def test_page_tells_how_well_somebody_judges_and_out_of_how_many(
+    moderator: Client, alice: User
+) -> None:
+    grow("P(A A-)", author=alice)
+    skill = {"sensitivity": 0.9, "specificity": 0.25, "n_votes": 40, "weight": 0.31}
+    Reliability.objects.create(
+        user=alice, group="acceptance", lang="en", doubtful=True, updated_at=NOW, **skill
+    )
+
+    page = moderator.get(page_of(alice)).text
+
+    assert "accepts 90 % of what is good, refuses 25 % of what is not" in page
+    assert "67 % of the 3 messages that were decided on were accepted." in page
 
 
 def test_ban_and_unban(moderator: Client, alice: User) -> None:
