@@ -1,6 +1,6 @@
 """The queue of reports: the most urgent first, claimed by one moderator at a time, decided here."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -131,9 +131,27 @@ class DecideReport(DeskAction):
         if data["others"]:
             same = Report.objects.waiting().filter(message=row.message_id)
             ids.update(same.values_list("pk", flat=True))
+        taken = []
         for pk in sorted(ids):
-            moderation.resolve_report(pk, actor=actor, outcome=outcome, note=note, now=now)
-        return ngettext("%d report is decided.", "%d reports are decided.", len(ids)) % len(ids)
+            try:
+                moderation.resolve_report(pk, actor=actor, outcome=outcome, note=note, now=now)
+            except moderation.ReportClaimed:
+                if pk == row.pk:
+                    raise
+                taken.append(pk)
+        return _what_was_decided(len(ids) - len(taken), taken)
+
+
+def _what_was_decided(count: int, taken: Collection[Any]) -> str:
+    """How many reports, and which of the message were left to the colleagues who hold them."""
+    done = ngettext("%d report is decided.", "%d reports are decided.", count) % count
+    rows = Report.objects.filter(pk__in=taken).select_related("claimed_by").order_by("pk")
+    words = _("%(name)s is working on another one, %(category)s: it stays open.")
+    left = [
+        words % {"name": report.claimed_by, "category": report_item.category(report)}
+        for report in rows
+    ]
+    return " ".join([done, *left])
 
 
 class ReportStateFilter(DropdownFilter):

@@ -155,6 +155,24 @@ def test_other_reports_of_the_message_may_be_decided_too(
     assert Report.objects.waiting().count() == still_open
 
 
+@pytest.mark.parametrize("decision", [KEEP, DELETE], ids=["keep", "delete"])
+def test_report_that_a_colleague_has_taken_stays_theirs_and_is_named(
+    moderator: Client, max_: Client, report: Report, bob: User, decision: dict[str, str]
+) -> None:
+    now = timezone.now()
+    taken = reactions.report(report.message_id, bob, "spam", "", now=now)
+    free = reactions.report(report.message_id, person("Carol"), "spam", "", now=now)
+    max_.post(act_on(taken, "claim"))
+
+    done = moderator.post(act_on(report, "decide"), decision | {"others": "on"}, follow=True)
+
+    words = html.unescape(done.content.decode())
+    assert "2 reports are decided. Max is working on another one, Spam: it stays open." in words
+    assert [fresh(each).state for each in (report, free)] == [decision["outcome"]] * 2
+    assert fresh(taken).state == ReportState.OPEN
+    assert fresh(taken).claimed_by is not None
+
+
 def test_decision_can_be_changed(moderator: Client, report: Report) -> None:
     moderator.post(act_on(report, "decide"), KEEP)
     moderator.post(act_on(report, "decide"), DELETE)
