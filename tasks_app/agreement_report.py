@@ -3,6 +3,7 @@
 Reads the sums that `agreement_sums` keeps, never the votes.
 """
 
+import re
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -27,6 +28,7 @@ MIN_UNITS = 20
 PAGE_SIZE = 20
 # Of the bootstrap of one week: there are many weeks, and their band need not be as sharp.
 WEEK_ROUNDS = 200
+_WEEK = re.compile(r"(20\d\d)-W(\d\d)", re.ASCII)
 _SEED = 2011  # so that the same data always has the same interval
 
 Profiles = Mapping[str, int]  # profile as text, how many units have it
@@ -34,11 +36,18 @@ Profiles = Mapping[str, int]  # profile as text, how many units have it
 
 @dataclass(frozen=True)
 class Filter:
-    """Which votes are asked about; without language, kind or first week all of them."""
+    """Which votes are asked about; without language, kind or time all of them."""
 
     lang: str = ALL
     kind: str = ALL
-    since: date | None = None
+    since: date | None = None  # the first week
+    week: date | None = None  # the only one
+
+    @property
+    def weeks(self) -> dict[str, date]:
+        """The weeks asked for, as conditions of a query."""
+        asked = {"week": self.week, "week__gte": self.since}
+        return {name: monday for name, monday in asked.items() if monday}
 
 
 @dataclass(frozen=True)
@@ -117,10 +126,22 @@ def since(weeks: int, today: date) -> date:
     return today - timedelta(days=today.weekday(), weeks=weeks - 1)
 
 
+def code_of(week: date) -> str:
+    """How addresses name the week that begins on this Monday: `2026-W48` (ISO 8601)."""
+    year, number, _day = week.isocalendar()
+    return f"{year}-W{number:02}"
+
+
+def week_of_code(text: str) -> date:
+    """The Monday of the week that `code_of` names so. Raises ValueError."""
+    found = _WEEK.fullmatch(text)
+    if not found:
+        raise ValueError("expected a week such as 2026-W48")
+    return date.fromisocalendar(int(found[1]), int(found[2]), 1)
+
+
 def _by_week(wanted: Filter) -> dict[date, dict[str, Profiles]]:
-    cells = AgreementCell.objects.filter(lang=wanted.lang, kind=wanted.kind)
-    if wanted.since:
-        cells = cells.filter(week__gte=wanted.since)
+    cells = AgreementCell.objects.filter(lang=wanted.lang, kind=wanted.kind, **wanted.weeks)
     return dict(cells.order_by("week").values_list("week", "profiles"))
 
 
@@ -229,8 +250,8 @@ def worst(
     measure: str, wanted: Filter, after: Cursor | None = None
 ) -> tuple[list[Disputed], Cursor | None]:
     """A page of what people differ most about, and the cursor of the next page. Three queries."""
-    rows = AgreementDissent.objects.filter(measure=measure)
-    asked = {"lang": wanted.lang, "kind": wanted.kind, "week__gte": wanted.since}
+    rows = AgreementDissent.objects.filter(measure=measure, **wanted.weeks)
+    asked = {"lang": wanted.lang, "kind": wanted.kind}
     rows = rows.filter(**{name: value for name, value in asked.items() if value})
     if after:
         tied = Q(dissent=after.dissent, message_id__gt=after.message_id)

@@ -90,6 +90,13 @@ class AgreementDissent(models.Model):
                 F("message_id"),
                 name="dissent_worst_of_lang",
             ),
+            models.Index(
+                F("measure"),
+                F("week"),
+                F("dissent").desc(),
+                F("message_id"),
+                name="dissent_worst_of_week",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["message_id", "measure"], name="dissent_once"),

@@ -96,6 +96,8 @@ anon  /stats/agreement/?                       lang                   measure=ra
 anon  /stats/agreement/?                       kind                   -
 anon  /stats/agreement/?                       span                   -
 anon  /stats/agreement/?                       format                 -
+anon  /stats/agreement/?                       week*                  span=4
+mona  /stats/agreement/disputed/?              week                   measure=spam
 mona  /stats/agreement/disputed/?              after*                 measure=spam
 anon  /stats/?                                 lang                   -
 anon  /stats/?                                 span                   -

@@ -26,6 +26,27 @@ SPANS = (("", _("One year")), ("4", _("4 weeks")), ("13", _("13 weeks")), ("all"
 USUAL_MEASURE, USUAL_WEEKS = "quality", 52
 
 
+class WeekField(forms.CharField):
+    """A single week, written as browsers do: `2026-W48`."""
+
+    widget = forms.TextInput(attrs={"type": "week", "placeholder": "2026-W48"})
+
+    def to_python(self, value: Any) -> Any:
+        """The Monday of the week, or None for all weeks."""
+        text = super().to_python(value)
+        if not text:
+            return None
+        try:
+            return agreement_report.week_of_code(text)
+        except ValueError as error:
+            raise forms.ValidationError(
+                _("There is no such week. Write one like 2026-W48, or leave it empty.")
+            ) from error
+
+    def run_validators(self, value: Any) -> None:
+        """A week is valid or was not parsed."""
+
+
 class AgreementForm(forms.Form):
     """Which votes to look at. Everything may be left out."""
 
@@ -33,6 +54,7 @@ class AgreementForm(forms.Form):
     lang = forms.ChoiceField(label=_("Language"), required=False)
     kind = forms.ChoiceField(label=_("Kind"), required=False, choices=KINDS)
     span = forms.ChoiceField(label=_("Time"), required=False, choices=SPANS)
+    week = WeekField(label=_("Single week"), required=False)
     format = forms.ChoiceField(
         required=False, choices=[("", ""), ("csv", "csv")], widget=forms.HiddenInput
     )
@@ -47,8 +69,10 @@ class AgreementForm(forms.Form):
         ]
 
     def filter(self, today: date) -> Filter:
-        """What the query asks for. The form is valid."""
+        """What the query asks for; a single week goes before a span. The form is valid."""
         asked = self.cleaned_data
+        if asked["week"]:
+            return Filter(asked["lang"], asked["kind"], week=asked["week"])
         weeks = int(asked["span"] or USUAL_WEEKS) if asked["span"] != "all" else 0
         since = agreement_report.since(weeks, today) if weeks else None
         return Filter(asked["lang"], asked["kind"], since)

@@ -1,11 +1,13 @@
 """How much people agree, for everybody; and what they differ most about, for staff."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -36,7 +38,7 @@ def agreement(request: HttpRequest) -> HttpResponse:
         return render(request, "tasks/agreement.html", {"form": form}, status=FORM_INVALID)
     measure = form.cleaned_data["measure"]
     report = agreement_report.report(measure, form.filter(timezone.now().date()))
-    plot = _plot(measure, report)
+    plot = _plot(measure, report, _links(form, report) if request.user.is_staff else ())
     if form.cleaned_data["format"] == "csv":
         return _csv(f"agreement-{measure}.csv", plot)
     context = {
@@ -45,6 +47,7 @@ def agreement(request: HttpRequest) -> HttpResponse:
         "measure": measure,
         "title": dict(MEASURES)[measure],
         "plot": plot,
+        "note": _("A week leads to what people differed about in it.") if plot.table.links else "",
         "levels": [(LEVELS[level], found) for level, found in report.levels.items()],
         "min_units": MIN_UNITS,
         "query": _query(form),
@@ -70,6 +73,7 @@ def disputed(request: HttpRequest) -> HttpResponse:
         "form": form,
         "rows": [_row(measure, one) for one in found],
         "title": dict(MEASURES)[measure],
+        "week": wanted.week,
         "is_ranking": measure == RANKINGS,
         "first": f"?{_query(form, measure=measure)}" if after else "",
         "more": f"?{_query(form, measure=measure, after=str(more))}" if more else "",
@@ -87,8 +91,21 @@ def _others(measure: str) -> list[tuple[str, Any]]:
 
 def _query(form: AgreementForm, **more: str) -> str:
     """The filters as they are, but for the measure."""
-    asked = {name: form.cleaned_data[name] for name in ("lang", "kind", "span")} | more
+    asked = {name: form.cleaned_data[name] for name in ("lang", "kind", "span")}
+    week = form.cleaned_data["week"]
+    asked |= {"week": agreement_report.code_of(week) if week else "", **more}
     return urlencode({name: value for name, value in asked.items() if value})
+
+
+def _links(form: AgreementForm, report: Report) -> list[str]:
+    """Where each week's disputed messages are; of a week in which nobody voted, nowhere."""
+    page, measure = reverse("tasks:disputed"), form.cleaned_data["measure"]
+    queries = [
+        _query(form, measure=measure, week=agreement_report.code_of(week.week))
+        for week in report.weeks
+    ]
+    voted = [week.estimate.n > 0 for week in report.weeks]
+    return [f"{page}?{query}" if n else "" for query, n in zip(queries, voted, strict=True)]
 
 
 def _row(measure: str, one: Disputed) -> dict[str, Any]:
@@ -106,7 +123,7 @@ def _row(measure: str, one: Disputed) -> dict[str, Any]:
     }
 
 
-def _plot(measure: str, report: Report) -> plots.Plot:
+def _plot(measure: str, report: Report, links: Sequence[str]) -> plots.Plot:
     is_known = any(week.estimate.value is not None for week in report.weeks)
     weeks = report.weeks if is_known else []
     said = [week.estimate for week in weeks]
@@ -128,6 +145,7 @@ def _plot(measure: str, report: Report) -> plots.Plot:
         series=[series],
         up=_ends([each.low for each in said]),
         show=plots.plain,
+        links=links if is_known else (),
     )
 
 

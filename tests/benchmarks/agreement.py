@@ -105,16 +105,19 @@ def _queries() -> Iterable[str]:
 
 
 def _disputed() -> tuple[str, Iterable[str]]:
-    """The first pages, and some from far within the list."""
+    """The first pages, some from far within the list, and some of single weeks."""
     chance = random.Random(2)
     measures = list(
         AgreementDissent.objects.order_by("measure").values_list("measure", flat=True).distinct()
     )
     queries, langs = [], agreement_report.langs()
-    for _ in range(REQUESTS // 3):
+    weeks = list(AgreementCell.objects.filter(lang="", kind="").values_list("week", flat=True))
+    for _ in range(REQUESTS // 4):
         query = f"?measure={chance.choice(measures)}&lang={chance.choice(['', *langs])}"
         after = f"{chance.uniform(0.4, 1):.3f}~{chance.getrandbits(128):032x}"
-        queries += [query, f"{query}&after={after}"]
+        week = f"&week={agreement_report.code_of(chance.choice(weeks))}"
+        kind = f"&kind={chance.choice(KINDS)}"
+        queries += [query, f"{query}&after={after}", query + week, query + week + kind]
     return "/stats/agreement/disputed/", queries
 
 

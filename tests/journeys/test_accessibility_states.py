@@ -101,7 +101,9 @@ def test_pages_about_agreement(page: Page, show: Show, sign_in: SignIn, mona: Us
     votes.ranked([["abc", "cba"], *[["abc", "acb"]] * 20])
     for path in ("/stats/agreement/", "/stats/agreement/?measure=rankings",
                  "/stats/agreement/?lang=xx", "/stats/agreement/disputed/",
-                 "/stats/agreement/disputed/?measure=rankings"):  # fmt: skip
+                 "/stats/agreement/disputed/?measure=rankings",
+                 "/stats/agreement/disputed/?week=2026-W54",
+                 f"/stats/agreement/disputed/?week={votes.NOW:%G-W%V}"):  # fmt: skip
         show(path)
         check(page)
 

@@ -31,10 +31,12 @@ def line(
     up: tuple[float, float] | None = None,
     show: Show = scales.short,
     whole: bool = False,
+    links: Sequence[str] = (),
 ) -> Plot:
     """Curves over the points `names` of the axis `across`, each with the band of its interval.
 
-    `up` fixes the ends of the other axis; without it, it holds 0 and everything drawn.
+    `up` fixes the ends of the other axis; without it, it holds 0 and everything drawn. `links` say
+    where each point leads; an empty one leads nowhere.
     """
     scale = scales.between(*up) if up else scales.around(_all(series), whole=whole)
     places = scales.spread(len(names))
@@ -47,10 +49,11 @@ def line(
         _axes(scale, names, places, show),
         _stretched(curves),
         dots,
-        _pointers(names, places, series, show),
+        _pointers(names, places, series, show, links),
+        role="group" if any(links) else "img",
     )
     keys = [Key(one.name, style(at), "line") for at, one in enumerate(series)]
-    return Plot(name, title, text, svg, Table.of(across, names, series), tuple(keys))
+    return Plot(name, title, text, svg, Table.of(across, names, series, links), tuple(keys))
 
 
 def stacked(
@@ -204,22 +207,35 @@ def _stretched(curves: str) -> str:
 
 
 def _pointers(
-    names: Sequence[str], places: Sequence[float], series: Sequence[Series], show: Show
+    names: Sequence[str],
+    places: Sequence[float],
+    series: Sequence[Series],
+    show: Show,
+    links: Sequence[str] = (),
 ) -> str:
-    """A column for each point: it shows a line and all values when a pointer rests on it."""
+    """A column for each point: it shows a line and all values when a pointer rests on it.
+
+    Keys do not stop at its link, for they reach the same one in the table.
+    """
     half = 50 / max(len(names) - 1, 1)
     drawn = ""
     for at, name in enumerate(names):
         left, right = max(places[at] - half, 0.0), min(places[at] + half, 100.0)
-        x = f"{places[at]}%"
-        drawn += element(
+        x, said = f"{places[at]}%", [name, *(_said(one, at, show) for one in series)]
+        column = element(
             "g",
-            told("\n".join([name, *(_said(one, at, show) for one in series)])),
+            told("\n".join(said)),
             element("rect", x=f"{left:.2f}%", y="0", width=f"{right - left:.2f}%", height="100%"),
             element("line", x1=x, x2=x, y1="0", y2="100%"),
             css="plot-pointer",
         )
+        link = links[at] if links else ""
+        drawn += _linked(column, link, ", ".join(said)) if link else column
     return drawn
+
+
+def _linked(drawn: str, href: str, label: str) -> str:
+    return element("a", drawn, href=href, tabindex="-1", aria_label=label)
 
 
 def _said(series: Series, at: int, show: Show) -> str:

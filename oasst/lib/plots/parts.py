@@ -61,15 +61,27 @@ class Table:
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    links: tuple[str, ...] = ()  # where the name of each row leads, if anywhere
+
+    @property
+    def linked_rows(self) -> list[tuple[tuple[Cell, ...], str]]:
+        """The rows, each with its link."""
+        return list(zip(self.rows, self.links or [""] * len(self.rows), strict=True))
 
     @classmethod
-    def of(cls, across: str, names: Sequence[str], series: Sequence[Series]) -> "Table":
+    def of(
+        cls,
+        across: str,
+        names: Sequence[str],
+        series: Sequence[Series],
+        links: Sequence[str] = (),
+    ) -> "Table":
         """One row for each point of the axis called `across`."""
         found = [pair for one in series for pair in one.columns()]
         columns = (Column(across), *(column for column, _cells in found))
         cells = [cells for _column, cells in found]
         rows = tuple((name, *each) for name, *each in zip(names, *cells, strict=True))
-        return cls(columns, rows)
+        return cls(columns, rows, tuple(links))
 
 
 @dataclass(frozen=True)
@@ -132,8 +144,13 @@ def style(number: int) -> str:
     return f"series-{number % MOST_SERIES + 1}"
 
 
-def drawing(name: str, title: str, text: str, *inside: str, height: int | None = None) -> str:
-    """The whole picture: named and described for those who do not see it."""
+def drawing(
+    name: str, title: str, text: str, *inside: str, height: int | None = None, role: str = "img"
+) -> str:
+    """The whole picture: named and described for those who do not see it.
+
+    One with links is a `group`: nothing inside an `img` is told to those who do not see it.
+    """
     more = {} if height is None else {"height": height}
     return element(
         "svg",
@@ -141,7 +158,7 @@ def drawing(name: str, title: str, text: str, *inside: str, height: int | None =
         element("desc", words(text), id=f"{name}-text"),
         *inside,
         css="plot-svg",
-        role="img",
+        role=role,
         aria_labelledby=f"{name}-title",
         aria_describedby=f"{name}-text",
         **more,

@@ -97,6 +97,20 @@ def test_interval_is_a_band_around_the_line() -> None:
     assert plot.table.rows[1] == ("2 Nov", 0.5, 0.4, None, 3)
 
 
+def test_points_lead_where_their_links_say() -> None:
+    plot = grow(Series("de", [1, None, 2]), links=["/?a=1&b=2", "", "/c"])
+    root, page = ET.fromstring(plot.svg), rendered(plot)
+
+    assert [(one.get("href"), one.get("aria-label")) for one in root.iter("a")] == [
+        ("/?a=1&b=2", "1 Nov, de: 1"),
+        ("/c", "3 Nov, de: 2"),
+    ]
+    assert (root.get("role"), len(found(plot, "plot-pointer"))) == ("group", 3)
+    assert '<th scope="row"><a href="/?a=1&amp;b=2">1 Nov</a></th>' in page
+    assert '<th scope="row">2 Nov</th>' in page
+    assert plots.to_csv(plot.table) == "Day,de\n1 Nov,1\n2 Nov,\n3 Nov,2\n"
+
+
 def test_stack_puts_each_band_on_the_one_before() -> None:
     plot = pile(Series("growing", [1, 1, 2]), Series("ranked", [1, 3, 2]))
 
@@ -173,7 +187,9 @@ def test_picture_names_and_describes_itself() -> None:
 def test_words_given_to_a_plot_never_become_markup(text: str) -> None:
     words = {"name": "x", "title": text, "text": text}
     drawn = [
-        plots.line(**words, across=text, names=[text], series=[Series(text, [1])]),
+        plots.line(
+            **words, across=text, names=[text], series=[Series(text, [1])], links=[f"?{text}"]
+        ),
         plots.stacked(**words, across=text, names=[text, text], series=[Series(text, [1, 2])]),
         plots.rows(**words, across=text, names=[text], parts=[Series(text, [1])]),
         plots.columns(**words, across=text, unit=text, bins=[Bin(text, 1)]),
@@ -182,7 +198,7 @@ def test_words_given_to_a_plot_never_become_markup(text: str) -> None:
 
     for plot in drawn:
         tags = {one.tag for one in ET.fromstring(plot.svg).iter()}
-        assert tags <= {"svg", "title", "desc", "g", "line", "rect", "path", "circle", "text"}
+        assert tags <= {"svg", "title", "desc", "g", "line", "rect", "path", "circle", "text", "a"}
         assert Injections(rendered(plot)).found == []
 
 

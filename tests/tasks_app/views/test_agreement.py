@@ -1,5 +1,8 @@
 """How much people agree: estimates for everybody, single messages for staff alone."""
 
+from datetime import date, timedelta
+from html import escape
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -8,13 +11,20 @@ from django.test.utils import CaptureQueriesContext
 from tasks_app import agreement_report
 from tasks_app.agreement import Level, krippendorff_alpha
 from tasks_app.agreement_report import MIN_UNITS, PAGE_SIZE
+from tasks_app.models import Message
 from tests.sessions import SignIn
-from tests.tasks_app.votes import judged, random_units, ranked
+from tests.tasks_app.votes import NOW, judged, random_units, ranked
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 URL = "/stats/agreement/"
 DISPUTED = "/stats/agreement/disputed/"
+
+
+def week_code(weeks_ago: int = 0) -> str:
+    """The week of votes given so many weeks ago."""
+    day = NOW.date() - timedelta(weeks=weeks_ago)
+    return agreement_report.code_of(day)
 
 
 def row(page: object, name: str) -> agreement_report.LabelRow:
@@ -106,6 +116,35 @@ def test_a_scale_has_alpha_at_every_level_and_a_question_at_one(client: Client) 
     assert list(client.get(URL + "?measure=spam").context["report"].levels) == [Level.NOMINAL]
 
 
+def test_a_single_week_goes_before_a_span(client: Client) -> None:
+    judged(random_units(20), weeks_ago=6)
+    judged(random_units(21))
+
+    page = client.get(f"{URL}?span=4&week={week_code(weeks_ago=6)}")
+
+    assert row(page, "quality").n == 20
+    assert [week.estimate.n for week in page.context["report"].weeks] == [20]
+
+
+def test_staff_get_from_each_week_to_what_was_disputed_in_it(
+    client: Client, moderator: Client
+) -> None:
+    judged(random_units(20), weeks_ago=2, lang="de")
+    judged(random_units(20), lang="de")
+    query = "?measure=quality&lang=de&span=4"
+
+    plot = moderator.get(URL + query).context["plot"]
+
+    then, between, now = plot.table.links
+    assert between == ""
+    listed = moderator.get(then).context
+    assert listed["week"] == agreement_report.week_of_code(week_code(weeks_ago=2))
+    assert {entry["dissent"].lang for entry in listed["rows"]} == {"de"}
+    assert {entry["dissent"].week for entry in listed["rows"]} == {listed["week"]}
+    assert [each in plot.svg for each in (escape(then), escape(now))] == [True, True]
+    assert client.get(URL + query).context["plot"].table.links == ()
+
+
 def test_rankings_have_tau_over_pairs_and_w_over_messages(client: Client) -> None:
     ranked([["abc", "abc"]] * 15 + [["abc", "bac", "cba"]] * 5)
 
@@ -190,6 +229,54 @@ def test_disputed_rankings_show_their_tau(moderator: Client) -> None:
     assert [(entry["tau"], entry["dissent"].votes) for entry in rows] == [(-1, 2)]
 
 
+def test_disputed_messages_of_a_single_week(moderator: Client) -> None:
+    (then,) = judged([[0.0, 1.0]], weeks_ago=3)
+    (now,) = judged([[0.0, 1.0]])
+
+    def listed(query: str) -> list[Message]:
+        return [entry["message"] for entry in moderator.get(DISPUTED + query).context["rows"]]
+
+    assert listed(f"?week={week_code(weeks_ago=3)}") == [then]
+    assert listed(f"?week={week_code()}&span=4") == [now]
+    assert listed(f"?week={week_code(weeks_ago=1)}") == []
+    assert set(listed("")) == {then, now}
+
+
+def test_pages_of_a_single_week_stay_in_it(moderator: Client) -> None:
+    judged([[0.0, 1.0]] * (PAGE_SIZE + 1), weeks_ago=1)
+    judged([[0.0, 1.0]])
+    week = week_code(weeks_ago=1)
+
+    first = moderator.get(f"{DISPUTED}?week={week}")
+    second = moderator.get(DISPUTED + first.context["more"])
+
+    assert f'value="{week}"' in second.text
+    assert "week of" in second.text
+    assert [len(page.context["rows"]) for page in (first, second)] == [PAGE_SIZE, 1]
+
+
+@pytest.mark.parametrize(
+    "week",
+    ["2026-W54", "2026-W00", "2026-48", "W48", "1999-W01", "2026-W48x", "２０２６-W48", "\0"],
+)
+@pytest.mark.parametrize("url", [URL, DISPUTED])
+def test_weeks_that_do_not_exist_are_said_to(moderator: Client, url: str, week: str) -> None:
+    page = moderator.get(url, {"week": week})
+
+    assert page.status_code == 422
+    assert "There is no such week. Write one like 2026-W48, or leave it empty." in page.text
+
+
+@pytest.mark.parametrize(
+    ("code", "monday"),
+    [("2026-W48", date(2026, 11, 23)), ("2020-W53", date(2020, 12, 28)),
+     ("2025-W01", date(2024, 12, 30))],
+)  # fmt: skip
+def test_a_week_is_named_by_the_year_of_its_thursday(code: str, monday: date) -> None:
+    assert agreement_report.week_of_code(code) == monday
+    assert agreement_report.code_of(monday) == code
+
+
 @pytest.mark.parametrize("after", ["nonsense", "0.5~x", "7~" + 32 * "0", "nan~" + 32 * "0"])
 def test_a_page_that_does_not_exist_is_said_to(moderator: Client, after: str) -> None:
     page = moderator.get(DISPUTED, {"after": after})
@@ -198,13 +285,16 @@ def test_a_page_that_does_not_exist_is_said_to(moderator: Client, after: str) ->
     assert "This page does not exist." in page.text
 
 
-def test_disputed_takes_the_same_queries_for_one_and_three(mona: object, sign_in: SignIn) -> None:
+@pytest.mark.parametrize("query", ["", f"?week={week_code()}"])
+def test_disputed_takes_the_same_queries_for_one_and_three(
+    mona: object, sign_in: SignIn, query: str
+) -> None:
     browser = sign_in(mona)
     browser.get(DISPUTED)
 
     def queries() -> int:
         with CaptureQueriesContext(connection) as found:
-            browser.get(DISPUTED)
+            browser.get(DISPUTED + query)
         return len(found)
 
     judged([[0.0, 1.0]])
