@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import Count, Min, Q
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _l
 
@@ -40,6 +41,9 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             "trees": list_url(MessageTree),
             "users": list_url(get_user_model()),
             "log": list_url(ModerationAction),
+            "queues": reverse("tasks:queues") + "?all=1",
+            "agreement": reverse("tasks:agreement"),
+            "disputed": reverse("tasks:disputed"),
         },
     }
 

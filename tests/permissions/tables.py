@@ -67,7 +67,8 @@ leaderboard:prize             prize    GET  login 200   200   200   200   200
 leaderboard:prize_csv         prize    GET  login 200   200   200   200   200
 leaderboard:prize_publish     prize    POST login 403   403   403   go    go    leaderboard:prize
 leaderboard:stats             -        GET  200   200   200   200   200   200
-leaderboard:stats_csv         plot     GET  404   404   404   404   404   404
+leaderboard:stats_csv         plot     GET  200   200   200   200   200   200
+leaderboard:stats_csv         noplot   GET  404   404   404   404   404   404
 chat:list                     -        GET  login 200   200   200   200   200
 chat:list                     -        POST login go    go    422   go    go    chat:chat
 chat:settings                 -        GET  login 200   200   200   200   200

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from chat_app import conversations, sharing
 from chat_app.models import Chat, ChatMessage
-from leaderboard_app import trolls
+from leaderboard_app import daily, trolls
 from leaderboard_app.enums import Frame
 from leaderboard_app.models import TeamGoal, TrollStats
 from oasst.accounts.models import User
@@ -93,6 +93,7 @@ def build() -> World:
     plan = plans.of_messages(BulkKind.LABEL, [grown[1].pk], label="pii")
     logs.append(bulk.do_now(plan, actor=mona, reason="A number.", now=now))
     trolls.refresh(Frame.TOTAL, now=now)
+    daily.refresh(now=now)
     logs.append(TrollStats.objects.get(user=alice))
     logs.append(TeamGoal.objects.create(lang="en", target=100))
     points = community.scored(alice, now=now - timedelta(days=1))
@@ -171,7 +172,8 @@ def _pages(grown: factories.Grown, tasks: list[Task]) -> dict[str, dict[str, Any
         "told": {"notification_id": told.pk},
         "stop": {"token": digests.token_for(told.user_id)},
         "unknown": {"token": "unknown"},
-        "plot": {"name": "messages"},  # nothing is counted here
+        "plot": {"name": "messages"},
+        "noplot": {"name": "unknown"},
         "token": {"token_id": tasks[0].pk},
         "list": {"list_name": "tasks_app.message"},
         "nowhere": {"list_name": "accounts.apitoken"},

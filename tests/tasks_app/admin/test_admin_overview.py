@@ -36,6 +36,14 @@ def test_overview_tells_what_waits(moderator: Client, alice: User, bob: User) ->
     assert context["urgent"][0]["category"] == "Personal data"
 
 
+@pytest.mark.parametrize(
+    "url", ["/tasks/queues/?all=1", "/stats/agreement/", "/stats/agreement/disputed/"]
+)
+def test_overview_leads_to_what_waits_and_how_people_judge(moderator: Client, url: str) -> None:
+    assert f'href="{url}"' in moderator.get("/admin/").text
+    assert moderator.get(url).status_code == 200
+
+
 def test_side_bar_counts_open_reports(moderator: Client, alice: User) -> None:
     cache.clear()  # other counts are kept for a while
     quiet = moderator.get("/admin/").content.decode()
