@@ -1,6 +1,7 @@
 """Mona moderates: from the overview to a decision, in bulk, and back; on pages that hold WCAG."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
@@ -10,13 +11,14 @@ from leaderboard_app import trolls
 from leaderboard_app.enums import Frame
 from oasst.accounts import saved_views
 from oasst.accounts.models import User
-from tasks_app import moderation, reactions
+from tasks_app import gold_items, moderation, reactions
 from tasks_app.bulk import actions as bulk
 from tasks_app.bulk import plans
-from tasks_app.enums import BulkKind
-from tasks_app.models import Message, ModerationAction, Report, Task
+from tasks_app.enums import BulkKind, SkillGroup
+from tasks_app.models import Message, ModerationAction, Reliability, Report, Task
 from tests.factories import Grown, grow, hand_out
 from tests.journeys.axe import violations
+from tests.leaderboard_app import given
 from tests.tasks_app.admin.desk import act_on, list_of, page_of
 
 SignIn = Callable[[User], None]
@@ -121,6 +123,25 @@ def test_search_and_filters_find_a_message(
     expect(page.locator("#result_list")).to_have_count(0)
 
 
+def crowd_pages(root: User, person: User) -> list[str]:
+    """What is known of a person's judgement, their points, and a prize that they won."""
+    now = timezone.now()
+    known = grow("P(A-)", now=now)[1]
+    soap = "It only sells soap."
+    gold = gold_items.make(known.pk, {"spam": 1.0}, explanation=soap, actor=root, now=now)
+    row = Reliability.objects.create(
+        user=person, group=SkillGroup.ACCEPTANCE, lang="en", sensitivity=0.9, specificity=0.2,
+        weight=0.1, doubtful=True, n_votes=40, n_gold=9, n_gold_right=4, updated_at=now,
+    )  # fmt: skip
+    given.scored(person, now=now - timedelta(days=1))
+    prize = given.prize(now=now)
+    return [
+        *map(page_of, (gold, row)),
+        "/admin/leaderboard_app/pointentry/",
+        f"/leaderboard/prizes/{prize.pk}/",
+    ]
+
+
 def desk_pages(root: User, grown: Grown, report: Report) -> list[str]:
     """Every page of the desk, each with something on it."""
     now = timezone.now()
@@ -149,6 +170,7 @@ def desk_pages(root: User, grown: Grown, report: Report) -> list[str]:
         *(act_on(person, name) for name in ("role", "purge")),
         *(act_on(grown[2], name) for name in ("edit", "make-gold")),
         act_on(labelled, "undo"),
+        *crowd_pages(root, person),
     ]
 
 
