@@ -177,12 +177,16 @@ class Waiting:
             setattr(self, section.value, getattr(self, section.value) + slots)
 
 
-def waiting(langs: Sequence[str]) -> list[Waiting]:
-    """Free slots by language, and since when the oldest waits. One query."""
+def waiting(reader: "User", langs: Sequence[str], *, now: datetime) -> list[Waiting]:
+    """Free slots by language, and since when the oldest waits. Two queries."""
     found = {lang: Waiting(lang) for lang in langs}
     rows = Offer.objects.filter(lang__in=list(langs), slots__gt=0).order_by()
     for row in rows.values("lang", "kind").annotate(slots=Sum("slots"), since=Min("since")):
         entry = found[row["lang"]]
         entry.add(KINDS[row["kind"]].section, row["slots"])
         entry.since = min(entry.since or row["since"], row["since"])
+    # A gold item must look like a message in review, whose slot is taken.
+    gold_items = Task.objects.gold_in_hand(reader, now).filter(lang__in=found)
+    for lang in gold_items.values_list("lang", flat=True):
+        found[lang].review = max(found[lang].review - 1, 0)
     return list(found.values())

@@ -1,7 +1,8 @@
 """What waits, by kind and language, how much and for how long, whoever may take it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,6 +37,21 @@ class Queue:
     def is_starving(self) -> bool:
         """True if nobody has taken the oldest for too long."""
         return self.age >= STARVING_AFTER
+
+    def without(self, places: int) -> "Queue":
+        """The queue as if some places, of the newest work, were taken."""
+        left, by_age = places, []
+        for count in self.by_age:
+            by_age.append(max(count - left, 0))
+            left = max(left - count, 0)
+        return replace(self, slots=sum(by_age), by_age=tuple(by_age))
+
+
+def as_if_taken(found: Iterable[Queue], taken: Iterable[tuple[str, str]]) -> list[Queue]:
+    """The queues with a place less for each language and kind of `taken`."""
+    gone = Counter(taken)
+    left = [queue.without(gone[queue.lang, queue.kind]) for queue in found]
+    return [queue for queue in left if queue.slots]
 
 
 def queues(*, now: datetime, langs: Sequence[str] | None = None) -> list[Queue]:

@@ -35,7 +35,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "best": kinds.best_next(available, is_new=not steps["has_reviewed"]),
         "available": sum(available.values()),
         "blockers": [] if available else blockers.explain(user, RANDOM, langs, now=now),
-        "waiting": browsing.waiting(langs),
+        "waiting": browsing.waiting(user, langs, now=now),
         "recent": _recent(user),
         "steps": steps,
         "is_settled": all(steps.values()),

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from tasks_app import kinds, queue_health
+from tasks_app.models import Task
 from tasks_app.views.edges import contributor
 
 
@@ -18,7 +19,9 @@ def queues(request: HttpRequest) -> HttpResponse:
     user = request.user
     shows_all = bool(user.is_staff and request.GET.get("all"))
     langs = None if shows_all else user.contribution_languages
-    waiting = queue_health.queues(now=timezone.now(), langs=langs)
+    now = timezone.now()
+    gold_items = Task.objects.gold_in_hand(user, now).values_list("lang", "kind")
+    waiting = queue_health.as_if_taken(queue_health.queues(now=now, langs=langs), gold_items)
     context: dict[str, Any] = {
         "queues": [{"queue": queue, "kind": kinds.KINDS[queue.kind]} for queue in waiting],
         "starving": sum(queue.is_starving for queue in waiting),

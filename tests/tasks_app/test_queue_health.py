@@ -10,7 +10,7 @@ from django.utils import timezone
 from oasst.accounts.models import User
 from tasks_app.enums import TaskType
 from tasks_app.models import Offer
-from tasks_app.queue_health import queues
+from tasks_app.queue_health import as_if_taken, queues
 from tests.factories import NOW, alice, grow, mona
 
 pytestmark = pytest.mark.django_db
@@ -30,6 +30,16 @@ def wait(lang: str, *ages: timedelta, kind: TaskType = TaskType.ASSISTANT_REPLY)
             shuffle=0.5,
             since=NOW - age,
         )
+
+
+def test_places_that_count_as_taken_are_of_the_newest_work() -> None:
+    wait("en", timedelta(minutes=5), timedelta(hours=2), timedelta(days=8))
+    wait("de", timedelta(minutes=5))
+    kind = TaskType.ASSISTANT_REPLY
+
+    left = as_if_taken(queues(now=NOW), [("en", kind), ("en", kind), ("de", kind)])
+
+    assert [(queue.lang, queue.slots, queue.by_age) for queue in left] == [("en", 1, (0, 0, 0, 1))]
 
 
 def page(client: Client, user: User, address: str = "/tasks/queues/") -> str:

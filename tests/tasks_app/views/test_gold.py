@@ -113,6 +113,24 @@ def test_nothing_betrays_gold(
     assert Report.objects.get(user=bob).message == gold
 
 
+@pytest.mark.parametrize("chance", [0.0, 1.0], ids=["real", "gold"])
+def test_counts_of_what_waits_do_not_betray_gold(
+    client: Client, gold_message: Message, bob: User, chance: float
+) -> None:
+    client.force_login(bob)
+
+    def counts() -> tuple[int, int, int]:
+        home, queues = client.get("/dashboard/").context, client.get("/tasks/queues/").context
+        reviews = [entry["queue"] for entry in queues["queues"] if entry["kind"].code == LABEL]
+        return home["available"], home["waiting"][0].review, sum(r.slots for r in reviews)
+
+    available, waiting, places = counts()
+    task = take(bob, chance)
+
+    assert bool(task.gold_id) == bool(chance)
+    assert counts() == (available - 1, waiting - 1, places - 1)
+
+
 def test_what_gold_was_shows_once_it_is_answered(
     client: Client, gold_message: Message, bob: User
 ) -> None:
