@@ -39,6 +39,18 @@ class AgreementUnit(models.Model):
 
     class Meta:
         verbose_name = _("agreement unit")
+        indexes = [
+            models.Index(
+                F("source"), F("week").desc(), F("id").desc(), name="agreementunit_newest"
+            ),
+            models.Index(
+                F("source"),
+                F("lang"),
+                F("week").desc(),
+                F("id").desc(),
+                name="agreementunit_newest_of_lang",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["message_id", "source"], name="agreementunit_once"),
         ]

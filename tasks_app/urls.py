@@ -4,6 +4,7 @@ from django.urls import path
 
 from tasks_app.views import (
     agreement,
+    agreement_people,
     compare,
     contributions,
     dashboard,
@@ -45,4 +46,5 @@ urlpatterns = [
     path("account/notifications/", notifications.wishes, name="wishes"),
     path("stats/agreement/", agreement.agreement, name="agreement"),
     path("stats/agreement/disputed/", agreement.disputed, name="disputed"),
+    path("stats/agreement/people/", agreement_people.people, name="agreement_people"),
 ]

@@ -98,6 +98,8 @@ anon  /stats/agreement/?                       span                   -
 anon  /stats/agreement/?                       format                 -
 anon  /stats/agreement/?                       week*                  span=4
 mona  /stats/agreement/disputed/?              week                   measure=spam
+mona  /stats/agreement/people/?                people                 measure=spam
+mona  /stats/agreement/people/?                format                 measure=rankings
 mona  /stats/agreement/disputed/?              after*                 measure=spam
 anon  /stats/?                                 lang                   -
 anon  /stats/?                                 span                   -

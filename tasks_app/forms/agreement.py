@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django import forms
 from django.http import QueryDict
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from oasst.lib.languages import name as language_name
@@ -23,6 +25,7 @@ KINDS = (
     (TaskType.ASSISTANT_REPLY.value, _("Assistant replies")),
 )
 SPANS = (("", _("One year")), ("4", _("4 weeks")), ("13", _("13 weeks")), ("all", _("All time")))
+NUMBERS = (10, 20, 30)
 USUAL_MEASURE, USUAL_WEEKS = "quality", 52
 
 
@@ -50,6 +53,8 @@ class WeekField(forms.CharField):
 class AgreementForm(forms.Form):
     """Which votes to look at. Everything may be left out."""
 
+    kept: ClassVar[tuple[str, ...]] = ("lang", "kind", "span", "week")
+
     measure = forms.ChoiceField(label=_("Label"), choices=MEASURES)
     lang = forms.ChoiceField(label=_("Language"), required=False)
     kind = forms.ChoiceField(label=_("Kind"), required=False, choices=KINDS)
@@ -67,6 +72,15 @@ class AgreementForm(forms.Form):
             ("", _("All languages")),
             *((code, language_name(code)) for code in langs),
         ]
+
+    def query(self, **more: str) -> str:
+        """The filters as they are, but for the measure, as an address has them."""
+        asked = {name: self.cleaned_data[name] for name in self.kept} | more
+        written = {
+            name: agreement_report.code_of(value) if isinstance(value, date) else value
+            for name, value in asked.items()
+        }
+        return urlencode({name: value for name, value in written.items() if value})
 
     def filter(self, today: date) -> Filter:
         """What the query asks for; a single week goes before a span. The form is valid."""
@@ -99,3 +113,17 @@ class DisputedForm(AgreementForm):
     """Which disputed messages to list."""
 
     after = WorstField(required=False, widget=forms.HiddenInput)
+
+
+class PeopleForm(AgreementForm):
+    """Whose agreement with whom to show."""
+
+    kept = (*AgreementForm.kept, "people")
+
+    people = forms.TypedChoiceField(
+        label=_("People"),
+        required=False,
+        choices=[(number, format_lazy(_("{number} people"), number=number)) for number in NUMBERS],
+        coerce=int,
+        empty_value=NUMBERS[0],
+    )

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -40,7 +39,7 @@ def agreement(request: HttpRequest) -> HttpResponse:
     report = agreement_report.report(measure, form.filter(timezone.now().date()))
     plot = _plot(measure, report, _links(form, report) if request.user.is_staff else ())
     if form.cleaned_data["format"] == "csv":
-        return _csv(f"agreement-{measure}.csv", plot)
+        return csv_file(f"agreement-{measure}.csv", plot.table)
     context = {
         "form": form,
         "report": report,
@@ -50,9 +49,9 @@ def agreement(request: HttpRequest) -> HttpResponse:
         "note": _("A week leads to what people differed about in it.") if plot.table.links else "",
         "levels": [(LEVELS[level], found) for level, found in report.levels.items()],
         "min_units": MIN_UNITS,
-        "query": _query(form),
-        "csv_url": f"?{_query(form, measure=measure, format='csv')}",
-        "worst_url": f"?{_query(form, measure=measure)}",
+        "query": form.query(),
+        "csv_url": f"?{form.query(measure=measure, format='csv')}",
+        "same_url": f"?{form.query(measure=measure)}",
     }
     return render(request, "tasks/agreement.html", context)
 
@@ -75,9 +74,9 @@ def disputed(request: HttpRequest) -> HttpResponse:
         "title": dict(MEASURES)[measure],
         "week": wanted.week,
         "is_ranking": measure == RANKINGS,
-        "first": f"?{_query(form, measure=measure)}" if after else "",
-        "more": f"?{_query(form, measure=measure, after=str(more))}" if more else "",
-        "back": f"?{_query(form, measure=measure)}",
+        "first": f"?{form.query(measure=measure)}" if after else "",
+        "more": f"?{form.query(measure=measure, after=str(more))}" if more else "",
+        "back": f"?{form.query(measure=measure)}",
         "others": [] if found else _others(measure),
     }
     return render(request, "tasks/disputed.html", context)
@@ -89,19 +88,11 @@ def _others(measure: str) -> list[tuple[str, Any]]:
     return [(name, title) for name, title in MEASURES if name in found and name != measure]
 
 
-def _query(form: AgreementForm, **more: str) -> str:
-    """The filters as they are, but for the measure."""
-    asked = {name: form.cleaned_data[name] for name in ("lang", "kind", "span")}
-    week = form.cleaned_data["week"]
-    asked |= {"week": agreement_report.code_of(week) if week else "", **more}
-    return urlencode({name: value for name, value in asked.items() if value})
-
-
 def _links(form: AgreementForm, report: Report) -> list[str]:
     """Where each week's disputed messages are; of a week in which nobody voted, nowhere."""
     page, measure = reverse("tasks:disputed"), form.cleaned_data["measure"]
     queries = [
-        _query(form, measure=measure, week=agreement_report.code_of(week.week))
+        form.query(measure=measure, week=agreement_report.code_of(week.week))
         for week in report.weeks
     ]
     voted = [week.estimate.n > 0 for week in report.weeks]
@@ -172,7 +163,8 @@ def _name(week: Week, weeks: list[Week]) -> str:
     return date_format(week.week, "j M Y" if is_long else "j M")
 
 
-def _csv(name: str, plot: plots.Plot) -> HttpResponse:
-    response = HttpResponse(plots.to_csv(plot.table), content_type="text/csv; charset=utf-8")
+def csv_file(name: str, table: plots.Table) -> HttpResponse:
+    """The numbers as a file to save."""
+    response = HttpResponse(plots.to_csv(table), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

@@ -12,6 +12,7 @@ from tasks_app import agreement_report, agreement_sums
 from tasks_app.agreement_tables import AgreementCell, AgreementDissent, AgreementMark
 from tasks_app.agreement_units import ASKED, RANKINGS
 from tasks_app.checks import agreement as check
+from tasks_app.forms.agreement import NUMBERS
 from tasks_app.models import Ranking, TextLabels
 from tests import factories
 from tests.benchmarks import collection, sql
@@ -45,7 +46,8 @@ def measure(labels: int, *, say: Callable[..., None]) -> dict[str, Any]:
         found |= {"dissents": AgreementDissent.objects.count()}
         found["page"] = _timed(Client(), "/stats/agreement/", _queries())
         found["disputed"] = _timed(signed_in(factories.mona()), *_disputed())
-        say("pages:", found["page"], found["disputed"])
+        found["people"] = _timed(signed_in(factories.mona()), *_people())
+        say("pages:", found["page"], found["disputed"], found["people"])
         started = time.perf_counter()
         found["invariants_broken"] = sum(1 for _ in check.findings())
         found["check_s"] = round(time.perf_counter() - started, 1)
@@ -119,6 +121,18 @@ def _disputed() -> tuple[str, Iterable[str]]:
         kind = f"&kind={chance.choice(KINDS)}"
         queries += [query, f"{query}&after={after}", query + week, query + week + kind]
     return "/stats/agreement/disputed/", queries
+
+
+def _people() -> tuple[str, Iterable[str]]:
+    """Who agrees with whom, of any language, kind and span, also of rankings."""
+    chance = random.Random(3)
+    langs, measures = ["", *agreement_report.langs()], [*ASKED, RANKINGS]
+    queries = [
+        f"?measure={chance.choice(measures)}&lang={chance.choice(langs)}"
+        f"&kind={chance.choice(KINDS)}&span={chance.choice(SPANS)}&people={chance.choice(NUMBERS)}"
+        for _ in range(REQUESTS // 3)
+    ]
+    return "/stats/agreement/people/", queries
 
 
 def _timed(client: Client, path: str, queries: Iterable[str]) -> dict[str, float]:

@@ -97,12 +97,16 @@ def test_pages_about_agreement(page: Page, show: Show, sign_in: SignIn, mona: Us
     sign_in(mona)
     show("/stats/agreement/disputed/")
     check(page, "nothing disputed")
+    show("/stats/agreement/people/")
+    check(page, "nobody to compare")
     votes.judged(votes.random_units())
     votes.ranked([["abc", "cba"], *[["abc", "acb"]] * 20])
     for path in ("/stats/agreement/", "/stats/agreement/?measure=rankings",
                  "/stats/agreement/?lang=xx", "/stats/agreement/disputed/",
                  "/stats/agreement/disputed/?measure=rankings",
                  "/stats/agreement/disputed/?week=2026-W54",
+                 "/stats/agreement/people/", "/stats/agreement/people/?people=30&measure=rankings",
+                 "/stats/agreement/people/?people=x",
                  f"/stats/agreement/disputed/?week={votes.NOW:%G-W%V}"):  # fmt: skip
         show(path)
         check(page)

@@ -50,6 +50,7 @@ tasks:tree                    tree     GET  login 200   200   200   200   200
 tasks:contributions           -        GET  login 200   200   200   200   200
 tasks:agreement               -        GET  200   200   200   200   200   200
 tasks:disputed                -        GET  login 403   403   403   200   200
+tasks:agreement_people        -        GET  login 403   403   403   200   200
 tasks:notifications           -        GET  login 200   200   200   200   200
 tasks:notifications_read      -        POST login go    go    go    go    go    tasks:notifications
 tasks:notification            told     POST login go    404   404   404   404   tasks:message

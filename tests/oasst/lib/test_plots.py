@@ -167,6 +167,33 @@ def test_heatmap_of_half_a_table_draws_that_half() -> None:
     assert plot.table.rows == (("a", 1, ""), ("b", 0.2, 1))
 
 
+def test_heatmap_writes_counts_below_numbers_and_marks_above_columns() -> None:
+    plot = plots.heatmap(
+        **WORDS,
+        down="Person",
+        names=["1 Ann", "2 Ben", "3 Cem"],
+        columns=["1 Ann", "2 Ben"],
+        marks=["1", "2"],
+        values=[[], [0.8], [None, 0.5]],
+        counts=[[], [34], [3, 1200]],
+        notes=[[], [""], ["not enough data", ""]],
+    )
+
+    assert texts(plot, "plot-tick") == ["1", "2"]
+    assert texts(plot, "plot-cell-count") == ["34", "3", "1.2k"]
+    assert [one.get("height") for one in found(plot, "plot-cell")] == ["40"] * 3
+    assert "<title>3 Cem · 1 Ann: – (not enough data)</title>" in plot.svg
+
+
+def test_heatmap_of_many_columns_names_a_few_where_there_is_little_room() -> None:
+    many = [str(number) for number in range(30)]
+    crowded = plots.heatmap(**WORDS, down="Person", names=["a"], columns=many, values=[[1] * 30])
+    dense = plots.heatmap(**WORDS, down="Day", names=["a"], columns=many[:13], values=[[1] * 13])
+
+    assert (crowded.kind, len(found(crowded, "plot-spare"))) == ("heat plot-dense plot-crowded", 24)
+    assert (dense.kind, found(dense, "plot-spare")) == ("heat plot-dense", [])
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(0.25, "25\u202f%"), (0.13849, "13.8\u202f%"), (4e-19, "0\u202f%")]
 )
