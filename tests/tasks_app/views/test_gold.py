@@ -4,6 +4,7 @@ import html
 import re
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -77,6 +78,7 @@ def everything_about(client: Client, task: Task) -> dict[str, tuple[str, int, in
     return seen
 
 
+@time_machine.travel(NOW, tick=False)  # pages tell times to the minute
 def test_page_does_not_betray_gold(
     client: Client, gold_message: Message, alice: User, bob: User
 ) -> None:
@@ -92,6 +94,7 @@ def test_page_does_not_betray_gold(
     assert "gold" not in page[0].lower()
 
 
+@time_machine.travel(NOW, tick=False)
 @pytest.mark.parametrize("drawing", ["P(A- A)", "P(A(P) A)"], ids=["rejected", "accepted"])
 def test_nothing_betrays_gold(
     client: Client, drawing: str, mona: User, alice: User, bob: User
