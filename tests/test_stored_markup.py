@@ -32,11 +32,12 @@ def poisoned(db: None) -> Given:
 @pytest.mark.parametrize(
     ("who", "paths"),
     [
-        ("alice", READ_BY_CONTRIBUTORS + WORK + CHAT),
+        ("bob", READ_BY_CONTRIBUTORS),
+        ("alice", WORK + CHAT),
         ("mona", READ_BY_CONTRIBUTORS + READ_BY_STAFF),
         ("root", READ_BY_STAFF),
     ],
-    ids=["alice", "mona", "root"],
+    ids=["bob", "alice", "mona", "root"],
 )
 def test_stored_markup_is_shown_as_text(
     poisoned: Given, who: str, paths: list[str], subtests: pytest.Subtests
