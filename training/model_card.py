@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from chat_app.inference import fetching
+
 TITLES = {
     "sft": "supervised fine-tuning",
     "rm": "reward model",
@@ -49,10 +51,8 @@ def name_of(path: str) -> str:
     whole = PurePath(path)
     if not whole.is_absolute():
         return path
-    from_hub = [part for part in whole.parts if part.startswith("models--")]
-    if from_hub:
-        return from_hub[-1].removeprefix("models--").replace("--", "/")
-    return whole.parent.name if whole.name == "final" and whole.parent.name else whole.name
+    is_result = whole.name == "final" and whole.parent.name
+    return fetching.cached_id(whole) or (whole.parent.name if is_result else whole.name)
 
 
 def _front_matter(record: Mapping[str, Any], is_adapter: bool) -> str:

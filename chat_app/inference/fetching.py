@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO
 
 from fasteners import InterProcessLock
@@ -115,11 +115,14 @@ def hub_id(folder: Path) -> str | None:
     if (folder / ORIGIN).is_file():
         origin: dict[str, str] = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
         return origin["id"]
-    cached = [part for part in folder.parts if part.startswith("models--")]
-    if cached:
-        return cached[-1].removeprefix("models--").replace("--", "/", 1)
     known = MODELS.get(folder.name)
-    return known.hub_id if known else None
+    return cached_id(folder) or (known.hub_id if known else None)
+
+
+def cached_id(path: PurePath) -> str | None:
+    """Give the id on the hub of what lies in the hub's cache, by its path; None for all else."""
+    cached = [part for part in path.parts if part.startswith("models--")]
+    return cached[-1].removeprefix("models--").replace("--", "/", 1) if cached else None
 
 
 def check(folder: Path) -> None:
