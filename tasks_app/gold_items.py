@@ -77,7 +77,7 @@ def make(
             "made_at": now,
         },
     )
-    _note(ModerationKind.MAKE_GOLD, found, actor=actor, reason=explanation, now=now)
+    _note_made(found, actor=actor, reason=explanation, now=now)
     return item
 
 
@@ -104,11 +104,9 @@ def set_active(message: Message, wanted: bool) -> bool:
     return True
 
 
-def _note(
-    kind: ModerationKind, message: Message, *, actor: Any, reason: str, now: datetime
-) -> None:
+def _note_made(message: Message, *, actor: Any, reason: str, now: datetime) -> None:
     reliability.forget_means(SkillGroup.ACCEPTANCE, [message.lang])
-    record(kind, actor=actor, reason=reason, now=now, message=message)
+    record(ModerationKind.MAKE_GOLD, actor=actor, reason=reason, now=now, message=message)
 
 
 _UNANIMOUS = """
@@ -165,6 +163,5 @@ def _promote(lang: str, verdict: bool, room: int, now: datetime) -> int:
             source=GoldSource.UNANIMOUS,
             made_at=now,
         )
-        reason = "all reviewers agreed"
-        _note(ModerationKind.MAKE_GOLD, item.message, actor=None, reason=reason, now=now)
+        _note_made(item.message, actor=None, reason="all reviewers agreed", now=now)
     return len(found)

@@ -80,7 +80,7 @@ def set_held(person: Any, since: datetime | None, *, now: datetime) -> None:
         (SkillGroup.ACCEPTANCE, reviews.values_list("message__lang", flat=True)),
         (SkillGroup.RANKING, rankings.values_list("parent__tree__lang", flat=True)),
     ):
-        reliability.forget_means(group, set(langs))
+        reliability.forget_means(group, langs)
     # What is decided stays, so only open reviews matter.
     open_reviews = reviews.filter(message__review_result=None).values_list(
         "message__tree", flat=True

@@ -128,9 +128,8 @@ def forget_means(group: SkillGroup, langs: Iterable[str]) -> None:
     The last thing a transaction locks but for other means: a fit that is stored has locked people
     before its mean.
     """
-    means = CrowdMean.objects.filter(group=group, lang__in=list(langs)).order_by("pk")
-    found = list(means.select_for_update(no_key=True).values_list("pk", flat=True))
-    CrowdMean.objects.filter(pk__in=found).update(changes=F("changes") + 1)
+    for lang in sorted(set(langs)):  # everybody locks several in the same order
+        CrowdMean.objects.filter(group=group, lang=lang).update(changes=F("changes") + 1)
 
 
 def forget_votes(tree: MessageTree, votes: Sequence[TextLabels | Ranking]) -> None:
@@ -138,7 +137,7 @@ def forget_votes(tree: MessageTree, votes: Sequence[TextLabels | Ranking]) -> No
     ranked = [vote for vote in votes if isinstance(vote, Ranking)]
     reviewed = [vote.message_id for vote in votes if isinstance(vote, TextLabels)]
     langs = Message.objects.filter(pk__in=reviewed).values_list("lang", flat=True)
-    forget_means(SkillGroup.ACCEPTANCE, set(langs))
+    forget_means(SkillGroup.ACCEPTANCE, langs)
     forget_means(SkillGroup.RANKING, [tree.lang] if ranked else [])
 
 

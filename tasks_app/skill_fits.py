@@ -55,7 +55,7 @@ _RANKINGS = """
 def refit(*, now: datetime) -> list[str]:
     """Compute the skills in each language with new votes; returns the languages.
 
-    None if somebody else is at it.
+    Leaves it to whoever is at it already.
     """
     with SessionLock("fit of skills").alone() as is_ours:
         return _refit(now) if is_ours else []
