@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from oasst.accounts import names
+from oasst.accounts import names, people
 from oasst.accounts.enums import Scope
 from oasst.accounts.models import TOKEN_NAME_MAX_LENGTH, VIEW_NAME_MAX_LENGTH, User
 from oasst.lib import timezones
@@ -81,6 +81,8 @@ class _NamedForm(forms.ModelForm):
     def save(self, commit: bool = True) -> User:
         self.instance.save(update_fields=list(self.fields))
         user: User = self.instance
+        if "time_zone" in self.changed_data:
+            people.count_days_anew(user)
         return user
 
     def clean_display_name(self) -> str:

@@ -41,8 +41,6 @@ def welcome(request: HttpRequest) -> HttpResponse:
     )
     if request.method == "POST" and form.is_valid():
         form.save()
-        if "time_zone" in form.changed_data:
-            people.count_days_anew(form.instance)
         people.accept_terms(user, now=timezone.now())
         return redirect(after_sign_in(next_url))
     context = {"form": form, "next": next_url, "is_new": not user.tos_version, "guessed": guessed}
@@ -58,8 +56,6 @@ def account(request: HttpRequest) -> HttpResponse:
     form = ProfileForm(request.POST or None, instance=person)
     if request.method == "POST" and form.is_valid():
         form.save()
-        if "time_zone" in form.changed_data:
-            people.count_days_anew(form.instance)
         with translation.override(person.ui_language):
             messages.success(request, _("Your settings are saved."))
         return redirect("accounts:account")
