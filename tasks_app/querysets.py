@@ -192,15 +192,14 @@ class OfferQuerySet(models.QuerySet["Offer"]):
 class TaskQuerySet(models.QuerySet["Task"]):
     """Questions about tasks."""
 
-    def open_of(self, user: "User", now: datetime) -> Self:
+    def open_of(self, user: "User", now: datetime | Now) -> Self:
         """Tasks the user may still submit, newest first."""
         open_tasks = self.filter(user=user, done_at=None, skipped_at=None, expires_at__gt=now)
         return open_tasks.order_by("-created_at")
 
     def about_to_rank(self, user: "User") -> Self:
         """Rankings that somebody has taken and may still send."""
-        rankings = self.filter(user=user, kind__in=sorted(RANK_TASKS))
-        return rankings.filter(done_at=None, skipped_at=None, expires_at__gt=Now())
+        return self.open_of(user, Now()).filter(kind__in=sorted(RANK_TASKS))
 
     def open_reviews_of(self, user: "User", now: datetime) -> Self:
         """Reviews the user may still submit. Any of them may be of a gold item, so until then the

@@ -181,7 +181,7 @@ def is_in_open_review(message: Message, reader: "User", *, now: datetime) -> boo
 def trees_in_open_review(reader: "User", *, now: datetime) -> set[uuid.UUID]:
     """Trees of which the reader is reviewing a message. One query."""
     reviews = Task.objects.open_reviews_of(reader, now)
-    return {task.message.tree_id for task in reviews.select_related("message") if task.message}
+    return {tree for tree in reviews.values_list("message__tree", flat=True) if tree}
 
 
 def _card(

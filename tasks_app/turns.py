@@ -48,6 +48,7 @@ def begin(
     require_contributor(user, now)
     config = lock_user(user)
     tree = None
+    # One at most, so nothing is put in order: each submit asks this.
     if lock_tree:
         trees = MessageTree.objects.locked().filter(tasks=task_id, tasks__user=user)
         tree = next(iter(trees), None)
