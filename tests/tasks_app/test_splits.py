@@ -127,10 +127,7 @@ def test_what_a_moderator_decided_is_not_changed_by_late_reviews(mona: User, bob
 @pytest.mark.parametrize("accept", [True, False])
 def test_decision_taken_back_lets_the_message_wait_again(mona: User, accept: bool) -> None:
     with overridden(adaptive_threshold=0.999):
-        grown = grow("P(A? A)", goal_tree_size=9)
-        review(grown[1], *MIXED[:4])
-        label(factories.person("Fifth"), grown[1], SPAM)
-        splits.decide(grown[1].pk, accept=accept, actor=mona, reason="Rude.", now=NOW)
+        grown = decided(mona, accept=accept)
 
         undo_last(mona)
 
@@ -144,14 +141,20 @@ def test_decision_taken_back_lets_the_message_wait_again(mona: User, accept: boo
 
 def test_decision_others_have_built_upon_stays(mona: User, bob: User) -> None:
     with overridden(adaptive_threshold=0.999):
-        grown = grow("P(A? A)", goal_tree_size=9)
-        review(grown[1], *MIXED[:4])
-        label(factories.person("Fifth"), grown[1], SPAM)
-        splits.decide(grown[1].pk, accept=True, actor=mona, reason="Fine.", now=NOW)
+        grown = decided(mona, accept=True)
         hand_out(bob, TaskType.PROMPTER_REPLY, grown[1])
 
         with pytest.raises(DecidedMeanwhile):
             undo_last(mona)
+
+
+def decided(moderator: User, *, accept: bool) -> Grown:
+    """A growing tree whose reply reviewers differed about, until a moderator decided."""
+    grown = grow("P(A? A)", goal_tree_size=9)
+    review(grown[1], *MIXED[:4])
+    label(factories.person("Fifth"), grown[1], SPAM)
+    splits.decide(grown[1].pk, accept=accept, actor=moderator, reason="Rude.", now=NOW)
+    return grown
 
 
 def undo_last(actor: User) -> None:
