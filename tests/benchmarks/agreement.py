@@ -16,7 +16,7 @@ from tasks_app.forms.agreement import NUMBERS
 from tasks_app.models import Ranking, TextLabels
 from tests import factories
 from tests.benchmarks import collection, sql
-from tests.benchmarks.tasks import percentile_ms
+from tests.benchmarks.timing import answers, percentile_ms
 from tests.sessions import signed_in
 
 LABELS_PER_MESSAGE = 2.98
@@ -136,12 +136,7 @@ def _people() -> tuple[str, Iterable[str]]:
 
 
 def _timed(client: Client, path: str, queries: Iterable[str]) -> dict[str, float]:
-    times = []
-    for query in queries:
-        started = time.perf_counter()
-        response = client.get(path + query)
-        times.append(time.perf_counter() - started)
-        assert response.status_code == 200, (query, response.status_code)
+    times = answers((client, path + query) for query in queries)
     return {
         "p50_ms": percentile_ms(times, 0.5),
         "p95_ms": percentile_ms(times, 0.95),

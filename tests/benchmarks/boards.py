@@ -1,12 +1,10 @@
 """How fast boards of points and the trollboard are computed and shown, however many entries."""
 
 import random
-import time
 from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
 from django.utils import timezone
 
 from leaderboard_app import ledger, trolls
@@ -15,7 +13,7 @@ from leaderboard_app.models import PointEntry
 from oasst.accounts.models import User
 from tasks_app import skill_fits
 from tests.benchmarks import sql
-from tests.benchmarks.tasks import percentile_ms
+from tests.benchmarks.timing import answers, percentile_ms, seconds_of
 from tests.sessions import signed_in
 
 _KINDS = "'prompt', 'reply', 'labels', 'ranking'"
@@ -31,9 +29,7 @@ def measure(requests: int, *, say: Callable[..., None]) -> dict[str, Any]:
     User.objects.update(tos_version=settings.TOS_VERSION)
     figures: dict[str, Any] = {"entries": PointEntry.objects.count()}
     for name, act in _ACTS.items():
-        started = time.perf_counter()
-        act()
-        figures[name] = round(time.perf_counter() - started, 2)
+        figures[name] = round(seconds_of(act), 2)
         say(f"{name}: {figures[name]}")
     return figures | _look(requests)
 
@@ -86,13 +82,9 @@ def _look(requests: int) -> dict[str, dict[str, float]]:
 
 
 def _timed(path: str, people: list[User]) -> dict[str, float]:
-    rng, times = random.Random(7), []
-    for user in people:
-        browser = signed_in(user)
-        query = {} if "admin" in path else {"frame": rng.choice([Frame.DAY, Frame.TOTAL])}
-        cache.clear()
-        started = time.perf_counter()
-        response = browser.get(path, query)
-        times.append(time.perf_counter() - started)
-        assert response.status_code == 200, (path, response.status_code)
+    rng = random.Random(7)
+    frames = [rng.choice([Frame.DAY, Frame.TOTAL]) for _ in people]
+    urls = [path if "admin" in path else f"{path}?frame={frame}" for frame in frames]
+    browsers = map(signed_in, people)
+    times = answers(zip(browsers, urls, strict=True), fresh=True)
     return {f"p{p}_ms": percentile_ms(times, p / 100) for p in (50, 95)}

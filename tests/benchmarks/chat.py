@@ -24,7 +24,7 @@ from chat_app.models import ChatMessage, ServedModel, Worker
 from oasst.accounts.models import User
 from oasst.lib import database
 from tests import factories, stack
-from tests.benchmarks.tasks import percentile_ms
+from tests.benchmarks.timing import percentile_ms
 from tests.sessions import cookie_of
 
 IDLE_SOCKETS_PER_PERSON = 20

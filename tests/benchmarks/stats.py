@@ -1,11 +1,10 @@
 """How fast statistics and boards are shown and counted on a collection of any size."""
 
 import random
-import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -15,7 +14,7 @@ from leaderboard_app.spans import Span
 from oasst.lib import database
 from tasks_app.models import Contribution, Message, TextLabels
 from tests.benchmarks import boards, collection
-from tests.benchmarks.tasks import percentile_ms
+from tests.benchmarks.timing import answers, percentile_ms, seconds_of
 
 
 def measure(messages: int, requests: int, *, say: Callable[..., None]) -> dict[str, Any]:
@@ -24,7 +23,10 @@ def measure(messages: int, requests: int, *, say: Callable[..., None]) -> dict[s
         collection.build(messages)
         _differ()
         say("built")
-        counted = {"recount_s": _timed(daily.recount), "refresh_s": _timed(daily.refresh)}
+        counted = {
+            "recount_s": round(seconds_of(lambda: daily.recount(now=timezone.now())), 2),
+            "refresh_s": round(seconds_of(lambda: daily.refresh(now=timezone.now())), 2),
+        }
         say(counted)
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
@@ -54,23 +56,10 @@ def _differ() -> None:
         cursor.execute("VACUUM (ANALYZE) tasks_app_textlabels")
 
 
-def _timed(count: Callable[..., None]) -> float:
-    started = time.perf_counter()
-    count(now=timezone.now())
-    return round(time.perf_counter() - started, 2)
-
-
 def _look(requests: int, *, fresh: bool) -> dict[str, float]:
     """Requests for all spans and languages, one after the other; `fresh` ones find no cache."""
     client, rng = Client(), random.Random(7)
     langs = ["", *dataset_stats.languages()]
-    times = []
-    for _ in range(requests):
-        query = {"lang": rng.choice(langs), "span": rng.choice(list(Span))}
-        if fresh:
-            cache.clear()
-        started = time.perf_counter()
-        response = client.get("/stats/", query)
-        times.append(time.perf_counter() - started)
-        assert response.status_code == 200
+    asked = [{"lang": rng.choice(langs), "span": rng.choice(list(Span))} for _ in range(requests)]
+    times = answers(((client, f"/stats/?{urlencode(query)}") for query in asked), fresh=fresh)
     return {f"p{p}_ms": percentile_ms(times, p / 100) for p in (50, 95, 99)}

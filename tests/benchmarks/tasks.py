@@ -1,7 +1,6 @@
 """How fast tasks are handed out and answered, by how many people at once."""
 
 import logging
-import math
 import random
 import statistics
 import time
@@ -23,6 +22,7 @@ from tasks_app.enums import RANDOM
 from tasks_app.errors import NoTaskAvailable
 from tasks_app.models import Offer, Task, TreeTransition
 from tests.benchmarks import collection
+from tests.benchmarks.timing import percentile, percentile_ms
 
 logger = logging.getLogger(__name__)
 
@@ -93,16 +93,6 @@ def measure(
             say(f"{count} clients:", report)
         connection.close()
     return {"messages": messages, "clients": reports, "availability_p95_ms": availability}
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value that `share` of all do not exceed."""
-    return sorted(values)[math.ceil(share * len(values)) - 1]
-
-
-def percentile_ms(times_s: Sequence[float], share: float) -> float:
-    """The same in milliseconds."""
-    return round(1000 * percentile(times_s, share), 2)
 
 
 def _availability() -> float:
