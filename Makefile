@@ -83,6 +83,7 @@ demo: setup $(if $(MODEL),ml)  ## Set up, fill and run the site until Ctrl-C (PO
 	@echo "Filling the site with a demonstration …"
 	@LOG_LEVEL=WARNING $(MANAGE) seed_demo
 	@LOG_LEVEL=WARNING $(MANAGE) seed_leaderboard
+	@LOG_LEVEL=WARNING $(MANAGE) seed_snapshot
 	@[ -z "$(MODEL)" ] || $(MANAGE) promote_model $(MODEL) --name $(MODEL)
 	@LOG_LEVEL=$${LOG_LEVEL:-WARNING} exec $(MANAGE) supervise --port $(PORT) $(if $(MODEL),--model $(MODEL)) --sign-in alice@example.org mona@example.org root@example.org
 

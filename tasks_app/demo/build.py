@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from oasst.lib import queue
-from tasks_app import config, moderation
+from tasks_app import config, moderation, skill_fits
 from tasks_app.demo import accounts, desk
 from tasks_app.demo.backlog import import_backlog
 from tasks_app.demo.content import Story, stories
@@ -44,6 +44,7 @@ SPANS = {
     S.INITIAL_PROMPT_REVIEW: Span(0.9, 0.2, 0.15),
 }
 IMPORTED_BEFORE = timedelta(days=20)
+DISPUTED_LATER = timedelta(minutes=20)  # than adaptive overlap is turned on
 BANNED_BEFORE = timedelta(minutes=20)
 DRAFTED_BEFORE = timedelta(minutes=6)
 BAN_REASON = "Advertising and rude replies, after two friendly warnings."
@@ -80,10 +81,13 @@ def _perform(missing: Sequence[Story], *, seed: int, now: datetime, with_desk: b
     extra = []
     if with_desk and cast["wanda"].held_since is None:
         extra.append((desk.begins(now=now), desk.acts(cast, now=now, rng=random.Random(seed))))
+    if any(story.is_disputed for story in missing):
+        extra.append((desk.adaptive_since(now), desk.switch_to_adaptive_overlap(cast)))
     _tell(plays, extra, now=now, rng=random.Random(seed))
     for play in plays:
         play.leave_drafts(now=now - DRAFTED_BEFORE)
     _ban_trudy(cast, now=now - BANNED_BEFORE)
+    skill_fits.refit(now=now)
 
 
 def _missing(wanted: Sequence[Story]) -> list[Story]:
@@ -123,7 +127,8 @@ def _tell(
     while waiting:
         at, number = heapq.heappop(waiting)
         try:
-            not_before = acts[number].send(at) or at
+            with config.overridden(adaptive_overlap=at > desk.adaptive_since(now)):
+                not_before = acts[number].send(at) or at
         except StopIteration:
             continue
         at = max(at, not_before)
@@ -144,6 +149,7 @@ def _schedule(plays: Sequence[Play], now: datetime) -> tuple[list[datetime], lis
         starts.append(now - timedelta(days=span.first + share * (span.last - span.first)))
         gaps.append(timedelta(days=span.days) / play.acts_expected)
         play.ranked_after = now - timedelta(days=span.ranked * (1 - share))
+        play.disputed_after = desk.adaptive_since(now) + DISPUTED_LATER
     return starts, gaps
 
 

@@ -9,7 +9,7 @@ class Person:
 
     name: str
     langs: tuple[str, ...]  # languages this person contributes in, best first
-    role: str = "contributor"  # contributor | moderator | admin | banned | muted | held
+    role: str = "contributor"  # contributor | moderator | admin | banned | muted | held | careless
 
     @property
     def key(self) -> str:
@@ -30,6 +30,7 @@ CAST = (
     Person("Trudy", ("en",), role="banned"),
     Person("Viktor", ("en",), role="muted"),
     Person("Wanda", ("en",), role="held"),
+    Person("Sven", ("en",), role="careless"),
     Person("Chidi", ("en", "fr", "es", "zh", "ar")),
     Person("Dana", ("en", "de", "es", "pt-BR")),
     Person("Emil", ("de", "en", "ru")),

@@ -60,6 +60,7 @@ class Line:
     model: str = ""  # a synthetic reply, instead of an author
     labels: Mapping[str, float] = field(default_factory=dict)
     reviews: int | None = None  # stop after so many; None: as many as are needed
+    disputed: bool = False  # reviewers differ, so it waits for a moderator
     replies: tuple["Line", ...] = ()
     reactions: Mapping[str, int] = field(default_factory=dict)
     reports: tuple[ReportLine, ...] = ()
@@ -76,7 +77,8 @@ class Line:
     @property
     def is_accepted(self) -> bool:
         """True if reviewers have finished and nothing was wrong."""
-        return self.reviews is None and not self.is_rejected and not self.delete_reason
+        is_open = self.reviews is not None or self.disputed
+        return not (is_open or self.is_rejected or self.delete_reason)
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,11 @@ class Story:
     def authors(self) -> set[str]:
         """Who writes in it."""
         return {line.author for line, _, _ in self.lines()}
+
+    @property
+    def is_disputed(self) -> bool:
+        """True if a moderator has to decide about something in it."""
+        return any(line.disputed for line, _, _ in self.lines())
 
     @property
     def accepted_size(self) -> int:

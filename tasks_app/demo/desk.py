@@ -8,11 +8,20 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 
-from tasks_app import holding, interactions, moderation, reactions, selection
+from tasks_app import (
+    config,
+    holding,
+    interactions,
+    moderation,
+    reactions,
+    selection,
+    standing,
+    trees,
+)
 from tasks_app.bulk import actions, plans
 from tasks_app.demo.play import Acts, Cast
 from tasks_app.enums import BulkKind, ReportState, Role, TaskType, TreeState
-from tasks_app.models import Message
+from tasks_app.models import Message, MessageTree
 
 Act = tuple[float, Callable[[datetime], None]]  # hours before now, what happens
 
@@ -33,10 +42,29 @@ MUTES = (
     (120, "mona", 1, "Replies in capitals, after a friendly word."),
     (48, "root", 7, "Capitals again, and insults in the reasons for skipping."),
 )
+# Since when fewer people are asked where all is clear, and moderators where people differ.
+ADAPTIVE_HOURS = 5.0
+ADAPTIVE_REASON = "Two clear reviews are enough; where people differ, Mona and I decide."
 HELD = (
     (6, "Nobody needs to know this. Ask somebody who has a clue!"),
     (3, "It depends. Read the manual twice, then try it on something cheap."),
 )
+
+
+def adaptive_since(now: datetime) -> datetime:
+    """When Root turns adaptive overlap on."""
+    return now - timedelta(hours=ADAPTIVE_HOURS)
+
+
+def switch_to_adaptive_overlap(cast: Cast) -> Acts:
+    """Let the number of reviews follow from how clear they are."""
+    at = yield None
+    root = cast["root"]
+    standing.change_setting("adaptive_overlap", True, actor=root, reason=ADAPTIVE_REASON, now=at)
+    with config.overridden(adaptive_overlap=True):
+        limits = config.TreeConfig.current()
+    for tree in MessageTree.objects.locked().filter(active=True).order_by("pk"):
+        trees.advance(tree, config=limits, now=at)
 
 
 def begins(*, now: datetime) -> datetime:

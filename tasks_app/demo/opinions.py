@@ -14,6 +14,7 @@ STEP = 0.25
 
 P_UNANSWERED = 0.3  # a scale on which the content is silent
 P_ONE_STEP_OFF = 0.3
+P_CARELESS = 0.5  # somebody who hardly reads sees spam
 P_DISSENT = 0.06  # the last reviewer sees spam where there is none, or the other way round
 P_SWAP = 0.3  # the last ranker exchanges two neighbours
 P_TIE = 0.25
@@ -36,6 +37,20 @@ def review(
     if is_last and rng.random() < P_DISSENT:
         values["spam"] = 1.0 - values["spam"]
     return values
+
+
+def careless_review(line: Line, valid: Collection[str], rng: random.Random) -> dict[str, float]:
+    """The labels of somebody who hardly reads, as the last of three reviewers."""
+    values = review(line, valid, rng, is_last=False)
+    return values | {"spam": float(rng.random() < P_CARELESS)}
+
+
+def divided_review(
+    line: Line, valid: Collection[str], rng: random.Random, *, number: int
+) -> dict[str, float]:
+    """The labels of one of several reviewers who see spam by turns, from the second on."""
+    values = review(line, valid, rng, is_last=False)
+    return values | {"spam": float(number % 2)}
 
 
 def _nudged(value: float, rng: random.Random) -> float:

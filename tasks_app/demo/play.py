@@ -6,8 +6,9 @@ order of time.
 """
 
 import random
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from oasst.accounts.models import User
@@ -22,9 +23,13 @@ from tasks_app.models import Message, MessageTree, Task
 Acts = Generator[datetime | None, datetime, None]
 Writing = Generator[datetime | None, datetime, Message]
 Cast = Mapping[str, User]
+# The labels that somebody gives a message, of those that are valid for it.
+Opinion = Callable[[Line, Collection[str]], dict[str, float]]
 
 S = TreeState
 REVIEWS = RANKINGS = 3
+# The last of three reviews of so many messages is by somebody who hardly reads.
+P_CARELESS = 0.45
 # How often a prompt looks whether it was drawn before its play is given up.
 MAX_DRAWS = 200
 UNDRAWN = frozenset({S.INITIAL_PROMPT_REVIEW, S.ABORTED_LOW_GRADE, S.PROMPT_LOTTERY_WAITING})
@@ -42,10 +47,12 @@ class Play:
         self.story = story
         self.cast = cast
         self.ranked_after: datetime | None = None
+        self.disputed_after: datetime | None = None
         self._rng = random.Random(f"{seed}/{story.key}")
         self._to_rank: list[tuple[Message, list[UUID]]] = []
         self._drafts: list[tuple[DraftLine, Message]] = []
         self._reported: list[tuple[Line, Message]] = []
+        self._disputed: list[tuple[Line, Message]] = []
 
     @property
     def acts_expected(self) -> int:
@@ -54,8 +61,10 @@ class Play:
         return messages * (REVIEWS + 2) + RANKINGS * (self.story.state in COMPLETE) + 2
 
     def acts(self) -> Acts:
-        """All acts, in order. Reports come last, so that moderators find them fresh."""
+        """All acts, in order. What moderators are to find fresh comes last."""
         yield from self._live()
+        for line, message in self._disputed:
+            yield from self._differ(line, message)
         for line, message in self._reported:
             now = yield None
             for report in line.reports:
@@ -108,14 +117,43 @@ class Play:
         return {}
 
     def _review(self, line: Line, message: Message) -> Acts:
+        if line.disputed:
+            self._disputed.append((line, message))
+            return
         wanted = REVIEWS if line.reviews is None else line.reviews
-        kind = labels.review_kind(message.role, is_root=message.is_root)
         for number, reviewer in enumerate(self._others({line.author}, wanted, line.reviews)):
             now = yield None
-            task = self._take(reviewer, kind, message, now)
-            form = labels.form_for(kind, task.form_mode)
-            values = opinions.review(line, form.valid, self._rng, is_last=number == REVIEWS - 1)
-            interactions.submit_labels(task.pk, reviewer, values, now=self._later(now))
+            is_last = number == REVIEWS - 1
+            careless = self._careless() if is_last else None
+            if careless:
+                review = partial(opinions.careless_review, rng=self._rng)
+            else:
+                review = partial(opinions.review, rng=self._rng, is_last=is_last)
+            self._review_once(careless or reviewer, line, message, now, review)
+
+    def _careless(self) -> User | None:
+        """Who takes the last review of a message now and then and hardly reads it."""
+        keys = [p.key for p in CAST if p.role == "careless" and self.story.lang in p.langs]
+        return self.cast[keys[0]] if keys and self._rng.random() < P_CARELESS else None
+
+    def _differ(self, line: Line, message: Message) -> Acts:
+        """Reviews by people who differ, until nobody else is asked."""
+        most = config.TreeConfig().adaptive_most_reviews
+        reviewers = self._others({line.author}, most, most)
+        for number, reviewer in enumerate(reviewers):
+            now = yield self.disputed_after
+            if Message.objects.get(pk=message.pk).review_result is not None:
+                return  # what is known of these people was enough
+            review = partial(opinions.divided_review, rng=self._rng, number=number)
+            self._review_once(reviewer, line, message, now, review)
+
+    def _review_once(
+        self, reviewer: User, line: Line, message: Message, now: datetime, review: Opinion
+    ) -> None:
+        kind = labels.review_kind(message.role, is_root=message.is_root)
+        task = self._take(reviewer, kind, message, now)
+        values = review(line, labels.form_for(kind, task.form_mode).valid)
+        interactions.submit_labels(task.pk, reviewer, values, now=self._later(now))
 
     def _others(self, but: set[str], count: int, limit: int | None) -> list[User]:
         """`count` people who work in the story's language, in random order.

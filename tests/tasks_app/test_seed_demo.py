@@ -6,6 +6,7 @@ It is played once for all tests of this module, in a transaction that is rolled 
 import random
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from itertools import pairwise
@@ -19,10 +20,10 @@ from django.utils import timezone
 
 from oasst.accounts.models import User
 from tasks_app import checks, selection
-from tasks_app.config import ConfigChange
+from tasks_app.config import ConfigChange, TreeConfig
 from tasks_app.demo.build import Outcome, build
 from tasks_app.demo.content import stories
-from tasks_app.enums import TaskType, TreeState
+from tasks_app.enums import SkillGroup, TaskType, TreeState
 from tasks_app.labels import REPORT_SEVERITY
 from tasks_app.models import (
     BulkAction,
@@ -35,6 +36,7 @@ from tasks_app.models import (
     Offer,
     Ranking,
     Reaction,
+    Reliability,
     Report,
     Task,
     TextLabels,
@@ -183,8 +185,30 @@ def test_demo_breaks_no_invariant() -> None:
     assert list(checks.broken_invariants()) == []
 
 
-def test_demo_changes_no_setting() -> None:
-    assert not ConfigChange.objects.exists()
+def test_demo_changes_one_setting() -> None:
+    change = ConfigChange.objects.get()
+
+    assert (change.name, change.old_value, change.value) == ("adaptive_overlap", False, True)
+    assert TreeConfig.current() == replace(TreeConfig.defaults(), adaptive_overlap=True)
+
+
+def test_demo_leaves_split_reviews_to_moderators() -> None:
+    disputed = {line.text for story in stories() for line, _, _ in story.lines() if line.disputed}
+    split = Message.objects.split()
+    most = TreeConfig.current().adaptive_most_reviews
+
+    assert {message.text for message in split} == disputed
+    assert len(disputed) >= 3
+    assert {message.review_count for message in split} == {most}
+    assert not Offer.objects.filter(message__in=split, slots__gt=0).exists()
+
+
+def test_demo_has_one_person_whose_reviews_the_fit_doubts() -> None:
+    doubtful = Reliability.objects.doubtful().get()
+
+    assert doubtful.user == person("sven")
+    assert (doubtful.group, doubtful.lang) == (SkillGroup.ACCEPTANCE, "en")
+    assert doubtful.n_votes >= 20
 
 
 def test_demo_repeated_changes_nothing_and_says_so() -> None:

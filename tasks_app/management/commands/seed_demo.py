@@ -21,6 +21,7 @@ class Command(BaseCommand):
         "Add conversation trees in eight languages and in every state, written, reviewed and "
         "ranked by an invented cast: Alice contributes, Bob reviews, Mona moderates, Root "
         "administrates, Trudy is banned (alice@example.org and so on; get in with login_link). "
+        "Turns adaptive overlap on, so that moderators decide where reviewers differ. "
         "Safe to repeat: what is there already stays as it is."
     )
 

@@ -91,7 +91,14 @@ def test_reactions_and_reports_exist_in_the_catalogues() -> None:
 
 def test_every_message_finds_enough_reviewers() -> None:
     for story, line, _, _ in every_line():
-        assert len(speakers(story.lang) - {line.author}) >= LIMITS.num_reviews_reply, story.key
+        most = LIMITS.adaptive_most_reviews if line.disputed else LIMITS.num_reviews_reply
+        assert len(speakers(story.lang) - {line.author}) >= most, story.key
+
+
+def test_disputed_messages_wait_in_trees_that_are_not_complete() -> None:
+    states = {story.state for story in stories() if story.is_disputed}
+
+    assert states == {TreeState.GROWING, TreeState.INITIAL_PROMPT_REVIEW}
 
 
 def test_every_ranking_finds_people_who_wrote_none_of_the_replies() -> None:

@@ -30,9 +30,35 @@ def test_three_reviews_decide_as_the_content_says(line: Line, accepted: bool) ->
     assert len(set(scores)) == 2
 
 
-def test_reviews_fit_the_form() -> None:
+@pytest.mark.parametrize(("line", "accepted"), [(GOOD, True), (SPAM, False)])
+def test_two_reviews_outvote_a_careless_one(line: Line, accepted: bool) -> None:
     for seed in SEEDS:
-        for values in three_reviews(GOOD, seed):
+        rng = random.Random(seed)
+        votes = three_reviews(line, seed)[:2]
+        votes.append(opinions.careless_review(line, FORM.valid, rng))
+        assert is_accepted(acceptance(votes, [1.0, 1.0, 1.0]), 0.6) == accepted
+
+
+def test_careless_reviews_see_spam_half_of_the_time() -> None:
+    rng = random.Random(1)
+    votes = [opinions.careless_review(GOOD, FORM.valid, rng) for _ in SEEDS]
+
+    assert 0.4 < sum(values["spam"] for values in votes) / len(votes) < 0.6
+
+
+def test_divided_reviews_see_spam_by_turns() -> None:
+    rng = random.Random(1)
+    votes = [opinions.divided_review(GOOD, FORM.valid, rng, number=n) for n in range(5)]
+
+    assert [values["spam"] for values in votes] == [0, 1, 0, 1, 0]
+
+
+def test_reviews_fit_the_form() -> None:
+    rng = random.Random(1)
+    for seed in SEEDS:
+        careless = opinions.careless_review(GOOD, FORM.valid, rng)
+        divided = opinions.divided_review(GOOD, FORM.valid, rng, number=seed)
+        for values in (*three_reviews(GOOD, seed), careless, divided):
             labels.validate(values, valid=FORM.valid, mandatory=FORM.mandatory)
 
 
