@@ -24,7 +24,18 @@ from tasks_app.models import (
     Report,
     Task,
 )
-from tests.factories import GOOD, NOW, Grown, crowd, grow, hand_out
+from tests.factories import (
+    GOOD,
+    NOW,
+    SPAM,
+    Grown,
+    crowd,
+    grow,
+    hand_out,
+    label,
+    person,
+    review,
+)
 from tests.tasks_app.admin.desk import act_on, list_of, page_of
 
 pytestmark = pytest.mark.slow
@@ -82,6 +93,7 @@ def urls(grown: Grown) -> list[str]:
     rows = (*rows, GoldItem.objects.get(message=grown[2]), Reliability.objects.earliest("id"))
     pages = [page_of(row) for row in rows]
     lists = ["/admin/", "/admin/tasks_app/configchange/", *(list_of(model) for model in LISTS)]
+    lists += [f"{list_of(Reliability)}?is_doubtful=all", f"{list_of(Message)}?reported=yes"]
     acts = [act_on(grown.root.user, name) for name in ("purge", "hold")]
     return [*lists, *pages, *acts, act_on(grown[1], "delete"), act_on(report, "decide")]
 
@@ -143,3 +155,25 @@ def test_queue_of_decided_reports_needs_no_more_queries(moderator: Client, root:
         moderation.resolve_report(report.pk, actor=root, outcome=outcome, note="fine", now=NOW)
 
     assert count(moderator, url) == before
+
+
+def split() -> Message:
+    """A message about which reviewers differ."""
+    with config.overridden(adaptive_overlap=True, p_gold=0.0, p_gold_newcomer=0.0):
+        message = review(grow("P(A?)")[1], *[GOOD, SPAM] * 2)
+        label(person("Fifth"), message, SPAM)
+        message.refresh_from_db()
+    assert message.split_at is not None
+    return message
+
+
+def test_what_reviewers_differ_about_needs_no_more_queries(moderator: Client) -> None:
+    first = split()
+    urls = [f"{list_of(Message)}?split=yes", page_of(first), act_on(first, "take-in")]
+    one = [count(moderator, url) for url in urls]
+
+    for _ in range(2):
+        split()
+
+    assert [count(moderator, url) for url in urls] == one
+    assert max(one) <= MOST_QUERIES
