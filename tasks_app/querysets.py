@@ -135,6 +135,12 @@ class MessageQuerySet(models.QuerySet["Message"]):
         waiting = self.filter(split_at__isnull=False, review_result=None, deleted=False)
         return waiting.order_by("split_at", "id")
 
+    def split_after(self, message: "Message") -> Self:
+        """`split()` but for `message`, one of them: those after it, then those before it."""
+        later = Q(split_at__gt=message.split_at) | Q(split_at=message.split_at, id__gt=message.pk)
+        before = models.Case(models.When(later, then=0), default=1)
+        return self.split().exclude(pk=message.pk).order_by(before, "split_at", "id")
+
     def rankable_below(self, parent_id: uuid.UUID) -> Self:
         """The replies to a message that a ranking puts in order."""
         return self.accepted().filter(parent=parent_id).order_by("created_at", "id")
@@ -245,6 +251,11 @@ class ReportQuerySet(models.QuerySet["Report"]):
     def waiting(self) -> Self:
         """Reports nobody has decided on, oldest first."""
         return self.filter(state=ReportState.OPEN).order_by("created_at")
+
+    def free_for(self, moderator: "User", lapsed: datetime) -> Self:
+        """Open reports that no colleague of `moderator` has claimed since `lapsed`."""
+        free = Q(claimed_by=None) | Q(claimed_by=moderator) | Q(claimed_at__lte=lapsed)
+        return self.filter(free, state=ReportState.OPEN)
 
     def most_urgent(self, now: datetime, limit: int) -> Self:
         """The first `limit` open reports by urgency, however many wait: no more of each category

@@ -125,10 +125,11 @@ class DecideSplit(DeskAction):
 class TakeIn(DecideSplit):
     """It belongs here."""
 
-    name, title, icon, accept = "take-in", _l("Accept"), "check_circle", True
+    name, title, icon, accept, key = "take-in", _l("Accept"), "check_circle", True, "a"
 
 
 class LeaveOut(DecideSplit):
     """It does not belong here."""
 
-    name, title, icon, accept, is_danger = "leave-out", _l("Do not accept"), "cancel", False, True
+    name, title, icon, accept, key = "leave-out", _l("Do not accept"), "cancel", False, "x"
+    is_danger = True

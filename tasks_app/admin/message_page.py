@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from oasst.accounts.models import User
-from oasst.lib.desk.display import NONE, Fact, link, row_link, when
+from oasst.lib.desk.display import NONE, Fact, link, page_url, row_link, when
 from oasst.lib.languages import name as language_name
 from tasks_app import reading
 from tasks_app.admin import log
@@ -67,6 +67,22 @@ def author(message: Message, veil: Veil) -> SafeString | str:
     return message.model_name or message.imported_author or NONE
 
 
+def author_url(message: Message, veil: Veil) -> str:
+    """The desk's page of the author; empty if there is none, or if it is kept from the reader."""
+    if message.user_id is None or veil.task(message):
+        return ""
+    return page_url(User, message.user_id)
+
+
+def next_url(message: Message) -> str:
+    """The page of the next message about which reviewers differ, after one of them; of the first
+    if this was the last. Empty if none waits."""
+    if message.split_at is None:
+        return ""
+    found = Message.objects.split_after(message).values_list("pk", flat=True).first()
+    return page_url(Message, found) if found else ""
+
+
 def public_url(message: Message) -> str:
     """The page that contributors see."""
     return reverse("tasks:message", args=[message.pk])
@@ -98,6 +114,8 @@ def context(message: Message, reader: User) -> dict[str, Any]:
         "thread": [bubble(node, veil) for node in thread],
         "replies": [bubble(reply, veil) for reply in replies],
         "facts": facts(message, veil),
+        "author_url": author_url(message, veil),
+        "next_url": next_url(message),
         "public_url": public_url(message),
         "label_sets": label_sets([message.pk]).get(message.pk, []),
         "imported": imported_labels([message.pk]).get(message.pk),

@@ -18,13 +18,13 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
 
 from oasst.lib.desk.actions import DeskAction, ReasonForm
-from oasst.lib.desk.admin import DeskAdmin, DeskList
+from oasst.lib.desk.admin import DeskAdmin, DeskList, RowKey
 from oasst.lib.desk.display import excerpt, row_link, when
 from oasst.lib.desk.filters import DaysFilter, LanguageFilter, YesNoFilter
 from oasst.lib.markdown import render
 from tasks_app import labels, moderation, reading
 from tasks_app.admin import message_page
-from tasks_app.admin.crowd_actions import LeaveOut, MakeGold, TakeIn
+from tasks_app.admin.crowd_actions import DecideSplit, LeaveOut, MakeGold, TakeIn
 from tasks_app.admin.report_item import CATEGORIES
 from tasks_app.bulk import actions, plans
 from tasks_app.enums import BulkKind
@@ -100,7 +100,7 @@ class DeleteMessage(InBulk):
     """Hides messages and everything below them."""
 
     name, title, icon, kind = "delete", _l("Delete"), "delete", BulkKind.DELETE
-    is_danger, form_class = True, ReasonForAuthor
+    is_danger, form_class, key = True, ReasonForAuthor, "d"
 
     def fits(self, row: Message, *, actor: Any, now: datetime) -> bool:
         return not row.deleted
@@ -119,7 +119,7 @@ class DeleteMessage(InBulk):
 class RestoreMessage(InBulk):
     """Shows deleted messages again."""
 
-    name, title, icon = "restore", _l("Restore"), "restore_from_trash"
+    name, title, icon, key = "restore", _l("Restore"), "restore_from_trash", "r"
     kind = BulkKind.RESTORE
 
     def fits(self, row: Message, *, actor: Any, now: datetime) -> bool:
@@ -142,6 +142,7 @@ class ReleaseMessage(InBulk):
     """Lets held messages out."""
 
     name, title, icon, kind = "release", _l("Let out"), "lock_open", BulkKind.RELEASE
+    key = "o"
 
     def fits(self, row: Message, *, actor: Any, now: datetime) -> bool:
         return row.held
@@ -191,7 +192,7 @@ class LabelMessage(InBulk):
 class EditMessage(DeskAction):
     """Changes a message's text."""
 
-    name, title, icon, form_class = "edit", _l("Edit"), "edit", EditForm
+    name, title, icon, form_class, key = "edit", _l("Edit"), "edit", EditForm, "e"
     has_preview = True
 
     def initial(self, row: Message) -> dict[str, Any]:
@@ -312,7 +313,7 @@ class MessageAdmin(DeskAdmin):
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """What reviewers differ about is a queue: who waits longest comes first."""
-        if request.GET.get(SplitFilter.parameter_name) == "yes":
+        if _is_queue(request):
             return ("split_at", "id")
         return self.ordering
 
@@ -322,6 +323,14 @@ class MessageAdmin(DeskAdmin):
         return rows.defer("search_vector", "detoxify").annotate(
             open_reports=count_of(waiting, "message")
         )
+
+    def row_keys(self, request: HttpRequest) -> list[RowKey]:
+        """What decides where reviewers differ does nothing to other messages."""
+        keys = super().row_keys(request)
+        if _is_queue(request):
+            return keys
+        decisions = {action.key for action in self.desk_actions if isinstance(action, DecideSplit)}
+        return [each for each in keys if each.key not in decisions]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str
@@ -358,6 +367,11 @@ class MessageAdmin(DeskAdmin):
     @display(description=_l("written"))
     def created_column(self, row: Message) -> SafeString | str:
         return when(row.created_at)
+
+
+def _is_queue(request: HttpRequest) -> bool:
+    """Whether the list shows what reviewers differ about."""
+    return request.GET.get(SplitFilter.parameter_name) == "yes"
 
 
 def search(queryset: QuerySet, words: str) -> QuerySet:

@@ -7,12 +7,15 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, When
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from oasst.lib.desk.admin import DeskList
+from oasst.lib.desk.display import page_url
+from tasks_app import moderation
+from tasks_app.enums import ReportState
 from tasks_app.models import Report
 
 AFTER = "after"
@@ -81,6 +84,21 @@ class ReportList(DeskList):
             last = shown[size - 1]
             after = Place(opened_at(request), last.urgency, last.created_at, last.pk)
             self.next_url = self.get_query_string({AFTER: str(after)})
+
+
+def next_url(report: Any, request: HttpRequest) -> str:
+    """The page of the open report that comes after this one, which `in_order` has read; of the
+    first if this one is decided or the last. Empty if nothing is left that is not a colleague's.
+    """
+    now = opened_at(request)
+    free = Report.objects.free_for(request.user, now - moderation.CLAIM_LASTS)
+    others = free.by_urgency(now).exclude(pk=report.pk)
+    if report.state == ReportState.OPEN:
+        later = Place(now, report.urgency, report.created_at, report.pk).beyond()
+        before = Case(When(later, then=0), default=1)
+        others = others.order_by(before, *others.query.order_by)
+    found = others.values_list("pk", flat=True).first()
+    return page_url(Report, found) if found else ""
 
 
 def opened_at(request: HttpRequest) -> datetime:

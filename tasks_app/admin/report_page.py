@@ -30,6 +30,7 @@ def context(report: Report, actor: Any, now: datetime) -> dict[str, Any]:
         "thread": [message_page.bubble(node, veil) for node in rows.thread(report.message)],
         "others": items(others.select_related("claimed_by").order_by("-created_at")[:MOST_OTHERS]),
         "facts": facts(report, veil),
+        "author_url": message_page.author_url(report.message, veil),
         "log": log.entries(message_id=report.message_id),
     }
 

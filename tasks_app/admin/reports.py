@@ -1,6 +1,7 @@
 """The queue of reports: the most urgent first, claimed by one moderator at a time, decided here."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -23,8 +24,8 @@ from unfold.widgets import (
 )
 
 from oasst.lib.desk.actions import DeskAction, NothingToAsk
-from oasst.lib.desk.admin import DeskAdmin
-from oasst.lib.desk.display import excerpt, row_link, when
+from oasst.lib.desk.admin import ANY_ROW, DeskAdmin, RowKey
+from oasst.lib.desk.display import excerpt, page_url, row_link, when
 from oasst.lib.desk.filters import LanguageFilter
 from tasks_app import moderation
 from tasks_app.admin import report_item, report_list, report_page
@@ -37,6 +38,24 @@ SEVERITY_COLOURS = {1: "default", 2: "info", 3: "warning", 4: "warning", 5: "dan
 STATE_COLOURS = {"open": "info", "resolved": "success", "dismissed": "default",
                  "inconclusive": "warning"}  # fmt: skip
 OUTCOMES = [choice for choice in ReportState.choices if choice[0] != ReportState.OPEN]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A usual answer, which a key fills in; the note stays to be written."""
+
+    key: str
+    name: str
+    title: Any
+    outcome: ReportState
+    delete: bool = False
+
+
+DECISIONS = (
+    Decision("a", "let-stand", _l("Let it stand"), ReportState.DISMISSED),
+    Decision("d", "delete", _l("Delete the message"), ReportState.RESOLVED, delete=True),
+    Decision("i", "inconclusive", _l("Inconclusive"), ReportState.INCONCLUSIVE),
+)
 
 
 class DecisionForm(forms.Form):
@@ -75,7 +94,7 @@ class DecisionForm(forms.Form):
 class ClaimReport(DeskAction):
     """Keeps others from working on the same report."""
 
-    name, title, icon, form_class = "claim", _l("Take it"), "lock", NothingToAsk
+    name, title, icon, form_class, key = "claim", _l("Take it"), "lock", NothingToAsk, "c"
 
     def fits(self, row: Report, *, actor: Any, now: datetime) -> bool:
         mine = row.claimed_by_id == actor.pk
@@ -208,11 +227,21 @@ class ReportAdmin(DeskAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[report_list.ReportList]:
         return report_list.ReportList
 
+    def row_keys(self, request: HttpRequest) -> list[RowKey]:
+        """Deciding asks for more than a reason: the report's page, with the answer filled in."""
+        keys = super().row_keys(request)
+        if not keys:
+            return []
+        page = page_url(Report, ANY_ROW)
+        return [*keys, *(RowKey(each.key, each.title, f"{page}#{each.name}") for each in DECISIONS)]
+
     def page(self, request: HttpRequest, obj: Report) -> dict[str, Any]:
         decide = next(action for action in self.desk_actions if action.name == "decide")
         return report_page.context(obj, request.user, timezone.now()) | {
             "has_decision": self.has_change_permission(request, obj),
             "decision": DecisionForm(),
+            "decisions": DECISIONS,
+            "next_url": report_list.next_url(obj, request),
             "decide_url": self.act_url("decide", obj.pk),
             "consequence": decide.explain([obj]),
         }

@@ -50,7 +50,7 @@ _CAN_GO_AGAIN = {
 class HaltTree(DeskAction):
     """Stops all work on a tree."""
 
-    name, title, icon = "halt", _l("Halt"), "front_hand"
+    name, title, icon, key = "halt", _l("Halt"), "front_hand", "h"
     is_danger, in_bulk = True, True
 
     def fits(self, row: MessageTree, *, actor: Any, now: datetime) -> bool:

@@ -70,6 +70,7 @@ class Ban(OnPerson):
     """Locks accounts out."""
 
     name, title, icon, is_danger, in_bulk = "ban", _l("Ban"), "block", True, True
+    key = "b"
 
     def fits(self, row: User, *, actor: Any, now: datetime) -> bool:
         return row.is_active
@@ -112,6 +113,7 @@ class Mute(OnPerson):
 
     def __init__(self, days: int, title: Any) -> None:
         self.name, self.days, self.title = f"mute-{days}", days, title
+        self.key = str(days)[0]
 
     def fits(self, row: User, *, actor: Any, now: datetime) -> bool:
         return row.is_active
@@ -151,6 +153,7 @@ class Hold(OnPerson):
     """Lets new messages wait for a moderator and votes count for nothing, unnoticed."""
 
     name, title, icon, in_bulk = "hold", _l("Hold back"), "hourglass_top", True
+    key = "h"
 
     def fits(self, row: User, *, actor: Any, now: datetime) -> bool:
         return row.is_active and row.held_since is None

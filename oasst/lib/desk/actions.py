@@ -32,6 +32,8 @@ class DeskAction:
     name: ClassVar[str]
     title: ClassVar[str | Promise]
     icon: ClassVar[str] = ""
+    # The letter or digit that asks for it, on the row's page and on the row in focus of a list.
+    key: ClassVar[str] = ""
     is_danger: ClassVar[bool] = False
     in_bulk: ClassVar[bool] = False
     has_preview: ClassVar[bool] = False

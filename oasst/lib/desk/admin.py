@@ -5,6 +5,7 @@ never added, saved or deleted by the admin itself.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.contrib import messages
@@ -29,6 +30,16 @@ from oasst.lib.errors import DomainError
 MOST_AT_ONCE = 100
 MOST_IN_A_JOB = 10_000
 MOST_SHOWN = 20
+ANY_ROW = "ROW"  # stands in an address for the key of the row in focus
+
+
+@dataclass(frozen=True)
+class RowKey:
+    """A key that leads from the row in focus of a list to something one can do with it."""
+
+    key: str
+    title: Any
+    href: str  # with ANY_ROW in it
 
 
 class DeskList(ChangeList):
@@ -58,6 +69,7 @@ class DeskAdmin(ModelAdmin):
     list_per_page = 25
     list_filter_submit = True
     list_before_template = "admin/desk/_saved_views.html"
+    list_after_template = "admin/desk/_keys.html"
     # The template of a row's page; without one, Django's read-only form.
     page_template: ClassVar[str] = ""
     desk_actions: ClassVar[Sequence[DeskAction]] = ()
@@ -82,6 +94,20 @@ class DeskAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        keys = {"row_keys": self.row_keys(request)}
+        return super().changelist_view(request, keys | (extra_context or {}))
+
+    def row_keys(self, request: HttpRequest) -> list[RowKey]:
+        """What keys do with the row in focus of the list."""
+        return [
+            RowKey(action.key, action.title, self.act_url(action.name, ANY_ROW))
+            for action in self._allowed(request)
+            if action.key
+        ]
 
     # A row's page
 
