@@ -59,7 +59,8 @@ class TrollStatsAdmin(DeskAdmin):
 
     list_display = ("rank", "person_column", "status_column", "score_column", "messages",
                     "removed", "red_flags", "thumbs_column", "spam_prompts", "spam_column",
-                    "quality_column")  # fmt: skip
+                    "quality_column", "helpfulness_column", "humor_column", "toxicity_column",
+                    "violence_column")  # fmt: skip
     list_display_links = None
     list_before_template = "admin/desk/trolls.html"
     list_filter = (FrameFilter, BannedFilter)
@@ -95,8 +96,29 @@ class TrollStatsAdmin(DeskAdmin):
 
     @display(description=_l("quality"), ordering="quality")
     def quality_column(self, row: TrollStats) -> str:
-        return NONE if row.quality is None else f"{row.quality:.2f}"
+        return mean(row.quality)
+
+    @display(description=_l("helpfulness"), ordering="helpfulness")
+    def helpfulness_column(self, row: TrollStats) -> str:
+        return mean(row.helpfulness)
+
+    @display(description=_l("humour"), ordering="humor")
+    def humor_column(self, row: TrollStats) -> str:
+        return mean(row.humor)
+
+    @display(description=_l("rudeness"), ordering="toxicity")
+    def toxicity_column(self, row: TrollStats) -> str:
+        return mean(row.toxicity)
+
+    @display(description=_l("violence"), ordering="violence")
+    def violence_column(self, row: TrollStats) -> str:
+        return mean(row.violence)
 
     @display(description=_l("thumbs"))
     def thumbs_column(self, row: TrollStats) -> str:
         return f"+{row.upvotes} −{row.downvotes}"
+
+
+def mean(value: float | None) -> str:
+    """What people said on average, from 0 to 1; a dash if nobody did."""
+    return NONE if value is None else f"{value:.2f}"

@@ -31,7 +31,10 @@ class TrollStats(models.Model):
     political_content = models.FloatField(_("political content"))
     # Means over those who answered; empty if nobody did.
     quality = models.FloatField(_("quality"), null=True)
+    helpfulness = models.FloatField(_("helpfulness"), null=True)
+    humor = models.FloatField(_("humour"), null=True)
     toxicity = models.FloatField(_("rudeness"), null=True)
+    violence = models.FloatField(_("violence"), null=True)
     computed_at = models.DateTimeField(_("computed"))
 
     class Meta:

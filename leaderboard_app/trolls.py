@@ -27,7 +27,7 @@ WEIGHTS = {
     "political_content": 1,
 }
 _SUMS = tuple(name for name in WEIGHTS if not name.endswith(("votes", "flags", "prompts")))
-_MEANS = ("quality", "toxicity")
+_MEANS = ("quality", "helpfulness", "humor", "toxicity", "violence")
 
 
 def formula() -> str:

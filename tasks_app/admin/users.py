@@ -21,6 +21,7 @@ from oasst.accounts.models import DISPLAY_NAME_MAX_LENGTH, User
 from oasst.lib.desk.actions import DeskAction, ReasonForm
 from tasks_app import holding, moderation, standing
 from tasks_app.admin import user_page
+from tasks_app.admin.people_filters import JoinedFilter, ReliabilityFilter, ReportsFilter
 from tasks_app.bulk import actions, plans
 
 
@@ -278,6 +279,7 @@ class UserDesk(UserAdmin):
     """The list of accounts, with the page that shows what each person did."""
 
     page_template = "admin/desk/user.html"
+    list_filter = (*UserAdmin.list_filter, ReliabilityFilter, ReportsFilter, JoinedFilter)
     desk_actions = (
         Ban(),
         Unban(),

@@ -64,6 +64,18 @@ def test_unanswered_labels_are_absent_and_not_zero(troll: User, alice: User) -> 
     assert line(troll).quality == 0.75
 
 
+def test_means_are_over_all_who_answered(troll: User, alice: User, bob: User) -> None:
+    message = grow("P(A)", authors={1: troll})[1]
+    said = {"helpfulness": 1.0, "humor": 0.25, "toxicity": 0.5, "violence": 0.0}
+    for judge, answers in ((alice, said), (bob, {"humor": 0.75})):
+        reactions.label_freely(message.pk, judge, answers, now=NOW)
+
+    found = line(troll)
+
+    means = (found.helpfulness, found.humor, found.toxicity, found.violence)
+    assert means == (1.0, 0.5, 0.5, 0.0)
+
+
 def test_what_people_say_of_their_own_messages_does_not_count(troll: User) -> None:
     message = grow("P(A)", authors={1: troll})[1]
     reactions.label_freely(message.pk, troll, {"spam": 1.0, "quality": 1.0}, now=NOW)

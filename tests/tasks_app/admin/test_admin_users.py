@@ -9,6 +9,7 @@ from django.utils import timezone
 from oasst.accounts import roles
 from oasst.accounts.models import User
 from tasks_app import moderation, reactions
+from tasks_app.enums import ReportState, SkillGroup
 from tasks_app.models import ModerationAction, Reliability
 from tests.factories import NOW, grow, person
 from tests.sessions import signed_in
@@ -245,3 +246,45 @@ def test_deleted_account_offers_no_actions(moderator: Client, db: None) -> None:
 
     assert "Deleted account" in response.content.decode()
     assert response.context["buttons"] == []
+
+
+@pytest.fixture
+def judged(alice: User, bob: User, mona: User) -> None:
+    """Alice judges badly in one of two languages; one report of Bob's message was acted upon."""
+    for user, lang, doubtful in ((alice, "en", True), (alice, "de", False), (bob, "en", False)):
+        Reliability.objects.create(
+            user=user, group=SkillGroup.ACCEPTANCE, lang=lang, sensitivity=0.9, specificity=0.9,
+            weight=0.1 if doubtful else 1.0, doubtful=doubtful, updated_at=NOW,
+        )  # fmt: skip
+    message = grow("P(A)", author=bob)[1]
+    outcomes = [(mona, ReportState.RESOLVED), (alice, None)]
+    for reporter, outcome in outcomes:
+        report = reactions.report(message.pk, reporter, "spam", "", now=NOW)
+        if outcome:
+            moderation.resolve_report(report.pk, actor=mona, outcome=outcome, note="yes", now=NOW)
+    User.objects.filter(pk=alice.pk).update(date_joined=timezone.now() - timedelta(days=3))
+    User.objects.filter(pk=bob.pk).update(date_joined=timezone.now() - timedelta(days=90))
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("reliability=doubtful", {"Alice"}),
+        ("reliability=fine", {"Bob"}),
+        ("reliability=unknown", set()),
+        ("reports=open", {"Bob"}),
+        ("reports=acted", {"Bob"}),
+        ("reports=none", {"Alice"}),
+        ("joined=day", set()),
+        ("joined=week", {"Alice"}),
+        ("joined=before", {"Bob"}),
+        ("reliability=fine&reports=open&joined=before", {"Bob"}),
+        ("reliability=no-such-thing", {"Alice", "Bob"}),
+    ],
+)
+def test_people_are_found_by_what_they_did(
+    moderator: Client, judged: None, query: str, expected: set[str]
+) -> None:
+    names = {person.display_name for person in found(moderator.get(f"{LIST}?{query}"))}
+
+    assert names & {"Alice", "Bob"} == expected
