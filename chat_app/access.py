@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from chat_app import conversations
 from chat_app.models import Chat
-from oasst.accounts.people import has_accepted_terms
+from oasst.accounts.people import require_terms
 from oasst.lib.errors import DomainError
 
 if TYPE_CHECKING:
@@ -30,11 +30,6 @@ class SignedOut(DomainError):
 
     code, status = "signed_out", 401
     default_message = _("You are signed out. Sign in again; what you wrote stays here.")
-
-
-class TermsNotAccepted(DomainError):
-    code, status = "terms_not_accepted", 403
-    default_message = _("The terms of use have changed. Reload the page to read them.")
 
 
 class Muted(DomainError):
@@ -54,14 +49,8 @@ def person(session_key: str) -> User:
     user = get_user(SimpleNamespace(session=store(session_key)))  # type: ignore[arg-type]
     if not user.is_authenticated:
         raise SignedOut
-    check_terms(user)
+    require_terms(user)
     return user
-
-
-def check_terms(user: User) -> None:
-    """Raises TermsNotAccepted."""
-    if not has_accepted_terms(user):
-        raise TermsNotAccepted
 
 
 def check_may_write(user: User, *, now: datetime) -> None:

@@ -10,9 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Query, Router, Status
-from ninja.security import HttpBearer
 
-from chat_app import asking, bearer, catalogue, conversations, replies, transcripts
+from chat_app import asking, catalogue, conversations, replies, transcripts
 from chat_app.api_schemas import (
     AskedOut,
     ChatChange,
@@ -20,7 +19,6 @@ from chat_app.api_schemas import (
     ChatIn,
     ChatOut,
     DraftsIn,
-    ErrorOut,
     Find,
     MessageIn,
     MessageOut,
@@ -34,31 +32,14 @@ from chat_app.api_schemas import (
 from chat_app.enums import Role
 from chat_app.errors import BadParent, InvalidSettings
 from chat_app.models import Chat, ChatMessage, ServedModel
+from oasst.accounts.bearer import BearerToken
+from oasst.accounts.bearer import person as _user
 from oasst.accounts.enums import Scope
 from oasst.accounts.models import User
-
-REFUSALS = frozenset({400, 401, 403, 404, 409, 413, 422, 429, 503})
-
-
-class BearerToken(HttpBearer):
-    """A token of the account page."""
-
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
-        super().__init__()
-
-    def authenticate(self, request: HttpRequest, token: str) -> User:
-        """Give the token's person, who is `request.auth` from then on."""
-        return bearer.caller(token, self.scope)
-
+from oasst.lib.api import answers
 
 READ, WRITE = BearerToken(Scope.READ_CHATS), BearerToken(Scope.WRITE_CHATS)
 router = Router(tags=["chats"])
-
-
-def answers(success: Any, status: int = 200) -> dict[Any, Any]:
-    """What an operation may answer."""
-    return {status: success, REFUSALS: ErrorOut}
 
 
 # Models and chats
@@ -265,11 +246,6 @@ def _change(chat: Chat, body: ChatChange) -> None:
         conversations.configure(chat, parameters=values, preset=body.preset)
     if body.parameters:
         conversations.configure(chat, parameters=_merged(chat, body.parameters))
-
-
-def _user(request: Any) -> User:
-    user: User = request.auth
-    return user
 
 
 def _message(request: HttpRequest, chat_id: UUID, message_id: UUID) -> ChatMessage:

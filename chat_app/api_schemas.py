@@ -7,46 +7,18 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Field, Schema
-from pydantic import AfterValidator, ConfigDict
 
 from chat_app.enums import ReportKind, VoteReason
 from chat_app.inference.sampling import LIMITS, MAX_STOP_CHARS, MAX_STOP_STRINGS
 from chat_app.models import TITLE_LENGTH, Chat, ChatMessage
 from chat_app.replies import MOST_DRAFTS
 from chat_app.transcripts import shown_text
-from oasst.lib.characters import UNSTORABLE
-
-
-def _storable(text: str) -> str:
-    if UNSTORABLE.search(text):
-        raise ValueError("null characters and half characters cannot be stored")
-    return text
-
-
-Text = Annotated[str, AfterValidator(_storable)]
+from oasst.lib.api import Strict, Text
 
 
 def _within(name: str) -> Any:
     least, most = LIMITS[name]
     return Field(ge=least, le=most, allow_inf_nan=False)
-
-
-class Strict(Schema):
-    """A body without fields that nobody reads: a slip of the pen is told."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class ErrorBody(Schema):
-    code: str
-    message: str
-    fields: list[dict[str, Any]] | None = None
-
-
-class ErrorOut(Schema):
-    """Every refusal: what happened, then what to do."""
-
-    error: ErrorBody
 
 
 class ModelOut(Schema):

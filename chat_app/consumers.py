@@ -24,6 +24,7 @@ from chat_app.errors import ChatNotFound
 from chat_app.pacing import Pace
 from chat_app.protocol import ServerFrame
 from chat_app.streams import Entry
+from oasst.accounts.people import TermsNotAccepted
 from oasst.lib.errors import DomainError
 from oasst.lib.threads import in_thread
 
@@ -42,7 +43,7 @@ CLOSE_SERVER_ERROR = 1011
 
 _CLOSE_CODES: dict[type[DomainError], int] = {
     access.SignedOut: protocol.CLOSE_SIGNED_OUT,
-    access.TermsNotAccepted: protocol.CLOSE_SIGNED_OUT,
+    TermsNotAccepted: protocol.CLOSE_SIGNED_OUT,
     ChatNotFound: protocol.CLOSE_NOT_FOUND,
 }
 _sockets: Counter[UUID] = Counter()

@@ -27,13 +27,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from pydantic import ValidationError
 
-from chat_app import bearer, catalogue, completions, following
+from chat_app import catalogue, completions, following
 from chat_app.enums import FinishReason, Hold, MessageState
 from chat_app.errors import ModelNotOnOffer, TextTooLong
 from chat_app.models import ChatMessage, ServedModel
 from chat_app.openai_schemas import CompletionIn
 from chat_app.streams import Entry
 from chat_app.transcripts import shown_text
+from oasst.accounts import bearer
 from oasst.accounts.enums import Scope
 from oasst.accounts.models import User
 from oasst.lib.errors import DomainError

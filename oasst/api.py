@@ -9,7 +9,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from chat_app import api as chat
-from chat_app.bearer import TokenMissing
+from oasst.accounts.bearer import TokenMissing
 from oasst.lib.errors import DomainError
 
 api = NinjaAPI(
@@ -31,7 +31,8 @@ def _refuse(
 
 @api.exception_handler(DomainError)
 def _domain_error(request: HttpRequest, error: DomainError) -> HttpResponse:
-    response = _refuse(request, error.status, error.code, error.message)
+    more = {"details": error.details} if error.details else {}
+    response = _refuse(request, error.status, error.code, error.message, **more)
     if error.status == 401:
         response["WWW-Authenticate"] = "Bearer"
     retry_after_s = getattr(error, "retry_after_s", 30 if error.status == 503 else None)

@@ -2,6 +2,7 @@
 
 import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from pytest_django import DjangoDbBlocker
 from oasst.accounts.models import User
 from oasst.lib import services
 from oasst.lib.queue import redis_client
-from tests import factories, templates
+from tests import factories, stack, templates
 from tests.sessions import SignIn, signed_in
 
 # Young objects that let the collector run; many more than by default.
@@ -52,6 +53,13 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data in {folder} (OASST_TEST_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def running_site(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a web server on the test database, for those who use `transactional_db`."""
+    with stack.web(tmp_path_factory.mktemp("site")) as (address, _process):
+        yield address
 
 
 @pytest.fixture

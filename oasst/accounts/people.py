@@ -39,6 +39,13 @@ class AccountGone(DomainError):
     default_message = _("The account that asked for this was deleted or blocked.")
 
 
+class TermsNotAccepted(DomainError):
+    code, status = "terms_not_accepted", 403
+    default_message = _(
+        "The terms of use have changed. Load any page of the site to read and accept them."
+    )
+
+
 @transaction.atomic
 def find_or_create(email: str) -> tuple[User, bool]:
     """The account of an address its owner has just proven, and whether it is new."""
@@ -114,6 +121,12 @@ def accept_terms(user: User, *, now: datetime) -> None:
 
 def has_accepted_terms(user: User) -> bool:
     return user.tos_version == settings.TOS_VERSION
+
+
+def require_terms(user: User) -> None:
+    """Raise TermsNotAccepted."""
+    if not has_accepted_terms(user):
+        raise TermsNotAccepted
 
 
 @transaction.atomic

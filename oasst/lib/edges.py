@@ -3,6 +3,7 @@ and to scripts."""
 
 from collections.abc import Callable
 from functools import wraps
+from uuid import UUID
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -14,6 +15,7 @@ from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 from oasst.lib import ratelimit
 from oasst.lib.errors import DomainError
 from oasst.lib.pages import too_many_requests
+from oasst.lib.ratelimit import Allowance
 
 FORM_INVALID = 422
 SIGNED_OUT = 401
@@ -34,7 +36,7 @@ def signed_in(problem: Problem) -> Callable[[View], View]:
             if not request.user.is_authenticated:
                 return _sign_in(request)
             if request.method == "POST":
-                allowance = ratelimit.hit("writes", str(request.user.pk), **_WRITES)
+                allowance = count_write(request.user.pk)
                 if not allowance.allowed:
                     return slow_down(request, allowance.retry_after_s)
             try:
@@ -45,6 +47,11 @@ def signed_in(problem: Problem) -> Callable[[View], View]:
         return guarded
 
     return guard
+
+
+def count_write(user_id: UUID) -> Allowance:
+    """Count one request of a person that may change something, by page or program."""
+    return ratelimit.hit("writes", str(user_id), **_WRITES)
 
 
 def slow_down(request: HttpRequest, retry_after_s: int) -> HttpResponse:

@@ -1,13 +1,16 @@
 """The base of every error a person may read. Subclasses live beside the rule that raises them."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 
 class DomainError(Exception):
-    """A rule said no. `message` is safe to show: what happened, then what to do."""
+    """A rule said no. `message` is safe to show: what happened, then what to do.
+
+    `details` say the same to programs, in plain values.
+    """
 
     code: ClassVar[str] = "domain_error"
     status: ClassVar[int] = 400
@@ -15,6 +18,7 @@ class DomainError(Exception):
 
     def __init__(self, message: str | Promise = "") -> None:
         self.message = str(message or self.default_message)
+        self.details: dict[str, Any] = {}
         super().__init__(self.message)
 
 

@@ -1,5 +1,5 @@
 """What tests of the APIs share."""
 
-from tests.chat_app.api.calling import program
+from tests.calling import program
 
 __all__ = ["program"]

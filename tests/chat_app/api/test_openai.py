@@ -13,8 +13,8 @@ from chat_app.models import Chat, ChatMessage
 from oasst.accounts.enums import Scope
 from oasst.accounts.models import User
 from tests import factories, stack
+from tests.calling import token_of
 from tests.chat_app import given
-from tests.chat_app.api.calling import token_of
 
 pytestmark = pytest.mark.slow
 HELLO: Any = [{"role": "user", "content": "Hello"}]

@@ -12,8 +12,8 @@ from pytest_django import Settings
 from chat_app import completions
 from chat_app.models import Chat
 from oasst.accounts.models import User
+from tests.calling import Program
 from tests.chat_app import given
-from tests.chat_app.api.calling import Program
 
 PATH = "/v1/chat/completions"
 HELLO = [{"role": "user", "content": "Hello"}]

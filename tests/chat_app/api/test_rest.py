@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from chat_app import asking, bearer, conversations
+from chat_app import asking, conversations
 from chat_app.models import Chat, ChatMessage, ChatReport
+from oasst.accounts import bearer
 from oasst.accounts.enums import Scope
 from oasst.accounts.models import User
+from tests.calling import Program, code_of, token_of
 from tests.chat_app import given
-from tests.chat_app.api.calling import Program, code_of, token_of
 from tests.sessions import browser_of, cookie_of
 
 pytestmark = pytest.mark.slow

@@ -1,0 +1,54 @@
+"""What the routers of the REST API share: how bodies are read, and what every operation answers."""
+
+from typing import Annotated, Any
+
+from django.forms import Form
+from ninja import Schema
+from ninja.errors import ValidationError
+from pydantic import AfterValidator, ConfigDict
+
+from oasst.lib.characters import UNSTORABLE
+
+REFUSALS = frozenset({400, 401, 403, 404, 409, 410, 413, 422, 429, 503})
+
+
+def _storable(text: str) -> str:
+    if UNSTORABLE.search(text):
+        raise ValueError("null characters and half characters cannot be stored")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+
+
+class Strict(Schema):
+    """A body without fields that nobody reads: a slip of the pen is told."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ErrorBody(Schema):
+    code: str
+    message: str
+    fields: list[dict[str, Any]] | None = None
+    details: dict[str, Any] | None = None
+
+
+class ErrorOut(Schema):
+    """Every refusal: what happened, then what to do."""
+
+    error: ErrorBody
+
+
+def require_valid(form: Form, *, source: str = "body") -> None:
+    """Refuse what a form of the pages refuses, field by field. Raises ValidationError."""
+    if not form.is_valid():
+        found = [(name, text) for name, texts in form.errors.items() for text in texts]
+        raise ValidationError(
+            [{"type": "form", "loc": (source, name), "msg": str(text)} for name, text in found]
+        )
+
+
+def answers(success: Any, status: int = 200) -> dict[Any, Any]:
+    """What an operation may answer."""
+    return {status: success, REFUSALS: ErrorOut}
