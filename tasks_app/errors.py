@@ -15,6 +15,13 @@ class NotAllowed(DomainError):
     )
 
 
+class LanguageNotYours(DomainError):
+    """Something was asked for in a language that the person did not choose."""
+
+    code = "language_not_yours"
+    default_message = _("This is not one of your languages. You can add it on your account page.")
+
+
 class NoTaskAvailable(DomainError):
     """Nothing of the wanted kind fits this person now."""
 
@@ -200,6 +207,18 @@ class InvalidRanking(DomainError):
 
     code = "invalid_ranking"
     default_message = _("Please give every reply exactly one place, and submit again.")
+
+
+class UnderReview(DomainError):
+    """What became of a message would sway the reader's own review, or tell a gold item from a
+    message in review."""
+
+    code = "under_review"
+    status = 409
+    default_message = _(
+        "You are reviewing a message of this conversation. All of it shows once you have "
+        "sent or skipped your review."
+    )
 
 
 class MessageNotFound(DomainError):

@@ -266,6 +266,13 @@ def free_form(role: str, *, is_root: bool) -> LabelForm:
     return LabelForm(form_for(review_kind(role, is_root=is_root), FormMode.FULL).valid, ())
 
 
+def with_flags(values: Mapping[str, float], valid: Collection[str]) -> dict[str, float]:
+    """The answers to a review form; a flag that was not set says no, for the form asks what is
+    wrong: docs/decisions/0006."""
+    flags = [name for name in valid if LABELS[name].widget == Widget.FLAG]
+    return dict.fromkeys(flags, 0.0) | dict(values)
+
+
 def validate(
     values: Mapping[str, float], *, valid: Collection[str], mandatory: Collection[str] = ()
 ) -> dict[str, float]:

@@ -23,6 +23,7 @@ from django.utils.translation import gettext_lazy as _l
 from tasks_app import fate
 from tasks_app.config import TreeConfig
 from tasks_app.enums import Emoji, TreeState
+from tasks_app.errors import MessageNotFound, Veiled
 from tasks_app.models import Message, MessageTree, Reaction, Task
 
 if TYPE_CHECKING:
@@ -167,6 +168,22 @@ def may_read(message: Message, reader: "User", *, veiled: bool) -> bool:
     return message.review_result is not False or message.user_id == reader.pk
 
 
+def find_readable(message_id: uuid.UUID, reader: "User", *, now: datetime) -> Message:
+    """A message whose text this person sees, here or in an open review, and that is not deleted.
+
+    Raises MessageNotFound.
+    """
+    rows = Message.objects.select_related("tree", "user").filter(pk=message_id, deleted=False)
+    found = rows.first()
+    if found is None:
+        raise MessageNotFound
+    if is_in_open_review(found, reader, now=now):
+        return found
+    if not may_read(found, reader, veiled=bool(veiled([found.tree_id], reader))):
+        raise MessageNotFound
+    return found
+
+
 def is_in_open_review(message: Message, reader: "User", *, now: datetime) -> bool:
     """Whether the text is part of what the reader is reviewing. One query, or two."""
     if message.held:
@@ -176,6 +193,12 @@ def is_in_open_review(message: Message, reader: "User", *, now: datetime) -> boo
         task.message and message in Message.objects.thread(task.message)
         for task in reviews.select_related("message")
     )
+
+
+def own_review(tree_id: uuid.UUID, reader: "User", *, now: datetime) -> Task | None:
+    """The reader's open review of a message of a tree, until whose end the tree is not shown: what
+    became of the message would sway the review, and tell a gold item from a message in review."""
+    return Task.objects.open_reviews_of(reader, now).filter(message__tree=tree_id).first()
 
 
 def trees_in_open_review(reader: "User", *, now: datetime) -> set[uuid.UUID]:
@@ -277,6 +300,12 @@ def veiled(trees: Iterable[uuid.UUID], reader: "User") -> set[uuid.UUID]:
     else:
         copies = copies.filter(is_about_to_rank) | copies.ranked_blind()
     return {pk for pk in copies.values_list("copy_of", flat=True) if pk}
+
+
+def require_unveiled(task: Task, reader: "User") -> None:
+    """Raise Veiled if a task that is over would tell of a tree of which a copy is ranked blind."""
+    if task.tree_id and veiled([task.tree_id], reader):
+        raise Veiled
 
 
 def _own_reactions(messages: Iterable[Message], reader: "User") -> dict[uuid.UUID, set[str]]:

@@ -7,7 +7,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from tasks_app.enums import ContributionKind, Role, TaskType
-from tasks_app.models import Task
+from tasks_app.models import GoldAnswer, Message, Ranking, Task, TextLabels
+
+# What a submit stores.
+Answer = Message | TextLabels | GoldAnswer | Ranking
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count
 from django.utils.translation import gettext as _
@@ -20,6 +20,9 @@ from tasks_app.config import TreeConfig
 from tasks_app.enums import STOPPED_STATES, LabelKind, ModerationKind, TreeState
 from tasks_app.models import Message, ModerationAction, RankingConsensus, TextLabels
 from tasks_app.reviews import deciding_review
+
+if TYPE_CHECKING:
+    from tasks_app.reading import Card
 
 _REMOVALS = (ModerationKind.DELETE_MESSAGE, ModerationKind.AUTO_DELETE)
 
@@ -79,6 +82,15 @@ def of(
     told = list(messages)
     facts = _load(told)
     return {message.pk: _tell(message, facts, config, is_author) for message in told}
+
+
+def of_card(card: "Card", config: TreeConfig) -> list[Event] | None:
+    """The way of one message as its reader may know it: the author all, others who may read it the
+    public part, nobody else."""
+    if card.is_hidden and not card.is_own:
+        return None
+    message = card.message
+    return of([message], config, is_author=card.is_own)[message.pk].events
 
 
 def _load(messages: list[Message]) -> _Facts:

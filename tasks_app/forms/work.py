@@ -13,10 +13,15 @@ from oasst.lib.languages import LANGUAGES
 from tasks_app.assignment import same_texts
 from tasks_app.errors import InvalidRanking
 from tasks_app.forms.fields import Draftable, LabelFields
-from tasks_app.labels import Widget, form_for
+from tasks_app.labels import form_for, with_flags
 from tasks_app.models import Message, Task
 
 PLACE = "place_"
+
+
+def joined_reason(code: str, words: str) -> str:
+    """A reason as it is stored: the one chosen and what was said about it."""
+    return ": ".join(filter(None, (code, words)))
 
 
 class WritingForm(Draftable):
@@ -59,10 +64,8 @@ class LabelForm(LabelFields):
         super().__init__(*args, valid=asked.valid, mandatory=asked.mandatory, **options)
 
     def values(self) -> dict[str, float]:
-        """The answers. A flag left unset says no, for the form asks what is wrong; see
-        docs/decisions/0006."""
-        flags = [bound.name for bound in self.of_widget(Widget.FLAG)]
-        return dict.fromkeys(flags, 0.0) | super().values()
+        """The answers, flags left unset among them."""
+        return with_flags(super().values(), list(self.fields))
 
 
 class RankingForm(Draftable):
@@ -130,7 +133,7 @@ class RankingForm(Draftable):
 
     def full_reason(self) -> str:
         """The verdict and what was said about it."""
-        return ": ".join(filter(None, (self.cleaned_data[n] for n in ("verdict", "reason"))))
+        return joined_reason(self.cleaned_data["verdict"], self.cleaned_data["reason"])
 
 
 class PairForm(forms.Form):
@@ -178,7 +181,7 @@ class SkipForm(forms.Form):
 
     def text(self) -> str:
         """What is stored with the task."""
-        return ": ".join(filter(None, (self.cleaned_data["reason"], self.cleaned_data["note"])))
+        return joined_reason(self.cleaned_data["reason"], self.cleaned_data["note"])
 
 
 class LanguageForm(forms.Form):

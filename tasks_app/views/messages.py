@@ -13,18 +13,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import trigger_client_event
 
 from oasst.accounts.redirects import wanted_path
-from oasst.lib import ratelimit
-from tasks_app import browsing, reactions, reading, timeline
+from tasks_app import browsing, pacing, reactions, reading, timeline
 from tasks_app.config import TreeConfig
 from tasks_app.enums import TreeState
-from tasks_app.errors import MessageNotFound
+from tasks_app.errors import UnderReview
 from tasks_app.forms.messages import BrowseForm, FreeLabelForm, ReactionForm, ReportForm
-from tasks_app.models import Message, MessageTree, Task
+from tasks_app.models import Message, MessageTree
 from tasks_app.reactions import InvalidReaction
 from tasks_app.views.edges import FORM_INVALID, contributor, slow_down
-
-# More than anybody who reads with care finds in an hour.
-_REPORTS = {"limit": 30, "window_s": 3600}
 
 
 @require_safe
@@ -73,19 +69,11 @@ def tree(request: HttpRequest, tree_id: uuid.UUID) -> HttpResponse:
 
 
 def _to_own_review(request: HttpRequest, found: MessageTree) -> HttpResponse | None:
-    """To the task, if a review in this tree waits for the person's answer: what became of the
-    message would sway the review, and tell a gold item from a message in review."""
-    reviews = Task.objects.open_reviews_of(request.user, timezone.now())
-    task = reviews.filter(message__tree=found).first()
+    """To the task, if a review in this tree waits for the person's answer."""
+    task = reading.own_review(found.pk, request.user, now=timezone.now())
     if task is None:
         return None
-    toasts.info(
-        request,
-        _(
-            "You are reviewing a message of this conversation. All of it shows once you have "
-            "sent or skipped your review."
-        ),
-    )
+    toasts.info(request, str(UnderReview.default_message))
     return redirect("tasks:work", task.pk)
 
 
@@ -108,20 +96,18 @@ def _tree_page(
 
 
 def _way(card: reading.Card | None) -> dict[str, Any] | None:
-    """What became of the message that the page is about: to its author all, to others who may read
-    it the public part."""
-    if card is None or (card.is_hidden and not card.is_own):
+    """What became of the message that the page is about."""
+    if card is None:
         return None
-    message = card.message
-    told = timeline.of([message], TreeConfig.current(), is_author=card.is_own)[message.pk]
-    return {"card": card, "events": told.events}
+    events = timeline.of_card(card, TreeConfig.current())
+    return None if events is None else {"card": card, "events": events}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @contributor
 def react(request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
     """Give an emoji or take it back; or see which there are."""
-    found = _readable(request, message_id)
+    found = reading.find_readable(message_id, request.user, now=timezone.now())
     if request.method != "POST":
         return _dialog(request, "react", found, card=reading.cards([found], request.user)[0])
     form = ReactionForm(request.POST)
@@ -140,11 +126,11 @@ def react(request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
 @contributor
 def report(request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
     """Ask the moderators to look at a message."""
-    found = _readable(request, message_id)
+    found = reading.find_readable(message_id, request.user, now=timezone.now())
     form = ReportForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
         return _dialog(request, "report", found, form=form)
-    allowance = ratelimit.hit("reports", str(request.user.pk), **_REPORTS)
+    allowance = pacing.count_report(request.user)
     if not allowance.allowed:
         return slow_down(request, allowance.retry_after_s)
     reactions.report(
@@ -161,27 +147,12 @@ def report(request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
 @contributor
 def label(request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
     """Label a message outside of a task."""
-    found = _readable(request, message_id)
+    found = reading.find_readable(message_id, request.user, now=timezone.now())
     form = FreeLabelForm(request.POST if request.method == "POST" else None, message=found)
     if not form.is_valid():
         return _dialog(request, "labels", found, form=form)
     reactions.label_freely(found.pk, request.user, form.values(), now=timezone.now())
     return _thank(request, found.pk, _("Thank you. Your labels are saved."))
-
-
-def _readable(request: HttpRequest, message_id: uuid.UUID) -> Message:
-    """A message whose text this person sees, here or in an open review, and that is not deleted.
-    Raises MessageNotFound."""
-    rows = Message.objects.select_related("tree", "user").filter(pk=message_id, deleted=False)
-    found = rows.first()
-    if found is None:
-        raise MessageNotFound
-    if reading.is_in_open_review(found, request.user, now=timezone.now()):
-        return found
-    veiled = reading.veiled([found.tree_id], request.user)
-    if not reading.may_read(found, request.user, veiled=bool(veiled)):
-        raise MessageNotFound
-    return found
 
 
 def _dialog(request: HttpRequest, name: str, found: Message, **context: Any) -> HttpResponse:

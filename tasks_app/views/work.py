@@ -24,15 +24,13 @@ from tasks_app.errors import (
     TextInvalid,
     TextTooLong,
     TooLateToUndo,
-    Veiled,
 )
 from tasks_app.forms import work as forms
 from tasks_app.labels import InvalidLabels
-from tasks_app.models import GoldAnswer, Message, Ranking, Task, TextLabels
+from tasks_app.models import GoldAnswer, Task, TextLabels
+from tasks_app.receipts import Answer
 from tasks_app.views import handout
 from tasks_app.views.edges import FORM_INVALID, contributor, wants_json
-
-Stored = Message | TextLabels | GoldAnswer | Ranking
 
 # Errors that the person can put right on the same page.
 _TO_CORRECT = (TextEmpty, TextTooLong, TextInvalid, DuplicateText, InvalidLabels, InvalidRanking)
@@ -49,8 +47,7 @@ def work(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
         return _submit(request, task, shown, now)
     ended = assignment.why_ended(task, shown, now=now)
     if task.done_at or ended:
-        if task.tree_id and reading.veiled([task.tree_id], request.user):
-            raise Veiled
+        reading.require_unveiled(task, request.user)
         return _ended(request, task, shown, error=ended, status=200)
     draft = task.draft.body if hasattr(task, "draft") else None
     return _show(request, task, shown, forms.for_task(task, shown.replies, initial=draft))
@@ -81,7 +78,7 @@ def _submit(request: HttpRequest, task: Task, shown: Material, now: datetime) ->
     return handout.after(request, task)
 
 
-def _store(task: Task, form: Any, user: Any, now: datetime) -> Stored:
+def _store(task: Task, form: Any, user: Any, now: datetime) -> Answer:
     if task.type.is_writing:
         return interactions.submit_reply(
             task.pk, user, form.cleaned_data["text"], now=now, provenance=form.provenance()
@@ -98,7 +95,7 @@ def _store(task: Task, form: Any, user: Any, now: datetime) -> Stored:
     )
 
 
-def _undo_url(stored: Stored) -> str:
+def _undo_url(stored: Answer) -> str:
     """Where to take back what was just stored; nowhere if it cannot be."""
     if isinstance(stored, TextLabels) and undo.is_offered(stored):
         return reverse("tasks:undo", args=[stored.task_id])

@@ -5,8 +5,8 @@ from django.test import Client
 
 from oasst.accounts.models import User
 from oasst.lib import edges
+from tasks_app import pacing
 from tasks_app.models import Report
-from tasks_app.views import messages as message_views
 from tests.factories import grow
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +38,7 @@ def test_a_script_hears_it_in_json(web: Client, monkeypatch: pytest.MonkeyPatch)
 def test_reports_have_a_limit_of_their_own(
     web: Client, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(message_views._REPORTS, "limit", 1)
+    monkeypatch.setitem(pacing._REPORTS, "limit", 1)
     for message in (grow("P").root, grow("P").root):
         answer = web.post(f"/messages/{message.pk}/report/", {"category": "spam", "text": "Look"})
 
