@@ -37,6 +37,7 @@ from oasst.accounts.bearer import person as _user
 from oasst.accounts.enums import Scope
 from oasst.accounts.models import User
 from oasst.lib.api import answers
+from oasst.lib.idempotency import once
 
 READ, WRITE = BearerToken(Scope.READ_CHATS), BearerToken(Scope.WRITE_CHATS)
 router = Router(tags=["chats"])
@@ -60,6 +61,7 @@ def list_chats(request: HttpRequest, find: Query[Find]) -> Any:
 
 
 @router.post("/chats", auth=WRITE, response=answers(ChatOut, 201))
+@once
 def create_chat(request: HttpRequest, body: ChatIn) -> Any:
     """Begin an empty chat."""
     with transaction.atomic():
