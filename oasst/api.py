@@ -11,14 +11,19 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from chat_app import api as chat
 from oasst.accounts.bearer import TokenMissing
 from oasst.lib.errors import DomainError
+from tasks_app.api import tasks
 
 api = NinjaAPI(
     title=f"{settings.SITE_NAME} API",
     version="1",
-    description="Your chats, for programs. Make a token on your account page and send it as "
-    "`Authorization: Bearer …`. Models answer at `/v1/chat/completions` in OpenAI's format too.",
+    description="Tasks, messages and your chats, for programs. Make a token on your account page, "
+    "with the scopes that your program needs, and send it as `Authorization: Bearer …`. A POST "
+    "that creates something takes an `Idempotency-Key`; whoever is too quick is told in "
+    "`Retry-After` how long to wait. Models answer at `/v1/chat/completions` in OpenAI's format "
+    "too.",
     urls_namespace="api",
 )
+api.add_router("", tasks.router)
 api.add_router("", chat.router)
 
 

@@ -22,4 +22,7 @@ class Scope(TextChoices):
 
     READ_CHATS = "chats:read", _("Read my chats")
     WRITE_CHATS = "chats:write", _("Start, change and delete my chats")
+    READ_TASKS = "tasks:read", _("See tasks, messages and leaderboards as I do")
+    WRITE_TASKS = "tasks:write", _("Take and do tasks, react to messages and report them")
+    READ_ACCOUNT = "account:read", _("Read my account, points and contributions, and download it")
     COMPLETIONS = "completions", _("Ask models for answers (OpenAI-compatible)")

@@ -1,0 +1,68 @@
+"""Drafts between the fields of the pages' forms, which they are kept in, and those of the API."""
+
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from tasks_app import labels
+from tasks_app.api.task_schemas import DraftIn
+from tasks_app.forms.work import PLACE
+from tasks_app.models import Draft, Task
+
+
+def entered(task: Task, body: DraftIn) -> dict[str, str]:
+    """What the form of the task's page would hold."""
+    if task.type.is_writing:
+        fields = {"text": body.text, "origin": body.origin or "", "source": body.source}
+    elif task.type.is_labeling:
+        fields = _labels(task, body)
+    else:
+        places = _places(body.groups, set(task.shown_ids))
+        fields = places | {"verdict": body.not_rankable or "", "reason": body.reason}
+    return {name: str(value) for name, value in fields.items() if value}
+
+
+def _labels(task: Task, body: DraftIn) -> dict[str, str]:
+    valid = labels.form_for(task.kind, task.form_mode).valid
+    given = {name: body.labels.get(name) for name in valid}
+    return labels.as_entered({name: value for name, value in given.items() if value is not None})
+
+
+def _places(groups: list[list[UUID]], shown: set[str]) -> dict[str, str]:
+    placed = [(str(pk), n) for n, group in enumerate(groups, start=1) for pk in group]
+    return {f"{PLACE}{pk}": str(place) for pk, place in placed if pk in shown}
+
+
+def shown(draft: Draft) -> dict[str, Any]:
+    """A draft as DraftOut has it."""
+    body: dict[str, str] = draft.body
+    return {
+        "saved_at": draft.saved_at,
+        "kept_because": draft.kept_because,
+        "text": body.get("text", ""),
+        "origin": body.get("origin") or None,
+        "source": body.get("source", ""),
+        "labels": _values(body),
+        "groups": _groups(body),
+        "not_rankable": body.get("verdict") or None,
+        "reason": body.get("reason", ""),
+    }
+
+
+def _values(body: dict[str, str]) -> dict[str, float]:
+    given = {name: _number(body.get(name, "")) for name in labels.LABELS}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _groups(body: dict[str, str]) -> list[list[str]]:
+    given = {name.removeprefix(PLACE): n for name, n in body.items() if name.startswith(PLACE)}
+    places = {pk: place for pk, n in given.items() if (place := _number(n)) is not None}
+    ordered = sorted(places, key=lambda pk: places[pk])
+    return [list(group) for _place, group in groupby(ordered, key=lambda pk: places[pk])]
+
+
+def _number(text: str) -> float | None:
+    """The number that a field holds; a flag that is set holds "on"."""
+    if text == "on":
+        return 1.0
+    return float(text) if text.replace(".", "", 1).isdecimal() else None
