@@ -44,10 +44,13 @@ def _refresh(frame: Frame) -> None:
 
 
 def settle_points(after: str | None = None) -> None:
-    """Look at every tree again: a slice, then a job for the next, as no job may run for long."""
+    """Look at every tree again: a slice, then a job for the next.
+
+    In the queue `long`, but other long jobs go in between.
+    """
     last = ledger.settle_slice(uuid.UUID(after) if after else None, now=timezone.now())
     if last:
-        queue.enqueue("leaderboard_app.jobs.settle_points", str(last))
+        queue.enqueue("leaderboard_app.jobs.settle_points", str(last), long=True)
 
 
 def refresh_statistics() -> None:

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 SLICE = 500  # rows of the journal that one transaction reads
 TREES_AT_ONCE = 100
+PEOPLE_AT_ONCE = 200
 _UPDATED = ["state", "why", "settled_at", "closeness", "held"]
 # What moderators do to a person that changes what the person's entries count.
 _ABOUT_PEOPLE = frozenset(
@@ -52,20 +53,26 @@ def settle_slice(after: UUID | None, *, now: datetime) -> UUID | None:
     For what leaves no trace in a log, as when rules of acceptance change.
     """
     trees = MessageTree.objects.order_by("pk")
-    ids = list(
-        (trees.filter(pk__gt=after) if after else trees).values_list("pk", flat=True)[:SLICE]
-    )
+    trees = trees.filter(pk__gt=after) if after else trees
+    ids = list(trees.values_list("pk", flat=True)[:TREES_AT_ONCE])
     with transaction.atomic():
         take_turn()
         stats.refresh_people(_settle(ids, [], now)[1], now=now)
-    return ids[-1] if len(ids) == SLICE else None
+    return ids[-1] if len(ids) == TREES_AT_ONCE else None
 
 
-@transaction.atomic
-def refresh_frame(frame: Frame, *, now: datetime) -> int:
-    """Compute a board anew for everybody; returns how many rows it has."""
-    take_turn()
-    return stats.refresh_frame(frame, now=now)
+def refresh_frame(frame: Frame, *, now: datetime, at_once: int = PEOPLE_AT_ONCE) -> int:
+    """Compute a board anew for everybody; returns how many rows it has.
+
+    Some people at a time, so that nobody's points wait until all are counted.
+    """
+    people = sorted(stats.people_in(frame, now=now))
+    rows = 0
+    for start in range(0, len(people), at_once):
+        with transaction.atomic():
+            take_turn()
+            rows += stats.refresh_frame(frame, people[start : start + at_once], now=now)
+    return rows
 
 
 @transaction.atomic

@@ -45,23 +45,29 @@ def refresh_people(people: Collection[UUID], *, now: datetime) -> None:
     if not people:
         return
     for frame in Frame:
-        rows = _rows(frame, PointEntry.objects.filter(user__in=people), now)
-        UserStats.objects.filter(frame=frame, user__in=people).delete()
-        UserStats.objects.bulk_create(rows, batch_size=1000)
+        refresh_frame(frame, people, now=now)
     refresh_streaks(people)
 
 
-def refresh_frame(frame: Frame, *, now: datetime) -> int:
-    """Compute a frame anew for everybody, as what was done leaves it with time."""
-    rows = _rows(frame, PointEntry.objects.all(), now)
-    UserStats.objects.filter(frame=frame).delete()
+def refresh_frame(frame: Frame, people: Collection[UUID], *, now: datetime) -> int:
+    """Compute a frame anew for some people, as what was done leaves it with time."""
+    rows = _rows(frame, PointEntry.objects.filter(user__in=people), now)
+    UserStats.objects.filter(frame=frame, user__in=people).delete()
     UserStats.objects.bulk_create(rows, batch_size=1000)
     return len(rows)
 
 
+def people_in(frame: Frame, *, now: datetime) -> set[UUID]:
+    """Who is, or should be, on the board of a frame."""
+    entries = PointEntry.objects.within(_start(frame, now)).order_by()
+    shown = UserStats.objects.filter(frame=frame).order_by()
+    return {*entries.values_list("user", flat=True).distinct()} | {
+        *shown.values_list("user", flat=True)
+    }
+
+
 def _rows(frame: Frame, entries: Any, now: datetime) -> list[UserStats]:
-    start = now - frame.days if frame.days else None
-    found = entries.within(start).order_by().values("user", "lang").annotate(**_SUMS)
+    found = entries.within(_start(frame, now)).order_by().values("user", "lang").annotate(**_SUMS)
     by_user: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
     for row in found:
         by_user[row["user"]].append(row)
@@ -71,6 +77,10 @@ def _rows(frame: Frame, entries: Any, now: datetime) -> list[UserStats]:
             numbers = {name: sums[name] for name in _SUMS}
             rows.append(UserStats(user_id=user, frame=frame, lang=lang, computed_at=now, **numbers))
     return rows
+
+
+def _start(frame: Frame, now: datetime) -> datetime | None:
+    return now - frame.days if frame.days else None
 
 
 def _together(langs: list[dict[str, Any]]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 _rng = random.SystemRandom()
 
 SLICE = 500  # trees that one job advances or counts anew
-FOLDING_S = 20  # a job must not run for long
+FOLDING_S = 2  # sign-in mails and points wait behind it
 
 
 def settle_language(lang: str, ended: int = 0) -> None:

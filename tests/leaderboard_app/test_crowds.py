@@ -13,7 +13,8 @@ from django.db import connection, transaction
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from leaderboard_app import ledger, rules
+from leaderboard_app import ledger, rules, stats
+from leaderboard_app.enums import Frame
 from leaderboard_app.models import PointEntry, UserStats
 from oasst.accounts.models import User
 from oasst.lib import queue
@@ -149,6 +150,27 @@ def test_submit_takes_no_query_more_for_points(alice: User, bob: User) -> None:
 def _no_points(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
     assert "leaderboard_app" not in sql
     return execute(sql, params, many, context)
+
+
+@pytest.mark.django_db
+def test_board_is_computed_for_some_people_at_a_time_so_that_bookings_go_between() -> None:
+    people = crowd(3)
+    for person in people:
+        given.scored(person)
+    later = NOW + timedelta(days=2)
+    turns: list[str] = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        turns.extend(["turn"] if "pg_advisory_xact_lock" in sql else [])
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        assert ledger.refresh_frame(Frame.TOTAL, now=later, at_once=1) == 2 * len(people)
+
+    assert len(turns) == len(people)
+    assert ledger.refresh_frame(Frame.DAY, now=later, at_once=2) == 0
+    assert not UserStats.objects.filter(frame=Frame.DAY).exists()
+    assert list(stats.disagreements()) == []
 
 
 TURNS = 300  # a farmer's first votes are trusted; only with time they weigh little
