@@ -18,7 +18,7 @@ from typing import Any, cast
 import datasets
 import peft
 import torch
-from bitsandbytes.nn import Linear4bit
+from bitsandbytes.nn import Linear4bit, Linear8bitLt
 from safetensors.torch import load_file
 from transformers import (
     AutoModelForCausalLM,
@@ -250,6 +250,8 @@ def _load(
     except FetchError as error:
         raise ConfigError(f"model.path: {error}") from None
     keep_gradients(model)
+    if train and device_of(config) == "cpu":
+        keep_activations(model)
     return model
 
 
@@ -281,6 +283,21 @@ def keep_gradients(model: torch.nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, Linear4bit):
             module.support_avx512bf16_for_cpu = False
+
+
+def keep_activations(model: torch.nn.Module) -> None:
+    """Let 8-bit layers on a CPU compute in eval mode as they do in training.
+
+    There bitsandbytes rounds the activations too, but in eval mode only: what is drawn, measured
+    and judged would be another model than the one that learns.
+    """
+    for module in model.modules():
+        if isinstance(module, Linear8bitLt):
+            module.register_forward_pre_hook(_as_in_training)
+
+
+def _as_in_training(layer: torch.nn.Module, _inputs: Any) -> None:
+    layer.training = True  # the layer alone: it holds no dropout
 
 
 def _fit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:

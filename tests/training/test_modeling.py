@@ -108,6 +108,22 @@ def test_an_evaluation_takes_no_gradient_away(tmp_path: Path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(after, before, strict=True))
 
 
+@pytest.mark.parametrize("quantization", ["8bit", "4bit"])
+def test_what_is_judged_is_what_learns(quantization: str, tmp_path: Path) -> None:
+    """On a CPU 8-bit layers would round activations in eval mode only."""
+    config = ModelConfig(
+        path=small.model(tmp_path), quantization=quantization, lora=LoraConfig(dropout=0.0)
+    )
+    base, tokenizer = modeling.load_causal(config)
+    model = modeling.trainable(base, tokenizer, config)
+    ids = torch.arange(10, 30)[None]
+
+    with torch.no_grad():
+        learning, judged = (side(input_ids=ids).logits for side in (model.train(), model.eval()))
+
+    assert torch.equal(learning, judged)
+
+
 @pytest.mark.slow
 def test_an_adapter_is_trained_further_on_its_own_base(tmp_path: Path) -> None:
     base = small.model(tmp_path)
