@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from accelerate import PartialState
+from peft import PeftModel
 from transformers import PrinterCallback, Trainer
 
 from training import checkpoints, claims, data, rundir
@@ -86,6 +87,16 @@ class Robust(Trainer):
     keep: int
     held_out: HeldOut | None = None
     _batch: dict[str, Any] | None = None
+
+    def __init__(self, model: Any, *args: Any, **kwargs: Any) -> None:
+        """Over quantised weights trl rounds the adapter that learns to bfloat16, but not the copy
+        that is its reference: what they begin with is put back, so that both say the same."""
+        given = list(learned(model)) if isinstance(model, PeftModel) else []
+        before = [weight.detach().clone() for weight in given]
+        super().__init__(model, *args, **kwargs)
+        for weight, as_given in zip(given, before, strict=True):
+            if weight.dtype != as_given.dtype:
+                weight.data = as_given.to(weight.device)
 
     def _prepare_inputs(self, inputs: Any) -> Any:
         """What is learned from next: trl's online trainers draw it here, from prompts."""
