@@ -1,7 +1,8 @@
 """RLOO and GRPO on trl's trainers: no critic, answers to one prompt are compared instead.
 
 Same config, rewards, prompts and held-out looks as PPO, so that their curves can be compared. The
-KL coefficient is fixed. Private names of trl: `_get_train_sampler`, `_metrics`.
+KL coefficient is fixed. Private names of trl: `_get_train_sampler`, `_generate_single_turn`,
+`_metrics`.
 """
 
 from __future__ import annotations
@@ -78,6 +79,16 @@ class Online(trainers.Robust):
         """All rollouts in one epoch: a resumed run then finds its place by counting."""
         return InOrder(self.order)
 
+    def _generate_single_turn(self, prompt_ids: list[list[int]], *_: Any, **__: Any) -> Any:
+        """As PPO draws: in batches of `rollout.batch_size`, from the chance of the rollout."""
+        policy = self.judge.policy
+        number = self.state.global_step // ppo_plan.steps_per_rollout(policy.config)
+        seed = ppo_plan.seed_of(policy.config.seed, "draw", number)
+        try:
+            return policy.draw(prompt_ids, seed=seed, stop=lambda: False).responses
+        except NotFinite as error:
+            raise self.not_finite(str(error)) from None
+
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         super()._save(output_dir, state_dict)
         checkpoints.write_json(Path(str(output_dir)) / MOMENTS, asdict(self.rewarder.moments))
@@ -109,6 +120,9 @@ class Rloo(Online, RLOOTrainer):
 
 class Grpo(Online, GRPOTrainer):
     """Shao et al. 2024: whitened within the answers to a prompt, the KL is part of the loss."""
+
+    def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
+        return super()._generate_single_turn(*args, **kwargs), None  # probabilities are not needed
 
 
 class InOrder(Sampler[int]):
@@ -179,10 +193,6 @@ def arguments(
         num_iterations=loss.epochs,
         max_completion_length=rollout.max_new_tokens,
         temperature=rollout.temperature,
-        top_p=rollout.top_p,
-        top_k=rollout.top_k,
-        # Drawing from broken weights would end CUDA; so the loss tells of them, with the answers.
-        generation_kwargs={"remove_invalid_values": True},
         beta=config.kl.coefficient,
         epsilon=loss.clip,
         disable_dropout=True,

@@ -23,7 +23,9 @@ from training.rundir import RunDir
 from training.stopping import LossNotFinite
 
 pytestmark = pytest.mark.slow
-STAGES = ["sft", "rm", "dpo", "ppo"]
+STAGES = ["sft", "rm", "dpo", "ppo", "rloo", "grpo"]
+ONLINE = ["ppo", "rloo", "grpo"]  # one stage, of three algorithms
+COMPARING = {"prompts": 4, "per_prompt": 2}  # two answers to each prompt
 
 
 @pytest.fixture
@@ -112,12 +114,16 @@ def test_a_loss_that_is_no_number_stops_the_run_with_its_batch(
 
 
 def config_of(stage: str, folder: Path, **changes: Any) -> Any:
-    if stage == "ppo":
-        return ppo_given.ppo(folder, small.model(folder), **changes)
-    return small.config(stage, folder, **changes)
+    if stage not in ONLINE:
+        return small.config(stage, folder, **changes)
+    rollout = {} if stage == "ppo" else COMPARING
+    plain = {"algorithm": stage, "rollout": rollout}
+    return ppo_given.ppo(folder, small.model(folder), **plain | changes)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    "stage", [pytest.param(stage, marks=[pytest.mark.full] * (stage == "grpo")) for stage in STAGES]
+)
 def test_a_full_disk_leaves_whole_checkpoints_and_a_run_that_goes_on(
     stage: str, tmp_path: Path, run: RunDir
 ) -> None:
@@ -145,7 +151,7 @@ def test_a_full_disk_leaves_whole_checkpoints_and_a_run_that_goes_on(
         ("sft", {"lora": None}, 300_000),
         ("rm", {"lora": None}, 300_000),
         ("dpo", {"lora": None}, 300_000),
-        ("ppo", {}, 30_000),
+        *((stage, {}, 30_000) for stage in ONLINE),
     ],
 )
 def test_a_checkpoint_that_does_not_fit_leaves_none(
@@ -186,11 +192,12 @@ def test_too_little_memory_is_said_with_what_to_change(
 
 def hungry(stage: str, folder: Path, at_once: int) -> Any:
     """A config that learns from 4096 examples a step, so many of them at once."""
-    if stage == "ppo":
+    if stage in ONLINE:
+        each = 1 if stage == "ppo" else 2
         return config_of(
             stage,
             folder,
-            rollout={"prompts": 4096, "batch_size": at_once},
+            rollout={"prompts": 4096 // each, "per_prompt": each, "batch_size": at_once},
             loss={"minibatch": 4096, "micro_batch": at_once},
         )
     optim = {"batch_size": at_once, "grad_accum": 4096 // at_once}

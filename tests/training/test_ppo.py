@@ -356,8 +356,16 @@ def test_a_run_that_is_killed_again_and_again_still_has_the_same_curve(tmp_path:
 
 @slow
 @pytest.mark.full
-def test_sigterm_saves_and_ends_with_its_own_code(tmp_path: Path) -> None:
-    config = ppo_given.ppo(tmp_path, optim={"max_steps": 4000}, output={"eval_every": 4000})
+@pytest.mark.parametrize("algorithm", ["ppo", "rloo", "grpo"])
+def test_sigterm_saves_and_ends_with_its_own_code(tmp_path: Path, algorithm: str) -> None:
+    rollout = {"prompts": 8} if algorithm == "ppo" else {"prompts": 4, "per_prompt": 2}
+    config = ppo_given.ppo(
+        tmp_path,
+        algorithm=algorithm,
+        rollout=rollout,
+        optim={"max_steps": 4000},
+        output={"eval_every": 4000},
+    )
     run = RunDir(tmp_path / "run")
 
     child = programs.start(config, run)
@@ -367,6 +375,7 @@ def test_sigterm_saves_and_ends_with_its_own_code(tmp_path: Path) -> None:
     assert programs.end_of(child, run) == 3
     status = run.read_status()
     assert status.state == "cancelled"
+    assert status.step % 4 == 0  # as it is between two rollouts
     assert f"checkpoint-{status.step}" == run.last_checkpoint().name
 
 

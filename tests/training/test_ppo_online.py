@@ -165,6 +165,38 @@ def test_a_loss_that_is_no_number_ends_the_run_with_the_answers(
     assert not run.final.exists()
 
 
+@pytest.mark.parametrize("algorithm", ["rloo", pytest.param("grpo", marks=pytest.mark.full)])
+def test_a_run_that_found_too_little_memory_goes_on_in_smaller_batches(
+    tmp_path: Path, algorithm: str
+) -> None:
+    # Rounding differs, and must not decide which token is drawn.
+    hardly: dict[str, Any] = {"optim": {"lr": 1e-6}}
+    wanted, run = RunDir(tmp_path / "whole"), RunDir(tmp_path / "run")
+    ppo.run(compared(tmp_path, algorithm, **hardly), wanted)
+    _cancel_after_status(run, 1, compared(tmp_path, algorithm, **hardly))
+    run.allow()
+    rollout = {"prompts": 4, "per_prompt": 2, "batch_size": 2}
+    less = {"loss": {"micro_batch": 1}, "rollout": rollout}
+    ppo.run(ppo_given.ppo(tmp_path, algorithm=algorithm, **less, **hardly), run)
+
+    for ours, theirs in zip(curve(run), curve(wanted), strict=True):
+        for name in ("objective/scores", "completions/mean_length"):
+            assert ours[name] == pytest.approx(theirs[name], rel=1e-3)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_what_is_drawn_is_what_ppo_would_draw(
+    tmp_path: Path, algorithm: str, whole: Callable[[str], RunDir]
+) -> None:
+    run = RunDir(tmp_path / "ppo")
+    ppo.run(compared(tmp_path, "ppo"), run)
+
+    ours, theirs = (curve(r)[1] for r in (whole(algorithm), run))
+
+    for name in ("objective/scores", "completions/mean_length", "completions/eos_rate"):
+        assert ours[name] == pytest.approx(theirs[name], rel=1e-6)
+
+
 def _cancel_after_status(run: RunDir, step: int, config: PpoConfig) -> None:
     """Ask the run to end when it has told that it has come to `step`."""
     write = RunDir.write_status
