@@ -92,6 +92,11 @@ WORDS: dict[str, tuple[str | Promise, str | Promise]] = {
         _("Each update goes further than it may. Lower the learning rate, or take fewer epochs "
           "over each rollout (loss.epochs)."),
     ),
+    "reward_is_unproven": (
+        _("The reward model is right in %(accuracy).2f of its held-out pairs, as a coin may be"),
+        _("PPO learns whatever it scores well, chance included. Train it longer or on more "
+          "rankings, and see that it beats a coin, before its policy goes live."),
+    ),
     "reward_says_nothing": (
         _("All answers get the same reward"),
         _("There is nothing to learn from. See whether the reward model was loaded with its "

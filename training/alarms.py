@@ -127,6 +127,12 @@ def _series(rows: Sequence[Row], *names: str) -> _Series:
     return _Series([], [])
 
 
+def _before(series: _Series, judged: _Series) -> float:
+    """How it began: the first rollout and the first look are drawn before anything is learned, the
+    second rollout may be another thing already."""
+    return median([*series.values[: series.rows(EARLY)], *judged.values[:1]])
+
+
 def _fell(series: _Series) -> float:
     """How far the mean fell from the first ten rows to the last, or from half to half, in errors
     of the difference."""
@@ -191,6 +197,14 @@ def _guesses(train: list[Row], held_out: list[Row], _limits: Limits) -> Iterator
 # PPO
 
 
+def _unproven(_train: list[Row], held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
+    """PPO cannot see that what its reward model says is chance; the run that made it did."""
+    low = _series(held_out, "reward/accuracy_low")
+    if low and low.values[0] <= 0.5:
+        accuracy = _series(held_out, "reward/accuracy").values[0]
+        yield Alarm("reward_is_unproven", low.steps[0], {"accuracy": accuracy})
+
+
 def _kl(train: list[Row], _held_out: list[Row], limits: Limits) -> Iterator[Alarm]:
     kl = _series(train, "objective/kl", "kl")
     if not kl.covers(EARLY):
@@ -206,20 +220,25 @@ def _kl(train: list[Row], _held_out: list[Row], limits: Limits) -> Iterator[Alar
         yield Alarm("kl_is_free", kl.step, {"kl": now})
 
 
-def _entropy(train: list[Row], _held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
-    entropy = _series(train, "policy/entropy_avg", "objective/entropy", "entropy")
-    if entropy.covers(EARLY, LATE) and entropy.late < COLLAPSED_ENTROPY * entropy.early:
-        yield Alarm("entropy_collapses", entropy.step, {"share": entropy.late / entropy.early})
+def _entropy(train: list[Row], held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
+    names = ("policy/entropy_avg", "objective/entropy", "entropy")
+    entropy = _series(train, *names)
+    if not entropy.covers(EARLY, LATE):
+        return
+    share = entropy.late / max(_before(entropy, _series(held_out, *names)), 1e-9)
+    if share < COLLAPSED_ENTROPY:
+        yield Alarm("entropy_collapses", entropy.step, {"share": share})
 
 
-def _length(train: list[Row], _held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
+def _length(train: list[Row], held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
     length = _series(train, "completions/mean_length")
     if not length.covers(EARLY, LATE):
         return
-    values = {"before": length.early, "now": length.late}
-    if length.late > max(LONGER * length.early, length.early + 4):
+    before = _before(length, _series(held_out, "completions/mean_length"))
+    values = {"before": before, "now": length.late}
+    if length.late > max(LONGER * before, before + 4):
         yield Alarm("answers_grow_longer", length.step, values)
-    if length.late < min(SHORTER * length.early, length.early - 2):
+    if length.late < min(SHORTER * before, before - 2):
         yield Alarm("answers_grow_shorter", length.step, values)
 
 
@@ -274,7 +293,17 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "sft": _LEARNING,
     "dpo": _LEARNING,
     "rm": (_no_number, _loss_explodes, _overfits, _guesses),
-    "ppo": (_no_number, _kl, _entropy, _length, _eos, _value, _clipping, _reward),
+    "ppo": (
+        _no_number,
+        _unproven,
+        _kl,
+        _entropy,
+        _length,
+        _eos,
+        _value,
+        _clipping,
+        _reward,
+    ),
     "sample": (),
     "evaluate": (),
 }

@@ -27,6 +27,7 @@ class Judge:
         self, policy: Policy, prompts: Sequence[Prompt], run: RunDir, *, seed: int
     ) -> None:
         self.policy, self.prompts, self.run, self.seed = policy, prompts, run, seed
+        self.known = rewards.known_accuracy(policy.config)
 
     def has_looked(self, step: int) -> bool:
         """Of this attempt or of one that this one goes on from."""
@@ -89,7 +90,7 @@ class Judge:
         for prompt, text, score in zip(shown, found["text"], found["score"], strict=False):
             text_of = samples.shown(prompt.messages)
             self.run.add_samples(step, text_of, [{"text": text, "score": score}])
-        self.run.add_metrics(step, figures, phase="eval")
+        self.run.add_metrics(step, figures | self.known, phase="eval")
 
 
 def finish(policy: Policy, judge: Judge, run: RunDir) -> Path:

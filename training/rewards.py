@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from training import chat_template, modeling, scoring
+from training import chat_template, checkpoints, modeling, scoring
 from training.adapters import SharedBase
 from training.config import ConfigError, PpoConfig
+from training.pair_figures import LEAST_PAIRS
 from training.rollouts import Answers
 from training.scoring import Turns
 
@@ -50,6 +52,21 @@ def rule(name: str) -> Callable[[str], float]:
     if found is None:
         raise ConfigError(f"reward: {name}, expected rule: and one of {', '.join(RULES)}")
     return found
+
+
+def known_accuracy(config: PpoConfig) -> dict[str, float]:
+    """`reward/accuracy` on held-out pairs, as the reward model's own run found it, and the lower
+    end of its interval; empty where that is not known, or from too few pairs."""
+    if config.reward.startswith(RULE):
+        return {}
+    lineage = modeling.resolve(config.reward) / checkpoints.LINEAGE
+    if not lineage.is_file():
+        return {}
+    evaluation: dict[str, Any] = checkpoints.read_lineage(lineage.parent)["evaluation"] or {}
+    found = evaluation.get("accuracy")
+    if not found or found["n"] < LEAST_PAIRS:
+        return {}
+    return {"reward/accuracy": found["value"], "reward/accuracy_low": found["low"]}
 
 
 def scorer(config: PpoConfig, base: SharedBase, tokenizer: PreTrainedTokenizerBase) -> Scorer:

@@ -137,6 +137,30 @@ def test_learning_by_heart_is_seen_on_held_out_trees() -> None:
     assert _codes(sorted(rows, key=lambda row: row["step"]), Limits("sft")) == {"overfits"}
 
 
+def test_answers_that_grew_in_one_update_are_noticed_by_the_first_look() -> None:
+    """The second of five rollouts is long already: the mean of two would not be the start."""
+    rng = Random(1)
+    lengths = iter([13.0, 48.0, 48.0, 48.0, 48.0])
+    rows = _train(
+        STEPS,
+        lambda step: _ppo(step, rng) | {"completions/mean_length": next(lengths)},
+        every=ROLLOUT,
+    )
+    look = {"step": 0, "phase": "eval", "completions/mean_length": 16.0}
+
+    assert _codes(rows, PPO) == set()
+    assert _codes([look, *rows], PPO) == {"answers_grow_longer"}
+
+
+@pytest.mark.parametrize(("low", "codes"), [(0.49, {"reward_is_unproven"}), (0.55, set())])
+def test_ppo_says_at_once_that_its_reward_model_may_be_a_coin(low: float, codes: set[str]) -> None:
+    known = {"reward/accuracy": 0.6, "reward/accuracy_low": low}
+    rows = [{"step": step, "phase": "eval", **known} for step in (0, 4)]
+
+    assert _codes(rows, PPO) == codes
+    assert [alarm.step for alarm in alarms.look(rows, PPO)] == [0] * len(codes)
+
+
 def _judged(step: int, score: float) -> Row:
     """A look at held-out prompts."""
     scores = {"objective/scores": score, "objective/scores_std": 0.3}
@@ -167,7 +191,8 @@ def test_every_alarm_has_words_and_its_values_fit_into_them() -> None:
             title, advice = WORDS[alarm.code]
             assert "%(" not in str(title) % alarm.values
             assert str(advice)
-    assert set(FAILURES) | {"overfits", "reward_is_hacked"} == set(WORDS)
+    seen_at_looks = {"overfits", "reward_is_hacked", "reward_is_unproven"}
+    assert set(FAILURES) | seen_at_looks == set(WORDS)
 
 
 def test_a_long_run_that_has_learned_all_it_can_is_quiet() -> None:

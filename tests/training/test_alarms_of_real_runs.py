@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import math
+import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,11 @@ from training.rundir import RunDir, read_lines
 pytestmark = pytest.mark.slow
 QUIET = {"eval_every": 10, "save_every": 100, "samples": 0}
 FOUR_STEPS_EACH = {"epochs": 2, "minibatch": 8, "micro_batch": 8}
+LORA = {"r": 8, "alpha": 16, "dropout": 0.0}
+OF_FORTY_EIGHT = {
+    "rollout": {"prompts": 32, "max_new_tokens": 48, "batch_size": 32},
+    "loss": {"epochs": 2, "minibatch": 16, "micro_batch": 16},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -109,3 +116,107 @@ def test_a_policy_that_nothing_holds_is_noticed(tmp_path: Path) -> None:
     kl = {"control": "fixed", "coefficient": 0.0, "budget": 5.0}
 
     assert {"kl_is_free", "kl_over_budget"} <= _ppo(tmp_path, lr=0.03, kl=kl)
+
+
+# Failures that begin before PPO does: in what SFT or the reward model has learned.
+
+
+def _imitating(folder: Path, sentences: Callable[[int], int], *, max_length: int) -> str:
+    """The result of SFT on answers of so many sentences each; those that are too long lose their
+    end."""
+    path = folder / "answers.jsonl"
+    rows = [
+        [
+            {"role": "user", "content": f"Tell me {n} things about the cat."},
+            {"role": "assistant", "content": " ".join(["the cat sat."] * sentences(n))},
+        ]
+        for n in range(60)
+    ]
+    path.write_text("".join(json.dumps({"messages": turns}) + "\n" for turns in rows))
+    values = {
+        "name": "imitates",
+        "model": {"path": "tiny", "lora": LORA},
+        "data": {"sources": [{"path": str(path)}], "eval_share": 0.2, "max_length": max_length},
+        "optim": {"lr": 1e-2, "max_steps": 60, "warmup_steps": 0, "batch_size": 8},
+        "output": {"eval_every": 60, "save_every": 60, "samples": 0},
+        "threads": 1,
+    }
+    return str(sft.run(configs.build(values, stage="sft"), RunDir(folder / "sft")))
+
+
+@pytest.fixture(scope="module")
+def ends_well(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """It says one to five sentences and ends."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MODELS_DIR", str(tmp_path_factory.getbasetemp() / "models"))
+        folder = tmp_path_factory.mktemp("ends")
+        return _imitating(folder, lambda n: 1 + n % 5, max_length=128)
+
+
+def _from(path: str, folder: Path, *, lr: float, **values: Any) -> set[str]:
+    """The alarms of twenty steps of PPO that begin with an SFT run."""
+    return _ppo(folder, lr=lr, model={"path": path, "lora": LORA}, **(OF_FORTY_EIGHT | values))
+
+
+def test_a_policy_that_is_paid_for_length_is_noticed(tmp_path: Path, ends_well: str) -> None:
+    score = {"missing_eos_penalty": 0.0}
+
+    found = _from(ends_well, tmp_path, lr=1e-2, reward="rule:long", score=score)
+
+    assert "answers_grow_longer" in found
+    assert "answers_grow_shorter" not in found
+
+
+@pytest.mark.full
+def test_a_policy_that_learns_to_end_at_once_is_noticed(tmp_path: Path, ends_well: str) -> None:
+    found = _from(ends_well, tmp_path, lr=1e-2, reward="rule:short")
+
+    assert "answers_grow_shorter" in found
+    assert "answers_never_end" not in found
+
+
+@pytest.mark.full
+def test_small_steps_from_the_same_model_are_quiet(tmp_path: Path, ends_well: str) -> None:
+    assert _from(ends_well, tmp_path, lr=1e-4) == set()
+
+
+@pytest.mark.full
+def test_a_policy_whose_sft_never_saw_an_end_is_noticed(tmp_path: Path) -> None:
+    endless = _imitating(tmp_path, lambda _n: 30, max_length=64)
+
+    assert _from(endless, tmp_path, lr=1e-3) == {"answers_never_end"}
+
+
+def _reward_model(folder: Path, *, is_chance: bool) -> tuple[str, set[str]]:
+    """The result of twenty steps on pairs that people, or coins, decided, and its alarms."""
+    config = small.config(
+        "rm",
+        folder,
+        model={"path": "tiny", "lora": LORA},
+        optim={"lr": 3e-3, "max_steps": 20, "batch_size": 8},
+        output=QUIET,
+    )
+    path = Path(small.pairs(folder, count=500))
+    if is_chance:
+        coin = random.Random(0)
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        for row in rows:
+            sides = [row["chosen"], row["rejected"]]
+            coin.shuffle(sides)
+            row["chosen"], row["rejected"] = sides
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = RunDir(folder / "rm")
+    return str(reward.run(config, run)), _alarms(config, run)
+
+
+@pytest.mark.parametrize(
+    ("is_chance", "of_rm", "of_ppo"),
+    [(True, {"guesses"}, {"reward_is_unproven"}), (False, set(), set())],
+)
+def test_a_random_reward_model_is_noticed_by_its_run_and_by_ppo_at_once(
+    tmp_path: Path, is_chance: bool, of_rm: set[str], of_ppo: set[str]
+) -> None:
+    path, found = _reward_model(tmp_path, is_chance=is_chance)
+
+    assert found == of_rm
+    assert _ppo(tmp_path, steps=4, lr=1e-3, reward=path) == of_ppo
