@@ -12,18 +12,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from tasks_app import assignment, browsing, fate, interactions, kinds, reading, timeline, votes
-from tasks_app.config import TreeConfig
-from tasks_app.enums import ContributionKind
+from tasks_app import assignment, browsing, fate, interactions, kinds, own_work, reading
 from tasks_app.forms.messages import ContributionsForm
 from tasks_app.labels import LABELS
-from tasks_app.models import Contribution, Message, Report, Task
+from tasks_app.models import Report, Task
 from tasks_app.views.edges import FORM_INVALID, contributor
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
-
-WRITTEN = {ContributionKind.PROMPT, ContributionKind.REPLY}
 
 
 @require_safe
@@ -42,7 +38,7 @@ def contributions(request: HttpRequest) -> HttpResponse:
     reviewed = reading.trees_in_open_review(user, now=now)
     context = {
         "form": form,
-        "entries": _entries(found, user, reviewed),
+        "entries": own_work.entries(found, user, reviewed),
         "is_first_page": not asked.get("before"),
         "is_filtered": bool(asked.get("kind") or asked.get("outcome")),
         "more": _url(asked, before=more) if more else "",
@@ -52,66 +48,6 @@ def contributions(request: HttpRequest) -> HttpResponse:
     }
     status = 200 if form.is_valid() else FORM_INVALID
     return render(request, "tasks/contributions.html", context, status=status)
-
-
-def _entries(
-    found: list[Contribution], user: "User", reviewed: set[uuid.UUID]
-) -> list[dict[str, Any]]:
-    config = TreeConfig.current()
-    told = timeline.of([c.message for c in found if _is_own_text(c)], config, is_author=True)
-    given = votes.of([each for each in found if not _is_own_text(each)], config)
-    veiled = reading.veiled((each.message.tree_id for each in found if each.message), user)
-    return [
-        _entry(each, user, config, veiled)
-        | (_way(each, told) if _is_own_text(each) else _outcome(each, given, reviewed))
-        for each in found
-    ]
-
-
-def _outcome(
-    contribution: Contribution, given: dict[int, votes.Vote], reviewed: set[uuid.UUID]
-) -> dict[str, Any]:
-    """What became of a vote; nothing yet while another message of the tree is being reviewed."""
-    if contribution.message and contribution.message.tree_id in reviewed:
-        return {"status": None}
-    return {"vote": given.get(contribution.pk)}
-
-
-def _is_own_text(contribution: Contribution) -> bool:
-    return contribution.message is not None and contribution.kind in WRITTEN
-
-
-def _entry(
-    contribution: Contribution,
-    user: "User",
-    config: TreeConfig,
-    veiled: set[uuid.UUID],
-) -> dict[str, Any]:
-    message = contribution.message
-    is_text = _is_own_text(contribution)
-    return {
-        "contribution": contribution,
-        "label": _label(contribution),
-        "message": message,
-        "is_readable": bool(message and (is_text or _may_read(message, user, veiled))),
-        "status": fate.status(message, config) if message else None,
-        "story": fate.story(message, config) if is_text else "",
-    }
-
-
-def _label(contribution: Contribution) -> str:
-    if contribution.kind == ContributionKind.RANKING and contribution.message is None:
-        return _("Ranked initial prompts")
-    return str(ContributionKind(contribution.kind).label)
-
-
-def _way(contribution: Contribution, told: dict[uuid.UUID, timeline.Told]) -> dict[str, Any]:
-    way = told[contribution.message.pk]
-    return {"reasons": way.reasons, "steps": way.steps, "events": way.events}
-
-
-def _may_read(message: Message, user: "User", veiled: set[uuid.UUID]) -> bool:
-    return reading.may_read(message, user, veiled=message.tree_id in veiled)
 
 
 def _reports(user: "User", reviewed: set[uuid.UUID]) -> list[dict[str, Any]]:
@@ -125,11 +61,12 @@ def _reported(
 ) -> dict[str, Any]:
     status, story = fate.of_report(report)
     message = report.message
+    is_veiled = message.tree_id in veiled
     in_review = message.tree_id in reviewed and not (message.deleted or message.held)
     return {
         "report": report,
         "category": LABELS[report.category].title,
-        "is_readable": in_review or _may_read(message, user, veiled),
+        "is_readable": in_review or reading.may_read(message, user, veiled=is_veiled),
         "status": status,
         "story": story,
     }
