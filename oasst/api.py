@@ -11,7 +11,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from chat_app import api as chat
 from oasst.accounts.bearer import TokenMissing
 from oasst.lib.errors import DomainError
-from tasks_app.api import tasks
+from tasks_app.api import messages, tasks
 
 api = NinjaAPI(
     title=f"{settings.SITE_NAME} API",
@@ -24,6 +24,7 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 api.add_router("", tasks.router)
+api.add_router("", messages.router)
 api.add_router("", chat.router)
 
 

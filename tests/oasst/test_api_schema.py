@@ -1,11 +1,15 @@
 """The REST API under a hail of generated requests: no crash, and it answers as its schema says."""
 
+from collections import Counter
+from collections.abc import Iterator
+
 import hypothesis
 import pytest
 import schemathesis
 from django.utils import timezone
 from hypothesis import HealthCheck
 from hypothesis import strategies as st
+from ninja import Schema
 from schemathesis import APIOperation, Case
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -26,7 +30,7 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
-OPERATIONS = 27
+OPERATIONS = 38
 # What the person's own task is of, by the end of the path.
 KINDS = {"/reply": TaskType.ASSISTANT_REPLY, "/ranking": TaskType.RANK_ASSISTANT_REPLIES}
 
@@ -84,3 +88,16 @@ def test_no_request_crashes_the_api_or_breaks_its_schema(
     for number, operation in enumerate(operations):
         with subtests.test(operation.label):
             hail(operation, number, examples)
+
+
+def test_no_two_schemas_have_one_name() -> None:
+    ours = [each for each in _below(Schema) if "api" in each.__module__]
+    names = Counter(each.__name__ for each in set(ours))
+
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def _below(schema: type[Schema]) -> Iterator[type[Schema]]:
+    for each in schema.__subclasses__():
+        yield each
+        yield from _below(each)

@@ -1,0 +1,149 @@
+"""What the operations about messages, trees and contributions take and give."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from ninja import Field, Schema
+from pydantic import BeforeValidator
+
+from oasst.lib.api import Strict, Text
+from tasks_app.api.task_schemas import Values
+from tasks_app.browsing import Cursor
+from tasks_app.enums import ContributionKind, Role, TreeState
+
+BIGGEST_ID = 2**63 - 1
+Category = Literal[
+    "spam", "not_appropriate", "pii", "hate_speech", "sexual_content", "moral_judgement",
+    "political_content", "toxicity", "violence", "quality",
+]  # fmt: skip
+
+
+def _cursor(text: str) -> str:
+    if text:
+        Cursor.parse(text)  # raises ValueError
+    return text
+
+
+class FindMessages(Schema):
+    """Which messages to list. A page has twenty at most; `next` of one is `before` of the other."""
+
+    q: Text = Field("", max_length=200, description="words; quotes, `or` and `-` work")
+    lang: Text = Field("", max_length=16, description="one of your languages; all by default")
+    role: Role | None = None
+    state: Literal["accepted", "review"] | None = None
+    mine: bool = Field(False, description="only what you wrote, whatever became of it")
+    before: Annotated[Text, BeforeValidator(_cursor)] = Field("", max_length=80)
+
+
+class FindOwn(Schema):
+    """Which contributions to list; `next` of one page is `before` of the other."""
+
+    kind: Literal["prompt", "reply", "labels", "ranking"] | None = None
+    outcome: Literal["waiting", "accepted", "not_accepted"] | None = None
+    before: int | None = Field(None, ge=1, le=BIGGEST_ID)
+
+
+class MessageReportIn(Strict):
+    category: Category
+    text: Text = Field("", max_length=2000)
+
+
+class FreeLabelsIn(Strict):
+    """Answers to some of the questions; those of before are replaced."""
+
+    labels: Values = Field(max_length=100)
+
+
+class StatusOut(Schema):
+    """Words for people; `tone` is good, info, bad or nothing."""
+
+    label: str
+    tone: str
+
+
+class ReactionOut(Schema):
+    code: str
+    label: str
+    given: bool = Field(description="by you")
+    count: int | None = Field(description="told once you have reacted yourself")
+
+
+class TreeMessageOut(Schema):
+    """A message as its reader may see it."""
+
+    id: UUID
+    tree: UUID
+    parent: UUID | None
+    role: Role
+    lang: str
+    created_at: datetime
+    text: str = Field(description="empty where it is hidden")
+    hidden: str = Field(description="why the text is not shown; empty where it is")
+    state: Literal["removed", "not_accepted", "in_review", "accepted"]
+    status: StatusOut
+    is_own: bool
+    by_model: bool = Field(description="false also while you are not to know")
+    author: str = Field(description="for moderators, unless they are about to rank it")
+    reactions: list[ReactionOut]
+
+
+class TreeMessagesOut(Schema):
+    items: list[TreeMessageOut]
+    next: str | None
+
+
+class EventOut(Schema):
+    """One step of a message's way; `state` is done, now, failed or open."""
+
+    title: str
+    state: str
+    at: datetime | None
+    notes: list[str]
+    snapshot: str
+    models: list[str]
+
+
+class TreeMessageDetail(TreeMessageOut):
+    """A message and what became of it; the author is told all, others the public part."""
+
+    events: list[EventOut] | None
+
+
+class TreeOut(Schema):
+    """A conversation; `messages` are in the order of the page, each before the replies to it."""
+
+    id: UUID
+    lang: str
+    state: TreeState
+    messages: list[TreeMessageOut]
+
+
+class OwnMessageOut(Schema):
+    """The message that a contribution is, or is about."""
+
+    id: UUID
+    role: Role
+    lang: str
+    text: str | None = Field(description="null where it is not shown any more")
+
+
+class OwnOut(Schema):
+    """Something you did, and what became of it as far as it is known and may be told."""
+
+    id: int
+    kind: ContributionKind
+    title: str
+    lang: str
+    at: datetime
+    task: UUID | None
+    message: OwnMessageOut | None
+    status: StatusOut | None
+    story: str
+    reasons: list[str]
+    events: list[EventOut]
+
+
+class OwnsOut(Schema):
+    items: list[OwnOut]
+    next: int | None
