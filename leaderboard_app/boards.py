@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from oasst.accounts.models import User
 
 PAGE = 25
+ENTRIES = 30
 NEIGHBOURS = 2
 MOST_BADGES = 4
 # With fewer people there is nothing to win against anybody.
@@ -190,6 +191,19 @@ def own(user: "User", *, now: datetime) -> Own:
         longest=run.longest if run else 0,
         badges=badges.of(_for_badges(totals, run)),
     )
+
+
+def entries(
+    user: "User", *, state: str = "", after: tuple[datetime, int] | None = None
+) -> tuple[list[PointEntry], PointEntry | None]:
+    """A page of somebody's ledger, newest first, and its last entry if there are more."""
+    rows = PointEntry.objects.filter(user=user)
+    if state:
+        rows = rows.filter(state=state)
+    if after:
+        rows = rows.older_than(*after)
+    found = list(rows.newest_first().select_related("contribution__message")[: ENTRIES + 1])
+    return found[:ENTRIES], found[ENTRIES - 1] if len(found) > ENTRIES else None
 
 
 def goals(langs: Collection[str]) -> list[Goal]:

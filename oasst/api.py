@@ -3,13 +3,18 @@
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from chat_app import api as chat
-from oasst.accounts.bearer import TokenMissing
+from leaderboard_app import api as community
+from oasst import privacy
+from oasst.accounts.bearer import BearerToken, TokenMissing, person, require
+from oasst.accounts.enums import Scope
+from oasst.lib.api import answers
 from oasst.lib.errors import DomainError
 from tasks_app.api import messages, tasks
 
@@ -25,7 +30,21 @@ api = NinjaAPI(
 )
 api.add_router("", tasks.router)
 api.add_router("", messages.router)
+api.add_router("", community.router)
 api.add_router("", chat.router)
+
+
+@api.get(
+    "/me/export",
+    auth=BearerToken(Scope.READ_ACCOUNT),
+    response=answers(dict[str, Any]),
+    tags=["me"],
+)
+def export_me(request: HttpRequest) -> FileResponse:
+    """Everything that is kept about you, as on the account page."""
+    user = person(request)
+    require(privacy.count_download(user))
+    return privacy.as_file(user, now=timezone.now())
 
 
 def _refuse(

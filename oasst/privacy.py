@@ -95,12 +95,19 @@ def finish_erasures() -> None:
 @require_safe
 def download(request: HttpRequest) -> HttpResponseBase:
     user = _user(request)
-    allowance = ratelimit.hit(
-        "privacy-download", str(user.pk), limit=DOWNLOADS_PER_HOUR, window_s=3600
-    )
+    allowance = count_download(user)
     if not allowance.allowed:
         return too_many_requests(request, retry_after_s=allowance.retry_after_s)
-    now = timezone.now()
+    return as_file(user, now=timezone.now())
+
+
+def count_download(user: User) -> ratelimit.Allowance:
+    """Count one download, by page or program."""
+    return ratelimit.hit("privacy-download", str(user.pk), limit=DOWNLOADS_PER_HOUR, window_s=3600)
+
+
+def as_file(user: User, *, now: datetime) -> FileResponse:
+    """Everything about `user` as a file to keep."""
     file = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 (the response closes it)
     write_json(user, file, now=now)
     file.seek(0)

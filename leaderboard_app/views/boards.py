@@ -17,7 +17,6 @@ from leaderboard_app.models import PointEntry, Prize
 from leaderboard_app.views.edges import member
 from oasst.lib.edges import FORM_INVALID
 
-ENTRIES = 30
 PRIZES_SHOWN = 3
 
 
@@ -58,15 +57,9 @@ def points(request: HttpRequest) -> HttpResponse:
     user = request.user
     form = PointsForm(request.GET)
     asked = form.cleaned_data if form.is_valid() else {}
-    rows = PointEntry.objects.filter(user=user)
-    if asked.get("state"):
-        rows = rows.filter(state=asked["state"])
-    if asked.get("after"):
-        rows = rows.older_than(*asked["after"])
-    found = list(rows.newest_first().select_related("contribution__message")[: ENTRIES + 1])
-    more = found[ENTRIES - 1] if len(found) > ENTRIES else None
+    found, more = boards.entries(user, state=asked.get("state", ""), after=asked.get("after"))
     context = {
-        "entries": found[:ENTRIES],
+        "entries": found,
         "own": boards.own(user, now=timezone.now()),
         "tabs": _state_tabs(asked.get("state", "")),
         "more": _points_url(asked.get("state", ""), more) if more else "",

@@ -30,7 +30,7 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
-OPERATIONS = 38
+OPERATIONS = 42
 # What the person's own task is of, by the end of the path.
 KINDS = {"/reply": TaskType.ASSISTANT_REPLY, "/ranking": TaskType.RANK_ASSISTANT_REPLIES}
 
