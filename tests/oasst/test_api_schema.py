@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 import schemathesis
+from django.conf import settings
+from django.test import Client
 from django.utils import timezone
 from hypothesis import HealthCheck
 from hypothesis import strategies as st
@@ -101,3 +103,18 @@ def _below(schema: type[Schema]) -> Iterator[type[Schema]]:
     for each in schema.__subclasses__():
         yield each
         yield from _below(each)
+
+
+def test_every_path_of_the_collection_is_documented(client: Client) -> None:
+    document = (settings.BASE_DIR / "docs" / "api.md").read_text(encoding="utf-8")
+    paths = client.get("/api/v1/openapi.json").json()["paths"]
+    described = {
+        f"{method.upper()} {path.removeprefix('/api/v1')}"
+        for path, methods in paths.items()
+        for method in methods
+        if "/chats" not in path
+    }
+
+    assert {each for each in described if f"`{each}`" not in document} == set()
+    assert all(each["summary"] for methods in paths.values() for each in methods.values())
+    assert all(each["description"] for methods in paths.values() for each in methods.values())
