@@ -9,7 +9,7 @@ from django.urls import URLResolver, get_resolver
 # Pages of libraries, tested as groups: their route names begin so.
 QUEUE_PAGES = "django_rq:"
 PROVIDER_PAGES = ("discord_", "google_")
-# For programs with tokens, which are tested in tests/chat_app/api.
+# For programs with tokens: test_api.py, and tests/chat_app/api for OpenAI's.
 API = ("api:", "openai:")
 # Routes without a name: the admin's old addresses of rows, and its answer to everything else.
 UNNAMED = re.compile(r"admin/(\w+/\w+/<path:object_id>/|\(\?P<url>\.\*\)\$)")
