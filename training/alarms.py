@@ -152,17 +152,29 @@ def _no_number(train: list[Row], held_out: list[Row], _limits: Limits) -> Iterat
             return
 
 
-def _loss_explodes(train: list[Row], _held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
+def _has_exploded(loss: _Series, before: float) -> bool:
+    return loss.late > 1.3 * abs(before) + 0.2
+
+
+def _loss_before(loss: _Series, held_out: list[Row]) -> float:
+    """One step may be too large: the look before it says how it was."""
+    return min([loss.early, *_series(held_out, "eval_loss").values[:1]])
+
+
+def _loss_explodes(train: list[Row], held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
     loss = _series(train, "loss")
-    if loss.covers(EARLY, LATE) and loss.late > 1.3 * abs(loss.early) + 0.2:
-        yield Alarm("loss_explodes", loss.step, {"before": loss.early, "now": loss.late})
+    if not loss.covers(EARLY, LATE):
+        return
+    before = _loss_before(loss, held_out)
+    if _has_exploded(loss, before):
+        yield Alarm("loss_explodes", loss.step, {"before": before, "now": loss.late})
 
 
-def _loss_does_not_fall(train: list[Row], _held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
+def _loss_does_not_fall(train: list[Row], held_out: list[Row], _limits: Limits) -> Iterator[Alarm]:
     loss = _series(train, "loss")
     if not loss.covers(TREND):
         return
-    exploded = loss.late > 1.3 * abs(loss.early) + 0.2
+    exploded = _has_exploded(loss, _loss_before(loss, held_out))
     if not exploded and _fell(loss) < 0.25:
         yield Alarm("loss_does_not_fall", loss.step, {"before": loss.early, "now": loss.late})
 

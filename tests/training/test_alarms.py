@@ -137,6 +137,15 @@ def test_learning_by_heart_is_seen_on_held_out_trees() -> None:
     assert _codes(sorted(rows, key=lambda row: row["step"]), Limits("sft")) == {"overfits"}
 
 
+def test_a_loss_that_explodes_in_one_step_is_noticed_by_the_first_look() -> None:
+    """Most of the first three steps are broken already, and later ones are no worse."""
+    rows = _train(STEPS, lambda step: {"loss": 0.2 if step == 1 else 5.0})
+    look = {"step": 0, "phase": "eval", "eval_loss": 0.2}
+
+    assert _codes([look, *rows], Limits("sft")) == {"loss_explodes"}
+    assert "loss_explodes" not in _codes(rows, Limits("sft"))
+
+
 def test_answers_that_grew_in_one_update_are_noticed_by_the_first_look() -> None:
     """The second of five rollouts is long already: the mean of two would not be the start."""
     rng = Random(1)

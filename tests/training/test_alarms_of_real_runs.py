@@ -118,6 +118,14 @@ def test_a_policy_that_nothing_holds_is_noticed(tmp_path: Path) -> None:
     assert {"kl_is_free", "kl_over_budget"} <= _ppo(tmp_path, lr=0.03, kl=kl)
 
 
+@pytest.mark.full
+def test_a_critic_that_does_harm_is_noticed(tmp_path: Path) -> None:
+    loss = {"epochs": 2, "minibatch": 16, "micro_batch": 16}
+    too_fast = {"value_lr": 0.3, "value_coefficient": 1.0, "value_clip": 100.0}
+
+    assert "value_learns_nothing" in _ppo(tmp_path, lr=1e-3, loss=loss | too_fast)
+
+
 # Failures that begin before PPO does: in what SFT or the reward model has learned.
 
 
@@ -151,6 +159,24 @@ def ends_well(tmp_path_factory: pytest.TempPathFactory) -> str:
         patch.setenv("MODELS_DIR", str(tmp_path_factory.getbasetemp() / "models"))
         folder = tmp_path_factory.mktemp("ends")
         return _imitating(folder, lambda n: 1 + n % 5, max_length=128)
+
+
+def test_steps_too_large_for_a_trained_model_are_noticed(tmp_path: Path, ends_well: str) -> None:
+    """The first of them does it, so that the loss of three steps is not how it began."""
+    answers = {"sources": [{"path": str(Path(ends_well).parents[1] / "answers.jsonl")}]}
+    config = small.config(
+        "sft",
+        tmp_path,
+        model={"path": ends_well, "lora": LORA},
+        optim={"lr": 0.1, "max_steps": 20},
+        data=answers | {"max_length": 128},
+        output=QUIET,
+    )
+    run = RunDir(tmp_path / "run")
+
+    sft.run(config, run)
+
+    assert _alarms(config, run) == {"loss_explodes"}
 
 
 def _from(path: str, folder: Path, *, lr: float, **values: Any) -> set[str]:
