@@ -197,7 +197,9 @@ def warnings(figures: dict[str, Figure]) -> list[str]:
     if accuracy.n < LEAST_PAIRS:
         return [f"Only {accuracy.n} pairs were held out: too few to judge the reward model."]
     found = []
-    if accuracy.low <= 0.5:
+    if accuracy.high < 0.5:
+        found.append("Worse than chance: the interval of its accuracy lies below 0.5.")
+    elif accuracy.low <= 0.5:
         found.append("Not shown to be better than chance: the interval of its accuracy holds 0.5.")
     if over.low <= 0:
         word = "worse than" if over.high < 0 else "not shown to be better than"

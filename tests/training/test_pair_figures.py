@@ -139,3 +139,12 @@ def test_length_gaps_are_told_apart() -> None:
         ("longer", 1.0, 1),
         ("much longer", 0.0, 1),
     ]
+
+
+def test_a_model_that_is_mostly_wrong_is_worse_than_chance() -> None:
+    rows = scored(crowd(), lambda row, side: float(side == "rejected"))
+
+    warned = pair_figures.reward_model(rows, HOW)["warnings"]
+
+    assert warned[0] == "Worse than chance: the interval of its accuracy lies below 0.5."
+    assert not [text for text in warned if "holds 0.5" in text]
