@@ -22,6 +22,7 @@ from tasks_app import (
     kinds,
     labels,
     pacing,
+    reclaiming,
     selection,
     undo,
 )
@@ -88,6 +89,12 @@ def list_open(request: HttpRequest) -> Any:
     return [task_line(task) for task in browsing.open_tasks(person(request), now=timezone.now())]
 
 
+@router.get("/tasks/kept", auth=READ, response=answers(list[TaskLineOut]))
+def list_kept(request: HttpRequest) -> Any:
+    """Tasks that are over and hold what you wrote for them, newest first."""
+    return [task_line(task) for task in browsing.kept_drafts(person(request), now=timezone.now())]
+
+
 @router.post("/tasks/next", auth=WRITE, response=answers(TaskOut))
 @once
 def take(request: HttpRequest, body: NextIn) -> Any:
@@ -97,13 +104,8 @@ def take(request: HttpRequest, body: NextIn) -> Any:
     require(pacing.count_request(user, body.kind))
     try:
         task = selection.next_task(user, body.kind, langs=langs, now=now, rng=RNG)
-    except NoTaskAvailable as error:
-        found = blockers.explain(user, body.kind, langs, now=now)
-        error.details = {"blockers": [_blocker(each) for each in found]}
-        raise
-    except TooManyPendingTasks as error:
-        open_tasks = browsing.open_tasks(user, now=now)
-        error.details = {"tasks": [str(task.pk) for task in open_tasks]}
+    except (NoTaskAvailable, TooManyPendingTasks) as error:
+        _explain(error, user, body.kind, langs)
         raise
     return task_out(assignment.find(task.pk, user), now=now)
 
@@ -123,6 +125,28 @@ def save_draft(request: HttpRequest, task_id: UUID, body: DraftIn) -> Any:
     user = person(request)
     fields = drafts.entered(assignment.find(task_id, user), body)
     return interactions.save_draft(task_id, user, fields, now=timezone.now())
+
+
+@router.delete("/tasks/{uuid:task_id}/draft", auth=WRITE, response=answers(None, 204))
+def discard_draft(request: HttpRequest, task_id: UUID) -> Any:
+    """Throw away what you have; nothing more is no error."""
+    interactions.discard_draft(task_id, person(request))
+    return Status(204, None)
+
+
+@router.post("/tasks/{uuid:task_id}/reclaim", auth=WRITE, response=answers(TaskOut))
+@once
+def reclaim(request: HttpRequest, task_id: UUID) -> Any:
+    """Take up the message of a task that has expired again, with what you wrote for it."""
+    user, now = person(request), timezone.now()
+    old = reclaiming.find(task_id, user)
+    require(pacing.count_request(user, old.kind))
+    try:
+        found = reclaiming.reclaim(old, user, now=now, rng=RNG)
+    except (NoTaskAvailable, TooManyPendingTasks) as error:
+        _explain(error, user, old.kind, [old.lang])
+        raise
+    return task_out(assignment.find(found.task.pk, user), now=now)
 
 
 @router.post("/tasks/{uuid:task_id}/extend", auth=WRITE, response=answers(HeldOut))
@@ -208,6 +232,17 @@ def own_langs(user: User, wanted: list[str] | tuple[str, ...]) -> list[str]:
     if not set(wanted) <= set(own):
         raise LanguageNotYours
     return list(wanted or own)
+
+
+def _explain(error: DomainError, user: User, kind: str, langs: list[str]) -> None:
+    """Add what would help, as the pages say it."""
+    now = timezone.now()
+    if isinstance(error, TooManyPendingTasks):
+        tasks = browsing.open_tasks(user, now=now)
+        error.details = {"tasks": [str(task.pk) for task in tasks]}
+    else:
+        found = blockers.explain(user, kind, langs, now=now)
+        error.details = {"blockers": [_blocker(each) for each in found]}
 
 
 def _keep(user: User, task_id: UUID, body: DraftIn, error: DomainError) -> None:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from oasst.lib.pages import too_many_requests
-from tasks_app import blockers, browsing, interactions, kinds, pacing, selection
+from tasks_app import blockers, browsing, kinds, pacing, reclaiming, selection
 from tasks_app.errors import LanguageNotYours, NoTaskAvailable, TooManyPendingTasks
 from tasks_app.forms.work import LanguageForm
 from tasks_app.models import Task
@@ -50,27 +50,18 @@ def next_task(request: HttpRequest, kind: str) -> HttpResponse:
 def reclaim(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
     """Take up the message of a task that has expired again, with what was written for it."""
     user, now = request.user, timezone.now()
-    task = Task.objects.filter(pk=task_id, user=user).select_related("draft").first()
-    if task is None:
-        raise Http404
+    task = reclaiming.find(task_id, user)
     allowance = pacing.count_request(user, task.kind)
     if not allowance.allowed:
         return too_many_requests(request, retry_after_s=allowance.retry_after_s)
     try:
-        fresh = selection.next_task(
-            user, task.kind, langs=[task.lang], message_id=task.message_id, now=now, rng=RNG
-        )
+        found = reclaiming.reclaim(task, user, now=now, rng=RNG)
     except NoTaskAvailable:
         return _nothing(request, kinds.KINDS[task.kind], [task.lang])
-    if hasattr(task, "draft") and fresh.pk != task.pk:
-        if hasattr(fresh, "draft"):
-            toasts.info(
-                request,
-                _("You had begun this one already. The older text is kept among your drafts."),
-            )
-        else:
-            interactions.save_draft(fresh.pk, user, task.draft.body, now=now)
-    return redirect("tasks:work", fresh.pk)
+    if found.keeps_both:
+        text = _("You had begun this one already. The older text is kept among your drafts.")
+        toasts.info(request, text)
+    return redirect("tasks:work", found.task.pk)
 
 
 def after(request: HttpRequest, task: Task) -> HttpResponse:

@@ -22,11 +22,16 @@ TABLE = """
 GET    /me/export                                   -        account:read 200   200 200 200  401
 GET    /tasks/available                             -        tasks:read   200   200 200 200  401
 GET    /tasks                                       -        tasks:read   200   200 200 200  401
+GET    /tasks/kept                                  -        tasks:read     200 200 200  200 401
 POST   /tasks/next                                  -        tasks:write  200   200 403 200  401
 GET    /tasks/{task}                                review   tasks:read   200   404 404 404  401
 GET    /tasks/{task}                                maxs     tasks:read   404   404 200 404  401
 PUT    /tasks/{task}/draft                          review   tasks:write  200   404 404 404  401
 PUT    /tasks/{task}/draft                          maxs     tasks:write  404   404 403 404  401
+DELETE /tasks/{task}/draft                          review   tasks:write    204 404 404  404 401
+DELETE /tasks/{task}/draft                          maxs     tasks:write    404 404 204  404 401
+POST   /tasks/{task}/reclaim                        review   tasks:write    200 404 404  404 401
+POST   /tasks/{task}/reclaim                        maxs     tasks:write    404 404 403  404 401
 POST   /tasks/{task}/extend                         review   tasks:write  200   404 403 404  401
 POST   /tasks/{task}/extend                         maxs     tasks:write  404   404 403 404  401
 POST   /tasks/{task}/skip                           review   tasks:write  204   404 403 404  401

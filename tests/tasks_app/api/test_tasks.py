@@ -14,7 +14,7 @@ from tasks_app import gold_items, pacing, selection
 from tasks_app.config import overridden
 from tasks_app.enums import TaskType, TreeState
 from tasks_app.forms.work import RankingForm, SkipForm, WritingForm
-from tasks_app.models import Draft, Message, Ranking, Task, TextLabels
+from tasks_app.models import Draft, Message, Offer, Ranking, Task, TextLabels
 from tests import factories
 from tests.calling import Program, code_of, token_of
 from tests.factories import NOW, grow
@@ -389,7 +389,10 @@ CALLS: list[tuple[str, str, Any]] = [
     ("get", "/tasks", None),
     ("post", "/tasks/next", {}),
     ("get", "/tasks/{task}", None),
+    ("get", "/tasks/kept", None),
     ("put", "/tasks/{task}/draft", {"text": "x"}),
+    ("delete", "/tasks/{task}/draft", None),
+    ("post", "/tasks/{task}/reclaim", None),
     ("post", "/tasks/{task}/extend", None),
     ("post", "/tasks/{task}/skip", {}),
     ("post", "/tasks/{task}/reply", {"text": "x"}),
@@ -437,7 +440,7 @@ def test_expired_token_is_refused(alice: User) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body"), [call for call in CALLS if call[0] != "get" and "undo" not in call]
+    ("method", "path", "body"), [call for call in CALLS if call[0] not in ("get", "delete")]
 )
 def test_muted_person_may_look_and_do_nothing(
     alice: User, method: str, path: str, body: Any
@@ -467,3 +470,46 @@ def test_pages_and_programs_share_their_tasks(program: Program, alice: User, web
 
     assert program.call("post", "/tasks/next", {}).json()["id"] == str(task.pk)
     assert web.get(f"/tasks/{task.pk}/").status_code == 200
+
+
+# Again
+
+
+def test_expired_task_is_taken_up_again_with_its_draft(program: Program, alice: User) -> None:
+    task = hand_out(alice, REPLY, grow("P").root)
+    program.call("put", f"/tasks/{task.pk}/draft", {"text": "So far"})
+    now = timezone.now()
+    Task.objects.filter(pk=task.pk).update(expires_at=now, reserved_until=now, holds_slot=False)
+    kept = program.get("/tasks/kept")
+
+    taken = program.call("post", f"/tasks/{task.pk}/reclaim")
+
+    assert [each["id"] for each in kept] == [str(task.pk)]
+    assert taken.json()["id"] != str(task.pk)
+    assert taken.json()["draft"]["text"] == "So far"
+
+
+def test_draft_is_thrown_away(program: Program, alice: User) -> None:
+    task = hand_out(alice, REPLY, grow("P").root)
+    program.call("put", f"/tasks/{task.pk}/draft", {"text": "So far"})
+
+    for _ in range(2):
+        assert program.call("delete", f"/tasks/{task.pk}/draft").status_code == 204
+
+    assert not Draft.objects.exists()
+    assert program.get(f"/tasks/{task.pk}")["draft"] is None
+
+
+def test_message_that_needs_nothing_more_is_not_taken_up_again(
+    program: Program, alice: User
+) -> None:
+    grown = grow("P")
+    task = hand_out(alice, REPLY, grown.root)
+    now = timezone.now()
+    Task.objects.filter(pk=task.pk).update(expires_at=now, reserved_until=now, holds_slot=False)
+    Offer.objects.all().delete()
+
+    response = program.call("post", f"/tasks/{task.pk}/reclaim")
+
+    assert code_of(response) == (404, "no_task_available")
+    assert response.json()["error"]["details"]["blockers"]
