@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -74,6 +75,11 @@ def _no_token(request: HttpRequest, _error: AuthenticationError) -> HttpResponse
 @api.exception_handler(HttpError)
 def _unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
     return _refuse(request, error.status_code, "unreadable", error.message)
+
+
+@api.exception_handler(RequestDataTooBig)
+def _too_large(request: HttpRequest, _error: RequestDataTooBig) -> HttpResponse:
+    return _refuse(request, 413, "too_large", _("The request is larger than a megabyte."))
 
 
 @api.exception_handler(ValidationError)

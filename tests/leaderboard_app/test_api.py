@@ -58,6 +58,16 @@ def test_ledger_is_listed_page_by_page(
     assert first["items"][0]["explanation"]
 
 
+def test_ledger_costs_the_same_for_many(
+    program: Program, alice: User, django_assert_num_queries: Any
+) -> None:
+    program.get("/me/points")
+    for count in (1, 2):
+        given.scored(alice, now=timezone.now())
+        with django_assert_num_queries(2):  # the token, the entries
+            assert len(program.get("/me/points")["items"]) == count
+
+
 def test_board_shows_names_and_ones_own_place(program: Program, alice: User, bob: User) -> None:
     now = timezone.now()
     for user in (alice, bob):

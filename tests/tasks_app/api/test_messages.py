@@ -310,6 +310,18 @@ def test_contributions_are_listed_page_by_page(
     assert second["next"] is None
 
 
+def test_contributions_cost_the_same_for_many(
+    program: Program, alice: User, django_assert_num_queries: Any
+) -> None:
+    program.get("/me/contributions")
+    for count in (1, 3):
+        while Message.objects.filter(user=alice).count() < count:
+            number = Message.objects.count()
+            factories.write_prompt(alice, f"Prompt {number}?", now=timezone.now())
+        with django_assert_num_queries(8):
+            assert len(program.get("/me/contributions")["items"]) == count
+
+
 def test_removed_message_that_one_reviewed_is_not_shown(
     program: Program, alice: User, mona: User
 ) -> None:
