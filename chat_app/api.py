@@ -119,6 +119,7 @@ def export_chat(
 
 
 @router.post("/chats/{uuid:chat_id}/messages", auth=WRITE, response=answers(AskedOut, 202))
+@once
 def send_message(request: HttpRequest, chat_id: UUID, body: MessageIn) -> Any:
     """Say something and ask for replies, which are written in a while."""
     user = _user(request)
@@ -148,6 +149,7 @@ def read_message(request: HttpRequest, chat_id: UUID, message_id: UUID) -> Any:
     auth=WRITE,
     response=answers(AskedOut, 202),
 )
+@once
 def regenerate(request: HttpRequest, chat_id: UUID, message_id: UUID, body: DraftsIn) -> Any:
     """Ask for other replies to the prompt of a reply, or for the first to a prompt."""
     found, now = _message(request, chat_id, message_id), timezone.now()
@@ -163,6 +165,7 @@ def regenerate(request: HttpRequest, chat_id: UUID, message_id: UUID, body: Draf
     auth=WRITE,
     response=answers(MessageOut, 202),
 )
+@once
 def carry_on(request: HttpRequest, chat_id: UUID, message_id: UUID) -> Any:
     """Go on with a reply that broke off or reached its limit, as a new reply beside it."""
     found, now = _message(request, chat_id, message_id), timezone.now()

@@ -7,7 +7,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from ninja import NinjaAPI
+from ninja import NinjaAPI, Router
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from chat_app import api as chat
@@ -19,6 +19,15 @@ from oasst.lib.api import answers
 from oasst.lib.errors import DomainError
 from tasks_app.api import messages, tasks
 
+
+def _tell_scopes(router: Router) -> None:
+    """Add to what the documentation says of each operation which scope it needs."""
+    for view in router.path_operations.values():
+        for operation in view.operations:
+            for auth in operation.auth_callbacks:
+                operation.description += f"\n\nNeeds the scope `{auth.scope}`."
+
+
 api = NinjaAPI(
     title=f"{settings.SITE_NAME} API",
     version="1",
@@ -29,10 +38,9 @@ api = NinjaAPI(
     "too.",
     urls_namespace="api",
 )
-api.add_router("", tasks.router)
-api.add_router("", messages.router)
-api.add_router("", community.router)
-api.add_router("", chat.router)
+for router in (tasks.router, messages.router, community.router, chat.router):
+    _tell_scopes(router)
+    api.add_router("", router)
 
 
 @api.get(
@@ -46,6 +54,9 @@ def export_me(request: HttpRequest) -> FileResponse:
     user = person(request)
     require(privacy.count_download(user))
     return privacy.as_file(user, now=timezone.now())
+
+
+_tell_scopes(api.default_router)
 
 
 def _refuse(

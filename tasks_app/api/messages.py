@@ -11,6 +11,7 @@ from oasst.accounts.bearer import BearerToken, person, require
 from oasst.accounts.enums import Scope
 from oasst.accounts.models import User
 from oasst.lib.api import answers, require_valid
+from oasst.lib.idempotency import once
 from tasks_app import browsing, labels, own_work, pacing, reactions, reading
 from tasks_app.api.message_schemas import (
     FindMessages,
@@ -115,6 +116,7 @@ def take_reaction_back(request: HttpRequest, message_id: UUID, code: str) -> Any
 
 
 @router.post("/messages/{uuid:message_id}/report", auth=WRITE, response=answers(None, 204))
+@once
 def report(request: HttpRequest, message_id: UUID, body: MessageReportIn) -> Any:
     """Ask the moderators to look at a message. Until they have, another replaces the words."""
     user, now = person(request), timezone.now()

@@ -117,4 +117,5 @@ def test_every_path_of_the_collection_is_documented(client: Client) -> None:
 
     assert {each for each in described if f"`{each}`" not in document} == set()
     assert all(each["summary"] for methods in paths.values() for each in methods.values())
-    assert all(each["description"] for methods in paths.values() for each in methods.values())
+    told = [each["description"] for methods in paths.values() for each in methods.values()]
+    assert all("Needs the scope `" in text for text in told)

@@ -12,7 +12,7 @@ from oasst.accounts.models import User
 from tasks_app import browsing, gold_items, moderation, pacing
 from tasks_app.enums import TaskType, TreeState
 from tasks_app.labels import REPORT_LABELS
-from tasks_app.models import Message, MessageTree, Reaction, Report, Task, TextLabels
+from tasks_app.models import Contribution, Message, MessageTree, Reaction, Report, Task, TextLabels
 from tests import factories
 from tests.calling import Program, code_of, token_of
 from tests.factories import NOW, grow
@@ -237,6 +237,16 @@ def test_report_reaches_the_moderators_once(program: Program, alice: User) -> No
         assert program.call("post", path, body).status_code == 204
 
     assert Report.objects.get().text == "Look again."
+
+
+def test_report_sent_again_is_one_contribution(program: Program, alice: User) -> None:
+    program.client.defaults["HTTP_IDEMPOTENCY_KEY"] = "one"
+    path = f"/messages/{grow('P').root.pk}/report"
+
+    answers = [program.call("post", path, {"category": "spam"}) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [204, 204]
+    assert Contribution.objects.filter(user=alice, kind="report").count() == 1
 
 
 def test_reports_have_the_limit_of_the_page(
