@@ -24,14 +24,12 @@ def message_out(card: reading.Card) -> dict[str, Any]:
         "is_own": card.is_own,
         "by_model": card.is_synthetic,
         "author": card.author,
-        "reactions": reactions_out(card),
+        "reactions": reactions_out(card) if card.may_react else [],
     }
 
 
 def reactions_out(card: reading.Card) -> list[dict[str, Any]]:
-    """The reactions that a page shows."""
-    if not card.may_react:
-        return []
+    """The reactions to a message that takes some, for its reader."""
     return [
         {
             "code": button.code,

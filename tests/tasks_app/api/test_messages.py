@@ -156,6 +156,23 @@ def test_gold_item_in_hand_is_refused_like_a_message_in_review(
     assert str(known.pk) not in str(program.get("/messages"))
 
 
+def test_reaction_tells_no_rejected_gold_item_from_a_message_in_review(
+    program: Program, alice: User, bob: User, mona: User
+) -> None:
+    known = grow("P(A-)", state=TreeState.READY_FOR_EXPORT)[1]
+    item = gold_items.make(known.pk, {"spam": 1.0}, explanation="Spam.", actor=mona, now=NOW)
+    in_hand = [in_review(user) for user in (alice, bob)]
+    Task.objects.filter(pk=in_hand[0][1]).update(
+        gold=item, message=known, tree=None, holds_slot=False
+    )
+
+    told = program.call("put", f"/messages/{known.pk}/reactions/clap")
+    plain = in_hand[1][0][2]
+    other = Program(token_of(bob)).call("put", f"/messages/{plain.pk}/reactions/clap")
+
+    assert (told.status_code, told.json()) == (200, other.json())
+
+
 def test_whoever_is_about_to_rank_is_not_told_who_wrote_what(program: Program, alice: User) -> None:
     grown = grow("P(A A)", state=TreeState.RANKING)
     Message.objects.filter(pk=grown[1].pk).update(synthetic=True, model_name=SECRET)
