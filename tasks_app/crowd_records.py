@@ -50,6 +50,12 @@ class GoldItem(models.Model):
     )
     source = models.CharField(_("source"), max_length=16, choices=GoldSource)
     active = models.BooleanField(_("in use"), default=True)
+    for_practice = models.BooleanField(
+        _("shown to visitors"),
+        default=False,
+        db_default=False,
+        help_text=_("Visitors practise on it, and nobody gets it among their reviews."),
+    )
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )

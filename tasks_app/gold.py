@@ -29,7 +29,7 @@ TOLERANCE = 0.25
 _DRAW = """
     WITH gold AS (
     SELECT g.message_id FROM tasks_app_golditem g JOIN tasks_app_message m ON m.id = g.message_id
-    WHERE g.active AND NOT m.deleted AND m.review_result IS NOT NULL
+    WHERE g.active AND NOT g.for_practice AND NOT m.deleted AND m.review_result IS NOT NULL
         AND m.lang = %(lang)s AND m.role = %(role)s AND (m.parent_id IS NULL) = %(is_root)s
         AND NOT EXISTS (SELECT FROM tasks_app_message x WHERE x.tree_id = m.tree_id
             AND x.user_id = %(user)s)

@@ -51,9 +51,11 @@ def make(
     actor: Any,
     now: datetime,
     source: GoldSource = GoldSource.MODERATOR,
+    for_practice: bool = False,
 ) -> GoldItem:
     """Use a decided message as a gold item, or one that was retired, with new answers.
 
+    `for_practice`: visitors judge it before they have an account, and it tests nobody.
     Raises MessageNotFound, GoldUndecided, AlreadyGold, InvalidLabels, ReasonMissing, ReasonTooLong.
     """
     require_reason(explanation, limit=MOST_EXPLAINED)
@@ -73,6 +75,7 @@ def make(
             "explanation": explanation.strip(),
             "source": source,
             "active": True,
+            "for_practice": for_practice,
             "made_by": actor,
             "made_at": now,
         },
@@ -133,7 +136,7 @@ def promote_unanimous(lang: str, *, config: TreeConfig, now: datetime) -> int:
     Half of them are messages that belong here and half ones that do not, as far as there are: by
     always saying yes nobody is right. Retired items do not come back. Returns how many are new.
     """
-    in_use = GoldItem.objects.filter(active=True, message__lang=lang)
+    in_use = GoldItem.objects.filter(active=True, for_practice=False, message__lang=lang)
     verdicts = [takes_in(answers) for answers in in_use.values_list("answers", flat=True)]
     return sum(
         _promote(lang, verdict, config.gold_items_per_lang // 2 - verdicts.count(verdict), now)

@@ -289,6 +289,11 @@ class GoldItemQuerySet(models.QuerySet["GoldItem"]):
         """Those that may be shown: in use, of a message that is still there and decided."""
         return self.filter(active=True, message__deleted=False).exclude(message__review_result=None)
 
+    def for_practice(self) -> Self:
+        """Those that visitors see, whom nobody is therefore tested by."""
+        shown = self.filter(for_practice=True, message__held=False)
+        return shown.exclude(Q(message__parent__deleted=True) | Q(message__parent__held=True))
+
 
 class ReliabilityQuerySet(models.QuerySet["Reliability"]):
     """Questions about how reliable people are."""

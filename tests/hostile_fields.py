@@ -205,6 +205,7 @@ mona  {tasks}/message/{message}/act/label-as/  label                  reason=r
 mona  {tasks}/message/{message}/act/make-gold/ spam                   explanation=e
 mona  {tasks}/message/{message}/act/make-gold/ lang_mismatch          spam=0&explanation=e
 mona  {tasks}/message/{message}/act/make-gold/ quality                spam=0&explanation=e
+mona  {tasks}/message/{message}/act/make-gold/ for_practice           spam=0&explanation=e
 mona  {tasks}/message/{message}/act/make-gold/ explanation*           spam=0
 mona  {tasks}/report/{report}/act/decide/      outcome                note=n
 mona  {tasks}/report/{report}/act/decide/      note*                  outcome=dismissed

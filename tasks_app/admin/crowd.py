@@ -40,13 +40,27 @@ class InUseFilter(YesNoFilter):
         return queryset.filter(active=answer)
 
 
+class PracticeFilter(YesNoFilter):
+    """By whether visitors practise on it."""
+
+    title, parameter_name = _l("shown to visitors"), "practice"
+
+    def narrow(self, queryset: QuerySet, answer: bool) -> QuerySet:
+        return queryset.filter(for_practice=answer)
+
+
 @admin.register(GoldItem)
 class GoldItemAdmin(DeskAdmin):
     """Messages whose right labels are known, the newest first."""
 
     list_display = ("text_column", "answers_column", "source", "use_column", "given_column",
                     "made_by_column", "made_column")  # fmt: skip
-    list_filter = (InUseFilter, ("source", ChoicesDropdownFilter), GoldLanguageFilter)
+    list_filter = (
+        InUseFilter,
+        PracticeFilter,
+        ("source", ChoicesDropdownFilter),
+        GoldLanguageFilter,
+    )
     ordering = ("-made_at", "pk")
     list_select_related = ("message", "made_by")
     page_template = "admin/desk/page.html"
@@ -94,6 +108,7 @@ def gold_facts(item: Any) -> list[Fact]:
         (_("Explanation"), item.explanation or NONE),
         (_("Source"), item.get_source_display()),
         (_("In use"), _("Yes") if item.active else _("No")),
+        (_("Shown to visitors"), _("Yes") if item.for_practice else _("No")),
         (_("Answered right"), right_of(item.right, item.n)),
         (_("Made by"), row_link(item.made_by)),
         (_("Made"), when(item.made_at)),

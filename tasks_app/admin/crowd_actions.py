@@ -50,6 +50,15 @@ class GoldForm(forms.Form):
         help_text=_l("Contributors read it after their answer, right or not. Be kind and exact."),
         error_messages={"required": _l("Please explain why these answers are the right ones.")},
     )
+    for_practice = forms.BooleanField(
+        label=_l("Show it to visitors for practice"),
+        required=False,
+        widget=UnfoldBooleanWidget,
+        help_text=_l(
+            "Anybody may read and judge it without an account, and nobody gets it among their "
+            "reviews. Only for messages without anything personal or harmful."
+        ),
+    )
 
     def answers(self) -> dict[str, float]:
         """Label name to value."""
@@ -81,8 +90,14 @@ class MakeGold(DeskAction):
         return {"spam": "0" if row.review_result else "1"}
 
     def run(self, row: Message, data: dict[str, Any], *, actor: Any, now: datetime) -> str:
-        why = data["explanation"]
-        gold_items.make(row.pk, data["answers"], explanation=why, actor=actor, now=now)
+        gold_items.make(
+            row.pk,
+            data["answers"],
+            explanation=data["explanation"],
+            for_practice=data["for_practice"],
+            actor=actor,
+            now=now,
+        )
         return _("It is a gold item now.")
 
 

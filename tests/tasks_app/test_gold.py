@@ -178,6 +178,12 @@ def test_gold_is_not_shown_to_whom_it_should_not(
     assert take(alice).gold_id is None
 
 
+def test_what_visitors_practise_on_tests_nobody(known: Grown, alice: User) -> None:
+    GoldItem.objects.update(for_practice=True)
+
+    assert take(alice).gold is None
+
+
 def test_without_real_work_there_is_no_gold(known: Grown, alice: User) -> None:
     Offer.objects.all().delete()
 
