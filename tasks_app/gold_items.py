@@ -9,7 +9,7 @@ from django.db import connections, router, transaction
 from django.utils.translation import gettext_lazy as _
 
 from oasst.lib.errors import DomainError
-from tasks_app import reliability
+from tasks_app import practice, reliability
 from tasks_app.config import TreeConfig
 from tasks_app.enums import GoldSource, ModerationKind, SkillGroup
 from tasks_app.errors import MessageNotFound
@@ -103,11 +103,13 @@ def set_active(message: Message, wanted: bool) -> bool:
         return False
     item.active = wanted
     item.save(update_fields=["active"])
+    practice.forget_gold()
     reliability.forget_means(SkillGroup.ACCEPTANCE, [message.lang])
     return True
 
 
 def _note_made(message: Message, *, actor: Any, reason: str, now: datetime) -> None:
+    practice.forget_gold()
     reliability.forget_means(SkillGroup.ACCEPTANCE, [message.lang])
     record(ModerationKind.MAKE_GOLD, actor=actor, reason=reason, now=now, message=message)
 

@@ -12,7 +12,7 @@ from django.db.models.functions import Mod
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
-from tasks_app import agreement_tables, notice_records, usage_records
+from tasks_app import agreement_tables, first_steps_records, notice_records, usage_records
 from tasks_app.config import ConfigChange
 from tasks_app.crowd_records import (
     CrowdMean,
@@ -70,6 +70,7 @@ __all__ = [
     "TextLabels",
     "TreeTransition",
     "agreement_tables",
+    "first_steps_records",
     "notice_records",
     "usage_records",
 ]

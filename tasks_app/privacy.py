@@ -8,6 +8,7 @@ from oasst.accounts.models import User
 from oasst.accounts.privacy import Sections, rows_of
 from tasks_app import moderation
 from tasks_app.enums import ModerationKind
+from tasks_app.first_steps_records import FirstSteps
 from tasks_app.models import (
     Contribution,
     Draft,
@@ -43,6 +44,7 @@ SECTIONS: Sections = {
     "rankings": (Ranking.objects, "user", "parent_id groups not_rankable reason created_at"),
     "reactions": (Reaction.objects, "user", "message_id code created_at"),
     "reports": (Report.objects, "user", "id message_id category text state created_at resolved_at"),
+    "first_steps": (FirstSteps.objects, "user", "practised_at hints_off"),
     "tasks": (
         Task.objects,
         "user",
@@ -74,8 +76,8 @@ def collect(user: User) -> dict[str, Iterable[dict[str, Any]]]:
 
 
 def erase(user: User, *, now: datetime) -> None:
-    """Remove drafts, open tasks with their slots, reliability and notifications. What was submitted
-    stays.
+    """Remove drafts, open tasks with their slots, reliability, notifications and first steps. What
+    was submitted stays.
 
     Takes one tree's lock at a time, so it must not run inside a transaction; may run twice.
     """
@@ -84,6 +86,7 @@ def erase(user: User, *, now: datetime) -> None:
     Task.objects.filter(user=user, done_at=None, skipped_at=None).delete()
     Task.objects.filter(user=user).exclude(skip_reason="").update(skip_reason="")
     Reliability.objects.filter(user=user).delete()
+    FirstSteps.objects.filter(user=user).delete()
     Notification.objects.filter(user=user).delete()
     NotificationSettings.objects.filter(user=user).delete()
     user.unread_notifications = 0  # accounts, which comes last, saves the row

@@ -12,6 +12,7 @@ from tasks_app.views import (
     home,
     messages,
     notifications,
+    practice,
     queues,
     work,
 )
@@ -19,6 +20,9 @@ from tasks_app.views import (
 app_name = "tasks"
 urlpatterns = [
     path("", home.home, name="home"),
+    path("practice/", practice.show_next, name="practice"),
+    path("practice/keep/", practice.keep, name="practice_keep"),
+    path("practice/<slug:item_id>/", practice.show, name="practice_item"),
     path("dashboard/", dashboard.dashboard, name="dashboard"),
     path("tasks/", dashboard.task_list, name="list"),
     path("tasks/queues/", queues.queues, name="queues"),

@@ -114,6 +114,11 @@ mona  /leaderboard/prizes/                     lang                   {prize}
 mona  /leaderboard/prizes/                     starts_at              {prize}
 mona  /leaderboard/prizes/                     ends_at                {prize}
 mona  /leaderboard/prizes/                     places                 {prize}
+anon  /practice/?                              lang                   -
+anon  /practice/?                              done*                  -
+anon  /practice/en-bread/?                     answer*                -
+anon  /practice/en-bread/?                     done                   answer=yes
+alice /practice/keep/?                         done*                  -
 alice /tasks/?                                 lang                   -
 alice /tasks/random/next/?                     lang                   -
 alice /tasks/random/next/                      lang                   -

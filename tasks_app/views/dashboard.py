@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from tasks_app import blockers, browsing, fate, kinds, selection, timeline
+from tasks_app import blockers, browsing, fate, first_steps, kinds, selection, timeline
 from tasks_app.config import TreeConfig
 from tasks_app.enums import RANDOM, ContributionKind, TaskType
 from tasks_app.forms.work import LanguageForm
@@ -30,6 +30,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     langs = user.contribution_languages
     available = selection.available_tasks(user, langs, now=now)
     steps = _first_steps(user)
+    is_settled = all(steps.values())
     context = {
         "open_tasks": _with_kinds(user, now),
         "best": kinds.best_next(available, is_new=not steps["has_reviewed"]),
@@ -38,7 +39,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "waiting": browsing.waiting(user, langs, now=now),
         "recent": _recent(user),
         "steps": steps,
-        "is_settled": all(steps.values()),
+        "is_settled": is_settled,
+        "has_practised": not is_settled and first_steps.has_practised(user),
     }
     return render(request, "tasks/dashboard.html", context)
 

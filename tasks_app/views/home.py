@@ -6,7 +6,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
+from tasks_app import practice as items
 from tasks_app.models import Message, MessageTree
+from tasks_app.views import practice
 
 # Counting everything takes a moment on a large database, and nobody needs it to the second.
 COUNTS_LIFETIME_S = 60
@@ -18,7 +20,9 @@ def home(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect("tasks:dashboard")
     counts = cache.get_or_set("home:counts", _count, COUNTS_LIFETIME_S)
-    return render(request, "pages/landing.html", {"counts": counts})
+    lang = practice.lang_of(request)
+    item = items.next_item(lang)
+    return render(request, "pages/landing.html", {"counts": counts, **practice.shown(item, lang)})
 
 
 def _count() -> dict[str, int]:

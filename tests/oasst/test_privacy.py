@@ -60,6 +60,7 @@ SHOWN = {
     "tasks_app.Reaction.user": "contributions.reactions",
     "tasks_app.Report.user": "contributions.reports",
     "tasks_app.Contribution.user": "contributions.journal",
+    "tasks_app.FirstSteps.user": "contributions.first_steps",
     "tasks_app.Notification.user": "contributions.notifications",
     "tasks_app.NotificationSettings.user": "contributions.notification_settings",
 }

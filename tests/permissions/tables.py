@@ -11,6 +11,9 @@ from typing import NamedTuple
 PAGES = """
 # route                       of       how  anon  alice bob   max   mona  root  go
 tasks:home                    -        GET  200   go    go    go    go    go    tasks:dashboard
+tasks:practice                -        GET  200   200   200   200   200   200
+tasks:practice_item           practice GET  200   200   200   200   200   200
+tasks:practice_keep           -        GET  login go    go    go    go    go    tasks:next
 tasks:dashboard               -        GET  login 200   200   200   200   200
 tasks:list                    -        GET  login 200   200   200   200   200
 tasks:queues                  -        GET  login 200   200   200   200   200
