@@ -35,6 +35,7 @@ urlpatterns = [
     path("tasks/<uuid:task_id>/preview/", work.preview, name="preview"),
     path("tasks/<uuid:task_id>/differences/", compare.show, name="differences"),
     path("tasks/<uuid:task_id>/reclaim/", handout.reclaim, name="reclaim"),
+    path("tasks/<slug:kind>/hints/away/", work.put_hints_away, name="hints_away"),
     path("tasks/<slug:kind>/next/", handout.next_task, name="next"),
     path("messages/", messages.message_list, name="messages"),
     path("messages/<uuid:message_id>/", messages.message, name="message"),

@@ -263,7 +263,8 @@ WITHOUT_FIELDS = {
     "a button: the address says all": {
         "accounts:delete_view", "accounts:end_sessions", "accounts:resend", "accounts:revoke_token",
         "account_logout", "chat:choose", "chat:continue", "chat:delete", "chat:stop",
-        "leaderboard:prize_publish", "tasks:discard", "tasks:heartbeat", "tasks:notification",
+        "leaderboard:prize_publish", "tasks:discard", "tasks:heartbeat", "tasks:hints_away",
+        "tasks:notification",
         "tasks:reclaim", "tasks:undo", "tasks:unsubscribe", "training:cancel", "training:resume",
         "training:roll_back", "training:round_go_on", "training:try_again", "training:verify",
         "training:withdraw",

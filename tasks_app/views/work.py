@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages as toasts
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -13,9 +13,19 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from oasst.lib.errors import DomainError
-from tasks_app import assignment, interactions, kinds, languages, reading, receipts, undo
+from tasks_app import (
+    assignment,
+    first_steps,
+    interactions,
+    kinds,
+    languages,
+    reading,
+    receipts,
+    undo,
+)
 from tasks_app.assignment import Material
 from tasks_app.config import TreeConfig
+from tasks_app.enums import TaskType
 from tasks_app.errors import (
     DuplicateText,
     InvalidRanking,
@@ -132,6 +142,7 @@ def _show(
         "hold": assignment.hold(task, now=now),
         "draft": getattr(task, "draft", None),
         "limit": TreeConfig.current().message_size_limit,
+        "wants_hints": first_steps.wants_hints(request.user, task.type),
         **extra,
     }
     return render(request, _template(task), context, status=status)
@@ -235,6 +246,18 @@ def heartbeat(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
     if wants_json(request):
         return JsonResponse({"reserved_until": until.isoformat()})
     return redirect("tasks:work", task_id)
+
+
+@require_POST
+@contributor
+def put_hints_away(request: HttpRequest, kind: str) -> HttpResponse:
+    """Show no more hints for tasks of a kind."""
+    if kind not in kinds.KINDS:
+        raise Http404
+    first_steps.put_hints_away(request.user, TaskType(kind))
+    if request.htmx:
+        return render(request, "tasks/_hints_away.html")
+    return redirect("tasks:list")
 
 
 @require_POST

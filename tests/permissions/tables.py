@@ -14,6 +14,7 @@ tasks:home                    -        GET  200   go    go    go    go    go    
 tasks:practice                -        GET  200   200   200   200   200   200
 tasks:practice_item           practice GET  200   200   200   200   200   200
 tasks:practice_keep           -        GET  login go    go    go    go    go    tasks:next
+tasks:hints_away              first    POST login go    go    go    go    go    tasks:list
 tasks:dashboard               -        GET  login 200   200   200   200   200
 tasks:list                    -        GET  login 200   200   200   200   200
 tasks:queues                  -        GET  login 200   200   200   200   200

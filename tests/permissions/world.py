@@ -162,6 +162,7 @@ def _pages(grown: factories.Grown, tasks: list[Task]) -> dict[str, dict[str, Any
     )
     return {
         "random": {"kind": "random"},
+        "first": {"kind": "label_initial_prompt"},
         "practice": {"item_id": "en-bread"},
         "nonsense": {"kind": "nonsense"},
         "review": {"task_id": tasks[0].pk},

@@ -139,3 +139,31 @@ def test_moderators_show_a_gold_item_to_visitors(client: Client, mona: User) -> 
     page = client.get(f"/practice/{message.pk}/", {"answer": "no"})
     assert "A real answer." in page.text
     assert "We see it the same way" in page.text
+
+
+def test_hints_stand_on_the_first_task_of_a_kind_only(web: Client, alice: User) -> None:
+    prompt, other = (grow("P?", state=TreeState.INITIAL_PROMPT_REVIEW).root for _ in range(2))
+    first = given.task(alice, TaskType.LABEL_INITIAL_PROMPT, prompt)
+    assert "Your first task of this kind" in web.get(given.url(first)).text
+    web.post(given.url(first), {"spam": "0"})
+
+    second = given.task(alice, TaskType.LABEL_INITIAL_PROMPT, other)
+    writing = given.task(alice, TaskType.INITIAL_PROMPT)
+
+    assert "Your first task of this kind" not in web.get(given.url(second)).text
+    assert "Your first task of this kind" in web.get(given.url(writing)).text
+
+
+def test_hints_that_were_put_away_stay_away_for_that_kind(web: Client, alice: User) -> None:
+    task = given.task(alice, TaskType.INITIAL_PROMPT)
+    reply = given.task(alice, TaskType.ASSISTANT_REPLY, grow("P").root)
+
+    fragment = web.post("/tasks/initial_prompt/hints/away/", headers={"hx-request": "true"})
+    web.post("/tasks/initial_prompt/hints/away/")
+
+    assert "No more hints for this kind" in fragment.text
+    assert alice.first_steps.hints_off == ["initial_prompt"]
+    assert "Your first task of this kind" not in web.get(given.url(task)).text
+    assert "Your first task of this kind" in web.get(given.url(reply)).text
+    assert web.post("/tasks/random/hints/away/").status_code == 404
+    assert Task.objects.filter(user=alice, done_at=None).count() == 2
