@@ -3,15 +3,14 @@
 Reads the trees, applies `rules`, compares with the stored entries; writes nothing.
 """
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
-from django.db.models import F, Q, Window
-from django.db.models.functions import RowNumber
+from django.db.models import Q
 
 from leaderboard_app import rules
 from leaderboard_app.enums import EntryState, Reason, Why
@@ -23,9 +22,9 @@ from tasks_app.models import (
     GoldAnswer,
     Ranking,
     RankingConsensus,
-    Reliability,
     TextLabels,
 )
+from tasks_app.reviews import takes_in
 
 Answer = TypeVar("Answer")
 
@@ -65,10 +64,18 @@ class Row:
     is_banned: bool
 
 
+@dataclass(frozen=True)
+class Vote:
+    """How one's answer, or text, compares with what the others say, as in PointEntry."""
+
+    closeness: float | None = None
+    knows: bool | None = None
+
+
 @dataclass
 class Votes:
-    """What people answered, by message: (task, person, held back, answer), and the right answers
-    of gold."""
+    """What people answered, by message: (task, person, no measure for others, answer), and the
+    right answers of gold."""
 
     labels: dict[UUID, list[tuple[UUID | None, UUID, bool, dict[str, float]]]]
     gold: dict[UUID, tuple[dict[str, float], dict[str, float]]]
@@ -86,13 +93,12 @@ def changes(
     rows = _rows(trees, loose)
     stored = _stored(rows)
     votes = _votes(rows, stored)
-    records = _records(rows, stored)
     last_vote = _last_votes(rows)
     created: list[PointEntry] = []
     moved: list[PointEntry] = []
     for row in rows:
         entries = stored[row.id]
-        vote = _vote(row, entries.get(row.reason), votes, records)
+        vote = _vote(row, entries.get(row.reason), votes)
         wanted = _wanted(row, entries, vote)
         is_ranking = row.reason == Reason.RANKING
         latest = max(filter(None, (last_vote.get((row.message_id, is_ranking)), row.at)))
@@ -102,7 +108,7 @@ def changes(
             if entry is None:
                 entry = _new(row, reason, placed or row.at)
                 created.append(entry)
-            elif (entry.state, entry.why, entry.closeness) == (*_told(standing), vote[0]):
+            elif (entry.state, entry.why, entry.closeness) == (*_told(standing), vote.closeness):
                 continue
             else:
                 moved.append(entry)
@@ -164,15 +170,21 @@ def _stored(rows: list[Row]) -> dict[int, dict[Reason, PointEntry]]:
 
 
 def _votes(rows: list[Row], stored: dict[int, dict[Reason, PointEntry]]) -> Votes:
-    """The answers to compare, for votes that nobody has compared yet."""
+    """The answers to compare, for votes and rejected texts that nobody has compared yet.
+
+    No measure for others are people who are held back, and what was sent faster than one can read.
+    """
+    quick = {row.task_id for row in rows if row.is_quick}
     open_votes = [row for row in rows if _needs_comparing(row, stored[row.id].get(row.reason))]
     reviewed = {row.message_id for row in open_votes if row.reason in rules.REVIEWS}
+    reviewed |= {row.message_id for row in rows if _is_rejected(row, stored[row.id])}
     ranked = {row.message_id for row in open_votes if row.reason == Reason.RANKING}
     votes = Votes(defaultdict(list), {}, defaultdict(list))
     if reviewed:
         sets = TextLabels.objects.filter(message__in=reviewed, kind=LabelKind.TASK)
-        for message, *vote in sets.values_list("message", "task", "user", "held", "values"):
-            votes.labels[message].append(tuple(vote))
+        columns = ("message", "task", "user", "held", "values")
+        for message, task, user, held, values in sets.values_list(*columns):
+            votes.labels[message].append((task, user, held or task in quick, values))
         tasks = [row.task_id for row in open_votes if row.task_id]
         gold = GoldAnswer.objects.filter(task__in=tasks)
         for task, mine, right in gold.values_list("task", "values", "item__answers"):
@@ -182,9 +194,9 @@ def _votes(rows: list[Row], stored: dict[int, dict[Reason, PointEntry]]) -> Vote
         for ranking in found:
             groups = [] if ranking.not_rankable else ranking.groups
             if ranking.parent_id:
-                votes.rankings[ranking.parent_id].append(
-                    (ranking.task_id, ranking.user_id, ranking.held, groups)
-                )
+                task, user = ranking.task_id, ranking.user_id
+                is_no_measure = ranking.held or task in quick
+                votes.rankings[ranking.parent_id].append((task, user, is_no_measure, groups))
         counted = RankingConsensus.objects.filter(parent__in=ranked)
         votes.ranked = {pk for pk in counted.values_list("parent", flat=True) if pk}
     return votes
@@ -199,6 +211,12 @@ def _needs_comparing(row: Row, entry: PointEntry | None) -> bool:
     )
 
 
+def _is_rejected(row: Row, entries: dict[Reason, PointEntry]) -> bool:
+    """Whether it is a text that was rejected since it was last looked at."""
+    is_text = row.reason in rules.WRITTEN and _is_open(row, entries.get(row.reason))
+    return is_text and row.message is not None and row.message.review_result is False
+
+
 def _is_open(row: Row, entry: PointEntry | None) -> bool:
     """Whether it may be settled now for the first time."""
     if row.reason in rules.WRITTEN:
@@ -206,96 +224,74 @@ def _is_open(row: Row, entry: PointEntry | None) -> bool:
     return _needs_comparing(row, entry)
 
 
-def _closeness(row: Row, votes: Votes) -> float | None:
-    """How near a vote is to the others', once its message is decided; 1 if there are no others."""
+def _compared(row: Row, votes: Votes) -> Vote:
+    """A vote beside the others', once its message is decided; as near as can be without others."""
     assert row.message is not None
-    assert row.message_id is not None
     if row.reason == Reason.RANKING:
-        if not (row.message_id in votes.ranked or row.message.deleted or _is_stopped(row.message)):
-            return None
-        cast = votes.rankings[row.message_id]
-        mine = next((groups for task, *_, groups in cast if task == row.task_id), None)
-        others = _of_others(cast, row)
-        found = None if mine is None else rules.ranking_closeness(mine, others)
-        return 1.0 if found is None else found
+        return _compared_ranking(row, row.message, votes)
     if row.task_id in votes.gold:
-        mine_and_right = votes.gold[row.task_id]
-        found = rules.review_closeness(mine_and_right[0], [mine_and_right[1]])
-        return 1.0 if found is None else found
+        mine, right = votes.gold[row.task_id]
+        return _compared_review(mine, [right], is_rejected=not takes_in(right))
     if not row.message.is_over:
-        return None
-    sets = votes.labels[row.message_id]
-    mine_values = next((values for task, *_, values in sets if task == row.task_id), {})
-    found = rules.review_closeness(mine_values, _of_others(sets, row))
-    return 1.0 if found is None else found
+        return Vote()
+    sets = votes.labels[cast(UUID, row.message_id)]
+    mine = next((values for task, *_, values in sets if task == row.task_id), {})
+    others = _of_others(sets, row)
+    is_rejected = row.message.review_result is False and rules.is_plainly_rejected(others)
+    return _compared_review(mine, others, is_rejected=is_rejected)
+
+
+def _compared_ranking(row: Row, message: MessageFacts, votes: Votes) -> Vote:
+    if not (row.message_id in votes.ranked or message.deleted or _is_stopped(message)):
+        return Vote()
+    cast_votes = votes.rankings[cast(UUID, row.message_id)]
+    mine = next((groups for task, *_, groups in cast_votes if task == row.task_id), None)
+    others = _of_others(cast_votes, row)
+    found = None if mine is None else rules.ranking_closeness(mine, others)
+    return Vote(1.0 if found is None else found)
+
+
+def _compared_review(
+    mine: dict[str, float], others: list[dict[str, float]], *, is_rejected: bool
+) -> Vote:
+    found = rules.review_closeness(mine, others)
+    knows = not takes_in(mine) if is_rejected and mine else None
+    return Vote(1.0 if found is None else found, knows)
+
+
+def _judged(row: Row, votes: Votes) -> Vote:
+    """A text beside what its reviewers say."""
+    assert row.message is not None
+    if row.message.review_result is not False:
+        return Vote(knows=row.message.review_result)
+    reviews = _of_others(votes.labels[cast(UUID, row.message_id)], row)
+    return Vote(knows=False if rules.is_plainly_rejected(reviews) else None)
 
 
 def _of_others(cast: Iterable[tuple[UUID | None, UUID, bool, Answer]], row: Row) -> list[Answer]:
-    """What others answered; people who are held back are nobody to be compared with."""
-    return [answer for _, user, held, answer in cast if user != row.user_id and not held]
+    """What others answered, if it is a measure."""
+    return [answer for _, user, is_none, answer in cast if user != row.user_id and not is_none]
 
 
 def _is_stopped(message: MessageFacts) -> bool:
     return message.tree_state in STOPPED_STATES
 
 
-@dataclass
-class Records:
-    """How people voted so far: the closeness of their last votes, the latest first; and who is
-    doubted, in which language."""
-
-    closeness: dict[UUID, deque[float]]
-    doubted: set[tuple[UUID, str]] = field(default_factory=set)
-
-    def is_poor(self, row: Row) -> bool:
-        """Whether nobody can rely on what this person says."""
-        is_doubted = (row.user_id, row.lang) in self.doubted
-        return is_doubted or rules.has_poor_record(list(self.closeness[row.user_id]))
-
-
-def _records(rows: list[Row], stored: dict[int, dict[Reason, PointEntry]]) -> Records:
-    """The records of those about whom something is to be settled. Two queries, if any."""
-    people = {row.user_id for row in rows if _is_open(row, stored[row.id].get(row.reason))}
-    records = Records(defaultdict(lambda: deque(maxlen=rules.RECORD_LENGTH)))
-    if not people:
-        return records
-    doubted = Reliability.objects.doubtful().filter(user__in=people).order_by()
-    records.doubted = set(doubted.values_list("user", "lang"))
-    newest = Window(RowNumber(), partition_by="user", order_by=[F("settled_at").desc(), "-id"])
-    last = PointEntry.objects.filter(user__in=people, reason__in=rules.VOTES)
-    last = last.exclude(closeness=None).exclude(settled_at=None).annotate(number=newest)
-    for user, closeness in last.filter(number__lte=rules.RECORD_LENGTH).values_list(
-        "user", "closeness"
-    ):
-        if closeness is not None:
-            records.closeness[user].append(closeness)
-    return records
-
-
-def _vote(
-    row: Row, entry: PointEntry | None, votes: Votes, records: Records
-) -> tuple[float | None, bool]:
-    """(closeness of a vote, held back); what was once settled stays."""
+def _vote(row: Row, entry: PointEntry | None, votes: Votes) -> Vote:
+    """What a row is settled by; what was once settled stays."""
     if not _is_open(row, entry):
-        return (entry.closeness, entry.held) if entry else (None, False)
-    held = records.is_poor(row)
-    if row.reason in rules.WRITTEN:
-        return None, held
-    closeness = _closeness(row, votes)
-    if closeness is None:
-        return None, False
-    records.closeness[row.user_id].appendleft(closeness)
-    return closeness, held
+        return Vote(entry.closeness, entry.knows) if entry else Vote()
+    return _judged(row, votes) if row.reason in rules.WRITTEN else _compared(row, votes)
 
 
 # Standings
 
 
-def _wanted(
-    row: Row, entries: dict[Reason, PointEntry], vote: tuple[float | None, bool]
-) -> dict[Reason, Standing]:
+def _wanted(row: Row, entries: dict[Reason, PointEntry], vote: Vote) -> dict[Reason, Standing]:
     """Where every entry of a contribution should stand, those too that it should have no more."""
-    wanted = _earned(row, vote)
+    first = entries.get(row.reason)
+    held = first is not None and first.held
+    wanted = _earned(row, vote.closeness, held=held)
     half = wanted[row.reason]
     for reason in entries:
         if reason not in wanted:
@@ -305,12 +301,11 @@ def _wanted(
     return wanted
 
 
-def _earned(row: Row, vote: tuple[float | None, bool]) -> dict[Reason, Standing]:
-    closeness, held = vote
+def _earned(row: Row, closeness: float | None, *, held: bool) -> dict[Reason, Standing]:
     if row.is_quick:
         return {row.reason: Standing(EntryState.REVERSED, Why.TOO_QUICK)}
     if row.message is None:
-        return {row.reason: Standing(EntryState.CONFIRMED, Why.COUNTED)}
+        return {row.reason: rules.of_prompt_ranking(held=held)}
     if row.reason in rules.WRITTEN:
         return rules.of_text(row.reason, row.message, held=held)
     if row.reason == Reason.RANKING:
@@ -336,7 +331,7 @@ def _new(row: Row, reason: Reason, at: datetime) -> PointEntry:
 def _stand(
     entry: PointEntry,
     standing: Standing,
-    vote: tuple[float | None, bool],
+    vote: Vote,
     *,
     when: datetime,
     now: datetime,
@@ -346,8 +341,7 @@ def _stand(
         by_votes = entry.settled_at is None and standing.why in _BY_VOTES
         entry.settled_at = None if is_open else when if by_votes else now
     entry.state, entry.why = standing.state, standing.why
-    entry.closeness = vote[0]
-    entry.held = vote[1] and standing.state != EntryState.PENDING
+    entry.closeness, entry.knows = vote.closeness, vote.knows
 
 
 def _last_votes(rows: Iterable[Row]) -> dict[tuple[UUID | None, bool], datetime]:

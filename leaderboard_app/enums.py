@@ -50,7 +50,7 @@ class Why(TextChoices):
     HALTED = "halted", _("The conversation that it began was stopped.")
     MOVED = "moved", _("Later rankings changed the place.")
     FAR_OFF = "far_off", _("Your answers were far from those of everybody else.")
-    HELD = "held", _("Your last answers were often far from the others’; once they are closer again, new ones count.")  # fmt: skip  # noqa: E501
+    HELD = "held", _("Around that time, what you wrote or answered was often far from the others’; it counts as soon as more of it is close.")  # fmt: skip  # noqa: E501
     TOO_QUICK = "too_quick", _("This was sent faster than one can read.")
     BANNED = "banned", _("The account is banned.")
 

@@ -44,13 +44,16 @@ def _refresh(frame: Frame) -> None:
 
 
 def settle_points(after: str | None = None) -> None:
-    """Look at every tree again: a slice, then a job for the next.
+    """Look at every tree again, and then at everybody: a slice, then a job for the next.
 
     In the queue `long`, but other long jobs go in between.
     """
-    last = ledger.settle_slice(uuid.UUID(after) if after else None, now=timezone.now())
+    now = timezone.now()
+    last = ledger.settle_slice(uuid.UUID(after) if after else None, now=now)
     if last:
         queue.enqueue("leaderboard_app.jobs.settle_points", str(last), long=True)
+    else:
+        ledger.look_at_people(now=now)
 
 
 def refresh_statistics() -> None:

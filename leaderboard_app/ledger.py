@@ -6,13 +6,13 @@ up to date; so it may run twice, break off and start again, and a lost job only 
 """
 
 import logging
-from collections.abc import Collection, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from uuid import UUID
 
 from django.db import connection, transaction
 
-from leaderboard_app import derive, stats
+from leaderboard_app import derive, holds, stats
 from leaderboard_app.cursors import Reader
 from leaderboard_app.enums import Frame
 from leaderboard_app.models import PointEntry
@@ -24,7 +24,8 @@ logger = logging.getLogger(__name__)
 SLICE = 500  # rows of the journal that one transaction reads
 TREES_AT_ONCE = 100
 PEOPLE_AT_ONCE = 200
-_UPDATED = ["state", "why", "settled_at", "closeness", "held"]
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_UPDATED = ["state", "why", "settled_at", "closeness", "knows"]
 # What moderators do to a person that changes what the person's entries count.
 _ABOUT_PEOPLE = frozenset(
     {
@@ -59,6 +60,15 @@ def settle_slice(after: UUID | None, *, now: datetime) -> UUID | None:
         take_turn()
         stats.refresh_people(_settle(ids, [], now)[1], now=now)
     return ids[-1] if len(ids) == TREES_AT_ONCE else None
+
+
+def look_at_people(*, now: datetime) -> None:
+    """Look at everybody's record again, some people at a time."""
+    for people in _chunks(_people()):
+        with transaction.atomic():
+            take_turn()
+            changed = _hold(dict.fromkeys(people, _LONG_AGO), now)
+            stats.refresh_people({entry.user_id for entry in changed}, now=now)
 
 
 def refresh_frame(frame: Frame, *, now: datetime, at_once: int = PEOPLE_AT_ONCE) -> int:
@@ -97,6 +107,9 @@ def disagreements() -> Iterator[tuple[str, str, str]]:
             yield "every_contribution_is_booked", str(entry.contribution_id), str(entry)
         for entry in moved:
             yield "entries_stand_as_the_rules_say", str(entry.pk), f"should be {entry}: {entry.why}"
+    for users in _chunks(_people()):
+        for entry in holds.flips(dict.fromkeys(users, _LONG_AGO)):
+            yield "entries_are_held_as_the_rules_say", str(entry.pk), f"held: {entry.held}"
     yield from stats.disagreements()
 
 
@@ -126,8 +139,29 @@ def _read_on(now: datetime) -> tuple[int, bool]:
 
 
 def _settle(trees: Iterable[UUID], loose: Collection[int], now: datetime) -> tuple[int, set[UUID]]:
-    """Write what changes in the entries of these trees and of contributions without a message."""
-    count, touched = 0, set()
+    """Write what changes in the entries of these trees and of contributions without a message,
+    and in those of the same people that must be held back therefore, or no more."""
+    changed = _write_changes(trees, loose, now)
+    changed += _hold(holds.earliest(changed), now)
+    return len(changed), {entry.user_id for entry in changed}
+
+
+def _hold(since: Mapping[UUID, datetime], now: datetime) -> list[PointEntry]:
+    """Hold back what these people's contributions from a time on tell upon, or do so no more."""
+    flipped = holds.flips(since)
+    if not flipped:
+        return []
+    PointEntry.objects.bulk_update(flipped, ["held"], batch_size=500)
+    done = Contribution.objects.filter(pk__in=[entry.contribution_id for entry in flipped])
+    trees = set(done.exclude(message=None).values_list("message__tree", flat=True))
+    loose = list(done.filter(message=None).values_list("pk", flat=True))
+    return _write_changes(trees, loose, now)
+
+
+def _write_changes(
+    trees: Iterable[UUID], loose: Collection[int], now: datetime
+) -> list[PointEntry]:
+    changed: list[PointEntry] = []
     chunks = list(_chunks(sorted(trees))) or [[]]
     for number, chunk in enumerate(chunks):
         created, moved = derive.changes(chunk, loose if number == 0 else [], now=now)
@@ -135,9 +169,12 @@ def _settle(trees: Iterable[UUID], loose: Collection[int], now: datetime) -> tup
         # Ours is the only turn, so nothing can be there already.
         PointEntry.objects.bulk_create(created, batch_size=1000)
         PointEntry.objects.bulk_update(moved, _UPDATED, batch_size=500)
-        count += len(created) + len(moved)
-        touched |= {entry.user_id for entry in [*created, *moved]}
-    return count, touched
+        changed += [*created, *moved]
+    return changed
+
+
+def _people() -> list[UUID]:
+    return list(PointEntry.objects.order_by("user").values_list("user", flat=True).distinct())
 
 
 def _still_there(entries: list[PointEntry]) -> list[PointEntry]:

@@ -49,7 +49,10 @@ class PointEntry(models.Model):
     settled_at = models.DateTimeField(_("confirmed or taken back"), null=True, blank=True)
     # How near a vote was to those of the others, from 0 to 1, as of when it was settled.
     closeness = models.FloatField(_("closeness to the others"), null=True, blank=True)
-    # Settled while the person's votes were far from the others' again and again.
+    # Whether it shows that its person knows what belongs here: a text was accepted, or plainly
+    # rejected; a review objected to what was plainly rejected, or did not. Empty for all else.
+    knows = models.BooleanField(_("knows what belongs here"), null=True, blank=True)
+    # By `holds`: what its person did around it cannot be relied on.
     held = models.BooleanField(_("held back"), default=False)
 
     objects = PointEntryQuerySet.as_manager()

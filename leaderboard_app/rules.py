@@ -13,6 +13,7 @@ from statistics import fmean
 
 from leaderboard_app.enums import EntryState, Reason, Why
 from tasks_app.enums import STOPPED_STATES, ContributionKind, FormMode, Role, TreeState
+from tasks_app.reviews import takes_in
 
 POINTS = {
     Reason.PROMPT: Decimal("0.1"),
@@ -48,12 +49,8 @@ REVIEW_IS_CLOSE = 0.7
 # A ranking at random comes to 0.5; below it somebody orders against the others.
 RANKING_IS_CLOSE = 0.5
 RANKING_AGREES = 0.8
-# So many of the last votes are looked at, and so close they must be. Everybody begins with as good
-# as some votes of an honest person, so that one odd vote of a newcomer is nothing.
-RECORD_LENGTH = 20
-RECORD_IS_GOOD = 0.65
-RECORD_BEGINS_WITH = 3
-RECORD_OF_THE_HONEST = 0.85
+# One person who objects may have slipped, or not have read.
+OBJECTIONS = 2
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,7 @@ def is_too_quick(reason: Reason, seconds: float) -> bool:
 def of_text(reason: Reason, message: MessageFacts, *, held: bool) -> dict[Reason, Standing]:
     """The entries of somebody who wrote `message`: the first half, the second half, its place.
 
-    Held back from those whose votes nobody can rely on: of much junk some is always accepted.
+    `held`, here and below, is what `reliance` says of the contribution.
     """
     half = _of_text(message)
     if held and half.state == EntryState.CONFIRMED:
@@ -148,6 +145,11 @@ def gone(reason: Reason, half: Standing) -> Standing:
     return _reversed(Why.MOVED if reason in PLACES else Why.UNDECIDED)
 
 
+def of_prompt_ranking(*, held: bool) -> Standing:
+    """An order of prompts, which has nothing to be compared with."""
+    return _reversed(Why.HELD) if held else _confirmed(Why.COUNTED)
+
+
 def of_review(closeness: float | None, *, held: bool) -> Standing:
     """A review of which `closeness` is known once the message is decided."""
     if closeness is None:
@@ -171,14 +173,11 @@ def of_ranking(closeness: float | None, *, held: bool) -> dict[Reason, Standing]
     return standings
 
 
-def has_poor_record(last: Sequence[float]) -> bool:
-    """Whether somebody's last votes, by their closeness, look like those of one who does not read.
-
-    `last` has up to RECORD_LENGTH of them. Random votes, 0.5 each, are a poor record from the fifth
-    on, and votes of 0.6 from the thirteenth.
-    """
-    total = sum(last) + RECORD_BEGINS_WITH * RECORD_OF_THE_HONEST
-    return total < RECORD_IS_GOOD * (len(last) + RECORD_BEGINS_WITH)
+def is_plainly_rejected(reviews: Collection[Mapping[str, float]]) -> bool:
+    """Whether most reviews object, and several: then it tells something whether somebody else does,
+    and who wrote it."""
+    objecting = sum(not takes_in(review) for review in reviews)
+    return objecting >= OBJECTIONS and 2 * objecting > len(reviews)
 
 
 def review_closeness(

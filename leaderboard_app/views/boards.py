@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from leaderboard_app import boards, rules
+from leaderboard_app import boards, reliance, rules
 from leaderboard_app.enums import EntryState, Frame
 from leaderboard_app.forms import BoardForm, PointsForm
 from leaderboard_app.models import PointEntry, Prize
@@ -44,6 +44,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "own": boards.own(user, now=now),
         "formula": rules.formula(),
         "closeness": rules.closeness_asked(),
+        "reliance": reliance.asked(),
         "prizes": published.prefetch_related("winners__user")[:PRIZES_SHOWN],
     }
     status = 200 if form.is_valid() else FORM_INVALID
@@ -66,6 +67,7 @@ def points(request: HttpRequest) -> HttpResponse:
         "top": _points_url(asked.get("state", ""), None) if asked.get("after") else "",
         "formula": rules.formula(),
         "closeness": rules.closeness_asked(),
+        "reliance": reliance.asked(),
     }
     status = 200 if form.is_valid() else FORM_INVALID
     return render(request, "leaderboard/points.html", context, status=status)

@@ -1,29 +1,23 @@
-"""The ledger under crowds: random ones, two bookers at a time, late commits, and farmers."""
+"""The ledger under crowds: random ones, two bookers at a time, and late commits."""
 
-import random
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from leaderboard_app import ledger, rules, stats
+from leaderboard_app import ledger, stats
 from leaderboard_app.enums import Frame
 from leaderboard_app.models import PointEntry, UserStats
 from oasst.accounts.models import User
 from oasst.lib import queue
-from tasks_app import interactions, labels, lottery, selection, skill_fits
 from tasks_app.config import overridden
-from tasks_app.enums import RANDOM
-from tasks_app.errors import NoTaskAvailable
-from tasks_app.models import Contribution, Message, Reliability, Task
-from tasks_app.simulation import opinions
+from tasks_app.models import Contribution, Message
 from tests.factories import NOW, crowd, grow
 from tests.leaderboard_app import given
 from tests.tasks_app.test_crowd_machine import SMALL, Crowd
@@ -171,95 +165,3 @@ def test_board_is_computed_for_some_people_at_a_time_so_that_bookings_go_between
     assert ledger.refresh_frame(Frame.DAY, now=later, at_once=2) == 0
     assert not UserStats.objects.filter(frame=Frame.DAY).exists()
     assert list(stats.disagreements()) == []
-
-
-TURNS = 300  # a farmer's first votes are trusted; only with time they weigh little
-
-
-class Evening:
-    """Honest people and farmers do whatever they are handed."""
-
-    def __init__(self) -> None:
-        self.rng = random.Random(5)
-        self.now: datetime = NOW
-        self.honest = crowd(6, prefix="Honest")
-        self.patient, self.hasty = crowd(2, prefix="Farmer")
-        self.approving: User | None = None  # writes junk, and calls everything good
-        self.junk: set[Any] = set()
-
-    def play(self) -> None:
-        people = [*self.honest, self.patient, self.hasty, *filter(None, [self.approving])]
-        for turn in range(TURNS):
-            self.now += timedelta(minutes=1)
-            user = people[turn % len(people)]
-            if turn % 20 == 0:
-                lottery.settle("en", now=self.now, rng=self.rng)
-            kind = "initial_prompt" if turn % 9 == 0 else RANDOM
-            try:
-                task = selection.next_task(user, kind, now=self.now, rng=self.rng)
-            except NoTaskAvailable:
-                continue
-            self.now += timedelta(seconds=1 if user == self.hasty else 40)
-            self.do(user, task, honestly=user in self.honest)
-
-    def do(self, user: User, task: Task, *, honestly: bool) -> None:
-        if task.type.is_writing:
-            text = f"A long and good text {self.rng.random()}" if honestly else f"k{task.pk}"
-            message = interactions.submit_reply(task.pk, user, text, now=self.now)
-            self.junk |= set() if honestly else {message.pk}
-        elif task.type.is_labeling:
-            values = self.opinion(task, honestly=honestly)
-            interactions.submit_labels(task.pk, user, values, now=self.now)
-        else:
-            shown = [UUID(pk) for pk in task.shown_ids]
-            order = sorted(shown, key=lambda pk: (pk in self.junk, pk)) if honestly else shown
-            groups = [[str(pk)] for pk in order]
-            interactions.submit_ranking(task.pk, user, groups, now=self.now)
-
-    def opinion(self, task: Task, *, honestly: bool) -> dict[str, float]:
-        form = labels.form_for(task.kind, task.form_mode)
-        if task.user == self.approving:
-            return opinions.approve(form.valid, self.rng)
-        if not honestly:
-            return opinions.at_random(form.valid, form.mandatory, self.rng)
-        if task.message_id in self.junk:
-            return opinions.object_to(form.valid, self.rng)
-        return opinions.approve(form.valid, self.rng)
-
-
-@pytest.mark.slow
-@pytest.mark.django_db
-def test_farming_does_not_pay() -> None:
-    evening = Evening()
-    with queue.silent(), overridden(**(SMALL | {"num_reviews_reply": 3})):
-        evening.play()
-    ledger.catch_up(now=evening.now)
-
-    scores = {
-        user: PointEntry.objects.filter(user=user).score()
-        for user in [*evening.honest, evening.patient, evening.hasty]
-    }
-    typical = sorted(scores[user] for user in evening.honest)[len(evening.honest) // 2]
-    assert typical >= 20 * rules.POINTS["review_full"]
-    assert scores[evening.patient] <= typical / 10
-    assert scores[evening.hasty] == 0
-
-
-@pytest.mark.slow
-@pytest.mark.django_db
-def test_calling_everything_good_pays_no_more_once_skills_are_computed() -> None:
-    evening = Evening()
-    (evening.approving,) = crowd(1, prefix="Approving")
-    scores = []
-    with queue.silent(), overridden(**(SMALL | {"num_reviews_reply": 3})):
-        for _ in range(2):
-            evening.play()
-            ledger.catch_up(now=evening.now)
-            skill_fits.refit(now=evening.now)
-            people = [evening.approving, *evening.honest]
-            scores.append([PointEntry.objects.filter(user=user).score() for user in people])
-
-    (farmed, *earned), (farmed_later, *earned_later) = scores
-    assert farmed_later == farmed
-    assert 2 * sum(earned_later) > 3 * sum(earned)
-    assert not Reliability.objects.doubtful().filter(user__in=evening.honest).exists()

@@ -106,6 +106,55 @@ def test_text_of_somebody_whose_votes_are_far_off_is_held_back(alice: User, bob:
     assert list(ledger.disagreements()) == []
 
 
+def test_approving_what_all_others_reject_takes_back_what_was_confirmed_before(
+    alice: User, bob: User, mona: User
+) -> None:
+    good = given.reply(alice, grow("P").root)
+    given.review(bob, good)
+    judged(good, GOOD, GOOD)
+    assert booked(bob) == {"review_full": ("confirmed", "decided")}
+
+    for author in crowd(2, prefix="Author"):
+        message = given.reply(author, grow("P").root)
+        for juror in crowd(2, prefix="Juror"):
+            given.review(juror, message, SPAM)
+        given.review(bob, message)
+    ledger.catch_up(now=NOW)
+
+    first = PointEntry.objects.get(user=bob, contribution__message=good)
+    assert (first.state, first.why) == ("reversed", "held")
+    assert score(bob) == 0
+    assert score(alice) == 8
+    assert list(ledger.disagreements()) == []
+
+    moderation.delete_message(good.pk, actor=mona, **MOD)
+    ledger.catch_up(now=NOW)
+    assert list(ledger.disagreements()) == []
+
+
+def test_held_points_count_again_when_enough_around_them_is_good(alice: User, bob: User) -> None:
+    judges = crowd(2, prefix="Juror")
+
+    def reviewed(theirs: dict[str, float], bobs: dict[str, float]) -> None:
+        message = given.reply(alice, grow("P").root)
+        for judge in judges:
+            given.review(judge, message, theirs)
+        given.review(bob, message, bobs)
+        ledger.catch_up(now=NOW)
+
+    for bobs in [GOOD, GOOD, SPAM, SPAM]:
+        reviewed(SPAM, bobs)
+    assert PointEntry.objects.filter(user=bob, held=True).count() == 4
+
+    reviewed(SPAM, SPAM)
+
+    last = PointEntry.objects.filter(user=bob).newest_first()[0]
+    assert (last.state, last.why, last.held) == ("confirmed", "decided", False)
+    assert not PointEntry.objects.filter(user=bob, held=True).exists()
+    assert not PointEntry.objects.filter(user__in=judges, held=True).exists()
+    assert list(ledger.disagreements()) == []
+
+
 def test_what_was_sent_faster_than_one_reads_counts_nothing(alice: User, bob: User) -> None:
     message = given.reply(alice, grow("P").root, takes=timedelta(seconds=1))
     label(bob, message)

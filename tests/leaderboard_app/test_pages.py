@@ -151,6 +151,8 @@ def test_formula_on_the_page_is_that_of_the_ledger(web: Client) -> None:
     assert "First place among the replies" in page.text
     assert "if it is to 70 % like those" in page.text
     assert "it puts 50 % of the pairs in the order of most; from 80 % on" in page.text
+    assert "the ones after it, 100 in all" in page.text
+    assert "to less than 70 % like the others’, or less than 65 % of what tells it" in page.text
 
 
 @pytest.mark.parametrize("url", ["/leaderboard/?frame=total", "/leaderboard/points/"])

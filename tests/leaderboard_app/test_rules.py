@@ -84,20 +84,6 @@ def test_ranking_is_compared_pair_by_pair() -> None:
     assert rules.ranking_closeness([["a"], ["b"]], []) is None
 
 
-def test_votes_like_those_of_nobody_who_reads_are_held_from_the_fifth_on() -> None:
-    assert not rules.has_poor_record([0.5] * 4)
-    assert rules.has_poor_record([0.5] * 5)
-    assert not rules.has_poor_record([0.6] * 11)
-    assert rules.has_poor_record([0.6] * 13)
-    assert not rules.has_poor_record([0.7] * 20)
-
-
-def test_newcomer_may_be_far_off_once_or_twice() -> None:
-    assert not rules.has_poor_record([])
-    assert not rules.has_poor_record([0.3])
-    assert not rules.has_poor_record([0.4, 0.5])
-
-
 def test_levels_are_those_of_the_original() -> None:
     scores = [None, 0, 4, 9, 100, 1000, 6000, 9999]
 

@@ -1,0 +1,64 @@
+"""Whether what somebody does can be relied on, by what became of it (pure).
+
+Each contribution is looked at together with those that follow it, so what gives somebody away
+reaches back to what they did before, and one odd contribution among good ones is nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+# So many decided contributions are looked at together: one and those after it. While fewer
+# follow, those before it make the number full.
+SPAN = 100
+# Everybody begins each record with as good as some contributions of an honest person, so that one
+# odd one of a newcomer is nothing.
+BEGINS_WITH = 4
+OF_THE_HONEST = 0.85
+# Reviews at random come to 0.6, rankings to 0.5. Honest reviews come to 0.9, rankings to 0.87 (the
+# three annotators of PandaLM).
+VOTES_ARE_GOOD = 0.7
+# Junk is hardly ever accepted, and who calls everything good never objects; half and half is 0.5.
+SENSE_IS_GOOD = 0.65
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one contribution tells, from 0 to 1; None where it tells nothing.
+
+    `vote` is the closeness of a review or ranking to the others'. `knows` is 1 for a text that was
+    accepted and a review that objected to what was plainly rejected, 0 for a text that was and a
+    review that did not.
+    """
+
+    vote: float | None = None
+    knows: float | None = None
+
+
+def held(outcomes: Sequence[Outcome]) -> list[bool]:
+    """Which contributions of one person count nothing, in the order in which they were made."""
+    last = max(0, len(outcomes) - SPAN)
+    starts = [min(number, last) for number in range(len(outcomes))]
+    spans = {start: _is_poor(outcomes[start : start + SPAN]) for start in set(starts)}
+    return [spans[start] for start in starts]
+
+
+def _is_poor(span: Sequence[Outcome]) -> bool:
+    """Whether the votes are far from the others', or texts and reviews together show no sense of
+    what belongs here: who writes junk and calls everything good is near to the others wherever a
+    text is good."""
+    votes, sense = record(each.vote for each in span), record(each.knows for each in span)
+    return votes < VOTES_ARE_GOOD or sense < SENSE_IS_GOOD
+
+
+def record(values: Iterable[float | None]) -> float:
+    """The mean of what is known, after as good as some values of an honest person."""
+    known = [value for value in values if value is not None]
+    return fmean([*known, *[OF_THE_HONEST] * BEGINS_WITH])
+
+
+def asked() -> dict[str, int]:
+    """The numbers as people read them: contributions, and shares in per cent."""
+    shares = {"votes": VOTES_ARE_GOOD, "sense": SENSE_IS_GOOD}
+    per_cent = {name: round(100 * share) for name, share in shares.items()}
+    return {"span": SPAN, "begins_with": BEGINS_WITH, **per_cent}
