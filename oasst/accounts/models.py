@@ -159,7 +159,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     def _group_names(self) -> frozenset[str]:
         if self._state.adding:
             return frozenset()
-        return frozenset(self.groups.values_list("name", flat=True))
+        # Of a list, they are there already.
+        return frozenset(group.name for group in self.groups.all())
 
     def forget_groups(self) -> None:
         """Read the groups anew when next asked."""
