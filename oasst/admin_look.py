@@ -58,6 +58,7 @@ _NAVIGATION: list[dict[str, Any]] = [
             },
             _page(_("Reports"), "flag", "tasks_app.report",
                   badge="tasks_app.admin.dashboard.open_reports"),
+            _page(_("Questions to people"), "contact_support", "tasks_app.question"),
         ],
     },
     {

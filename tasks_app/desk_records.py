@@ -1,4 +1,5 @@
-"""What the moderators' desk works on: reports, and bulk actions with what they need to be undone.
+"""What the moderators' desk works on: reports, questions to people, and bulk actions with what they
+need to be undone.
 
 Tables of `models`.
 """
@@ -62,6 +63,53 @@ class Report(models.Model):
 
     def __str__(self) -> str:
         return f"{self.category} report on {self.message_id}"
+
+
+class Question(models.Model):
+    """Something the moderators ask a person, who answers once or not at all.
+
+    The person is not told which moderator asked.
+    """
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="questions")
+    # A message of theirs that it is about; empty: no one in particular.
+    message = models.ForeignKey(
+        "Message", models.CASCADE, null=True, blank=True, related_name="questions"
+    )
+    text = models.CharField(_("question"), max_length=1000)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    asked_at = models.DateTimeField(_("asked"))
+    answer = models.CharField(_("answer"), max_length=2000, blank=True)
+    answered_at = models.DateTimeField(_("answered"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("question")
+        indexes = [
+            models.Index(fields=["-id"], condition=Q(answered_at=None), name="question_open"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person", "message"],
+                condition=Q(answered_at=None),
+                nulls_distinct=False,
+                name="question_one_open_per_thing",
+            ),
+            models.CheckConstraint(
+                name="question_answered_in_words",
+                condition=Q(answered_at=None, answer="")
+                | (Q(answered_at__isnull=False) & ~Q(answer="")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"question to {self.person_id}"
+
+    @property
+    def is_open(self) -> bool:
+        """True while it waits for its answer."""
+        return self.answered_at is None
 
 
 class BulkAction(models.Model):

@@ -254,6 +254,7 @@ class ModerationKind(TextChoices):
     SET_GOAL = "set_goal", _("Set the goal of a language")
     NAME_PRIZE = "name_prize", _("Named the period of a prize")
     PUBLISH_PRIZE = "publish_prize", _("Published the winners of a prize")
+    ASK_PERSON = "ask_person", _("Asked a person something")
     LEAVE_OUT_TREE = "leave_out_tree", _("Left a tree out of a bulk action")
     UNDO = "undo", _("Undid an action")
 
@@ -270,3 +271,5 @@ class NotificationKind(TextChoices):
     REPORT = "report", _("A report of mine was decided")
     SNAPSHOT = "snapshot", _("My texts became part of a snapshot of the data")
     MODEL = "model", _("A model learned from my texts")
+    # Told to everybody: it waits for an answer.
+    QUESTION = "question", _("The moderators ask me something")

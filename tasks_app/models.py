@@ -22,7 +22,7 @@ from tasks_app.crowd_records import (
     Recount,
     Reliability,
 )
-from tasks_app.desk_records import BulkAction, BulkStep, Report
+from tasks_app.desk_records import BulkAction, BulkStep, Question, Report
 from tasks_app.enums import FormMode, LabelKind, Role, TaskType, TreeState
 from tasks_app.querysets import (
     MessageQuerySet,
@@ -60,6 +60,7 @@ __all__ = [
     "MessageTree",
     "ModerationAction",
     "Offer",
+    "Question",
     "Ranking",
     "RankingConsensus",
     "Reaction",

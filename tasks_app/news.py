@@ -14,7 +14,14 @@ from django.db.models import Count, QuerySet
 
 from tasks_app.enums import STOPPED_STATES, ContributionKind, ModerationKind, TreeState
 from tasks_app.enums import NotificationKind as Kind
-from tasks_app.models import Contribution, Message, ModerationAction, Report, TreeTransition
+from tasks_app.models import (
+    Contribution,
+    Message,
+    ModerationAction,
+    Question,
+    Report,
+    TreeTransition,
+)
 from tasks_app.usage_records import DataSnapshot, TrainedModel
 
 _REMOVALS = frozenset({ModerationKind.DELETE_MESSAGE, ModerationKind.AUTO_DELETE})
@@ -153,6 +160,13 @@ def _outcomes(row: ModerationAction) -> Iterable[Fact]:
             yield Fact(report.user_id, Kind.REPORT, key, report.message_id, report.pk)
 
 
+def _of_questions(rows: Sequence[Question]) -> Iterable[Fact]:
+    for row in rows:
+        if row.is_open:
+            key, data = f"question:{row.pk}", {"question": row.pk}
+            yield Fact(row.person_id, Kind.QUESTION, key, row.message_id, data=data)
+
+
 # Snapshots and models
 
 
@@ -193,6 +207,7 @@ SOURCES = (
     ),
     Source("moves", TreeTransition.objects.all, "created_at", _of_moves),
     Source("acts", ModerationAction.objects.all, "created_at", _of_acts),
+    Source("questions", Question.objects.all, "asked_at", _of_questions),
     Source("snapshots", DataSnapshot.objects.all, "made_at", _of_snapshots),
     Source("models", TrainedModel.objects.all, "trained_at", _of_models),
 )

@@ -33,6 +33,7 @@ _LOOKS = {
     Kind.REPORT: ("flag", "info"),
     Kind.SNAPSHOT: ("archive", "info"),
     Kind.MODEL: ("cpu", "info"),
+    Kind.QUESTION: ("message-circle-question-mark", "info"),
 }
 
 
@@ -52,6 +53,8 @@ def _text(kind: Kind, notification: Notification) -> str:
         return _ACTS[notification.data.get("act", "removed")]()
     if kind == Kind.STOPPED:
         return _("The conversation that you began was stopped.")
+    if kind == Kind.QUESTION:
+        return _("The moderators have a question for you.")
     if notification.report is not None:
         return fate.of_report(notification.report)[1]
     return _("A report of yours was decided.")
@@ -123,6 +126,8 @@ def target(notification: Notification) -> str:
         return reverse("training:data", args=[notification.data["name"]])
     if kind == Kind.MODEL:
         return reverse("training:checkpoint", args=[notification.data["name"]])
+    if kind == Kind.QUESTION:
+        return reverse("tasks:question", args=[notification.data["question"]])
     if kind == Kind.REPORT or notification.count > 1 or notification.message_id is None:
         outcome = {Kind.ACCEPTED: "accepted", Kind.NOT_ACCEPTED: "not_accepted"}.get(kind)
         query = f"?outcome={outcome}" if outcome else ""

@@ -39,8 +39,8 @@ SETTLED_AFTER = timedelta(seconds=20)
 SEEN_AFTER = timedelta(minutes=10)
 # Older events are no news, as when the site begins to tell.
 NEWS_FOR = timedelta(days=30)
-# Told one by one, for each has a reason of its own.
-ONE_BY_ONE = frozenset({Kind.REMOVED, Kind.STOPPED, Kind.REPORT})
+# Told one by one, for each has a reason or a page of its own.
+ONE_BY_ONE = frozenset({Kind.REMOVED, Kind.STOPPED, Kind.REPORT, Kind.QUESTION})
 
 
 # Reading on

@@ -17,6 +17,8 @@ _PER_KIND = {
 }
 # More than anybody who reads with care finds in an hour.
 _REPORTS = {"limit": 30, "window_s": 3600}
+# Each question takes one answer; the rest are second tries.
+_ANSWERS = {"limit": 30, "window_s": 3600}
 
 
 def count_request(user: "User", kind: str) -> Allowance:
@@ -31,3 +33,8 @@ def count_request(user: "User", kind: str) -> Allowance:
 def count_report(user: "User") -> Allowance:
     """Count one report of a message."""
     return ratelimit.hit("reports", str(user.pk), **_REPORTS)
+
+
+def count_answer(user: "User") -> Allowance:
+    """Count one try to answer a question of the moderators."""
+    return ratelimit.hit("answers", str(user.pk), **_ANSWERS)

@@ -16,6 +16,7 @@ from tasks_app.models import (
     Message,
     MessageRevision,
     ModerationAction,
+    Question,
     Ranking,
     Reaction,
     Reliability,
@@ -45,6 +46,11 @@ SECTIONS: Sections = {
     "reactions": (Reaction.objects, "user", "message_id code created_at"),
     "reports": (Report.objects, "user", "id message_id category text state created_at resolved_at"),
     "first_steps": (FirstSteps.objects, "user", "practised_at hints_off"),
+    "questions": (
+        Question.objects,
+        "person",
+        "id message_id text asked_at answer answered_at",
+    ),
     "tasks": (
         Task.objects,
         "user",
@@ -67,17 +73,19 @@ SECTIONS: Sections = {
 
 
 def collect(user: User) -> dict[str, Iterable[dict[str, Any]]]:
-    """Section → rows of plain values. Nobody learns here that their messages are being held."""
+    """Section → rows of plain values. Nobody learns here that their messages are being held, nor
+    meanwhile why they were asked something."""
     if user.held_since is None:
         return rows_of(user, SECTIONS)
-    told = ModerationAction.objects.exclude(action=ModerationKind.HOLD_USER)
+    untold = (ModerationKind.HOLD_USER, ModerationKind.ASK_PERSON)
+    told = ModerationAction.objects.exclude(action__in=untold)
     _rows, column, names = SECTIONS["moderation"]
     return rows_of(user, {**SECTIONS, "moderation": (told, column, names)})
 
 
 def erase(user: User, *, now: datetime) -> None:
-    """Remove drafts, open tasks with their slots, reliability, notifications and first steps. What
-    was submitted stays.
+    """Remove drafts, open tasks with their slots, reliability, notifications, first steps and what
+    moderators asked. What was submitted stays.
 
     Takes one tree's lock at a time, so it must not run inside a transaction; may run twice.
     """
@@ -87,6 +95,7 @@ def erase(user: User, *, now: datetime) -> None:
     Task.objects.filter(user=user).exclude(skip_reason="").update(skip_reason="")
     Reliability.objects.filter(user=user).delete()
     FirstSteps.objects.filter(user=user).delete()
+    Question.objects.filter(person=user).delete()
     Notification.objects.filter(user=user).delete()
     NotificationSettings.objects.filter(user=user).delete()
     user.unread_notifications = 0  # accounts, which comes last, saves the row

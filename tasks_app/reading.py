@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
@@ -285,6 +285,13 @@ def to_rank(trees: Iterable[uuid.UUID], reader: "User") -> dict[uuid.UUID, uuid.
     """
     tasks = Task.objects.about_to_rank(reader).filter(tree__in=set(trees))
     return {tree: pk for tree, pk in tasks.values_list("tree", "pk") if tree}
+
+
+def told_to(reader: "User", rows: QuerySet, tree: str) -> QuerySet:
+    """Rows that tell who wrote something in a tree, which the path `tree` leads to: without those
+    that the reader is told once they have ranked. Rows of no tree stay."""
+    where = Q(tree=OuterRef(tree)) | Q(tree__copy_of=OuterRef(tree))
+    return rows.filter(~Exists(Task.objects.about_to_rank(reader).filter(where)))
 
 
 def veiled(trees: Iterable[uuid.UUID], reader: "User") -> set[uuid.UUID]:

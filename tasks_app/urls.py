@@ -13,6 +13,7 @@ from tasks_app.views import (
     messages,
     notifications,
     practice,
+    questions,
     queues,
     work,
 )
@@ -48,6 +49,7 @@ urlpatterns = [
     path("notifications/read/", notifications.read, name="notifications_read"),
     path("notifications/<int:notification_id>/", notifications.show, name="notification"),
     path("notifications/unsubscribe/<str:token>/", notifications.unsubscribe, name="unsubscribe"),
+    path("questions/<int:question_id>/", questions.question, name="question"),
     path("account/notifications/", notifications.wishes, name="wishes"),
     path("stats/agreement/", agreement.agreement, name="agreement"),
     path("stats/agreement/disputed/", agreement.disputed, name="disputed"),

@@ -20,7 +20,7 @@ from chat_app.models import (
     Vote,
 )
 from oasst.accounts.models import User
-from tasks_app import moderation, reactions
+from tasks_app import moderation, questions, reactions
 from tasks_app.config import change
 from tasks_app.enums import TaskType, TreeState
 from tasks_app.models import (
@@ -28,6 +28,7 @@ from tasks_app.models import (
     Message,
     MessageTree,
     ModerationAction,
+    Question,
     Ranking,
     Report,
     Task,
@@ -53,7 +54,7 @@ CHAT = ["/chat/", "/chat/?q=canary&", "/chat/settings/", "/chat/{chat}/", "/chat
         "/chat/{chat}/messages/{reply}/", "/chat/{chat}/messages/{reply}/?plain=on&",
         "/chat/{chat}/messages/{prompt}/edit/", "/chat/{chat}/messages/{reply}/report/",
         "/chat/shared/{shared}/", "/models/"]  # fmt: skip
-WORK = ["/tasks/{writing}/", "/tasks/{review}/", "/tasks/{ranking}/"]
+WORK = ["/tasks/{writing}/", "/tasks/{review}/", "/tasks/{ranking}/", "/questions/{question}/"]
 MODELS = ["message", "messagetree", "report", "task", "contribution", "moderationaction",
           "configchange"]  # fmt: skip
 READ_BY_STAFF = ["/admin/", "/admin/search/?s=canary&extended=1&",
@@ -62,7 +63,9 @@ READ_BY_STAFF = ["/admin/", "/admin/search/?s=canary&extended=1&",
                  "{tasks}/report/{report}/change/", "{tasks}/task/{writing}/change/",
                  "{people}/{alice}/change/", "{tasks}/message/{message}/act/delete/",
                  "{tasks}/message/{message}/act/edit/", "{people}/{alice}/act/notes/",
-                 "{people}/{alice}/act/ban/"]  # fmt: skip
+                 "{people}/{alice}/act/ban/", "{people}/{alice}/act/ask/",
+                 "{tasks}/message/{message}/act/ask/",
+                 "{tasks}/question/{question}/change/", "{tasks}/question/?state=all&"]  # fmt: skip
 
 URL_ATTRIBUTES = {"href", "src", "action", "formaction", "data", "xlink:href", "srcset"}
 
@@ -146,6 +149,7 @@ def arrange() -> Given:
         "message": grown[1].pk,
         "tree": grown.tree.pk,
         "report": report.pk,
+        "question": _question_to(alice, people["mona"], now).pk,
         "alice": alice.pk,
         **_chat_of(alice, now),
         "profile": "display_name=Alice&contribution_languages=en&ui_language=en&theme=light",
@@ -156,6 +160,12 @@ def arrange() -> Given:
         "autocomplete": "app_label=tasks_app&model_name=message&field_name=user",
     }
     return Given({name: cookie_of(user) for name, user in people.items()}, words)
+
+
+def _question_to(user: User, mona: User, now: datetime) -> Question:
+    """About a prompt of theirs."""
+    mine = factories.grow("P", author=user, now=now)
+    return questions.ask_author(mine.root.pk, "Why?", actor=mona, reason="x", now=now)
 
 
 def _chat_of(user: User, now: datetime) -> dict[str, Any]:
@@ -215,6 +225,7 @@ def poison(given: Given, text: str = TAG) -> Given:
     )
     moderation.edit_message(given.words["message"], f"{text} 2", actor=alice, reason=TAG, now=now)
     Report.objects.update(text=text, note=TAG)
+    Question.objects.update(text=TAG, answer=TAG, answered_at=now)
     Ranking.objects.update(reason=TAG)
     Task.objects.update(skip_reason=TAG)
     MessageTree.objects.update(origin=TAG)

@@ -147,6 +147,7 @@ alice /messages/{message}/report/              text*                  category=s
 alice /messages/{message}/report/?             next                   -
 alice /messages/{message}/labels/              spam                   -
 alice /messages/{message}/labels/              next                   spam=0
+alice /questions/{question}/                   text*                  -
 alice /chat/                                   text*                  -
 alice /chat/                                   model                  text=Hello
 alice /chat/                                   count                  text=Hello
@@ -215,6 +216,11 @@ mona  {tasks}/message/{message}/act/make-gold/ explanation*           spam=0
 mona  {tasks}/report/{report}/act/decide/      outcome                note=n
 mona  {tasks}/report/{report}/act/decide/      note*                  outcome=dismissed
 mona  {complaint}/act/resolve/                 resolution*            -
+mona  {tasks}/message/{message}/act/ask/       text*                  reason=r
+mona  {tasks}/message/{message}/act/ask/       reason                 text=q
+mona  {tasks}/report/{report}/act/ask/         text*                  reason=r
+mona  {people}/{alice}/act/ask/                text*                  reason=r
+mona  {people}/{alice}/act/ask/                reason                 text=q
 mona  {people}/{alice}/act/notes/              notes                  -
 mona  {people}/{alice}/act/rename/             display_name*          reason=r
 mona  {people}/{alice}/act/mute-7/             reason                 -

@@ -132,11 +132,12 @@ def test_no_form_takes_anything_without_its_token(given: Given, subtests: pytest
 IDS = ["x", "0", "-1", "9" * 400, "%00", "%F0%9F%92%A9", "..%2F..", "None", "%E2%80%AE",
        "00000000-0000-0000-0000-000000000000", "{%7B}", "a" * 5000]  # fmt: skip
 ADDRESSES = ["/tasks/{}/", "/tasks/{}/next/", "/tasks/{}/draft/", "/messages/{}/",
-             "/messages/{}/report/", "/trees/{}/", "/accounts/login/link/{}/",
+             "/messages/{}/report/", "/trees/{}/", "/questions/{}/", "/accounts/login/link/{}/",
              "/account/email/link/{}/", "/dev/mailbox/{}/", "/chat/{}/", "/chat/{}/say/",
              "/chat/{}/export/", "/chat/shared/{}/"]  # fmt: skip
 DESK_ADDRESSES = ["/admin/tasks_app/message/{}/change/", "/admin/tasks_app/contribution/{}/change/",
                   "/admin/tasks_app/report/{}/act/decide/", "/admin/accounts/user/{}/act/ban/",
+                  "/admin/tasks_app/question/{}/change/",
                   "/admin/tasks_app/configchange/set/{}/", "/admin/{}/"]  # fmt: skip
 
 

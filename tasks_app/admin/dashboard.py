@@ -15,7 +15,7 @@ from tasks_app.admin import log
 from tasks_app.admin.report_item import items
 from tasks_app.enums import ModerationKind, ReportState, TaskType, TreeState
 from tasks_app.labels import REPORT_SEVERITY
-from tasks_app.models import Message, MessageTree, ModerationAction, Offer, Report
+from tasks_app.models import Message, MessageTree, ModerationAction, Offer, Question, Report
 
 MOST_WAITING = 8
 SEVERE = 5
@@ -29,6 +29,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return context | {
         "title": _l("Moderators' desk"),
         "reports": _reports(),
+        "questions": Question.objects.filter(answered_at=None).count(),
         "urgent": _urgent(now),
         "states": _states(),
         "waiting": _waiting(),
@@ -37,6 +38,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "log": _log(),
         "urls": {
             "reports": list_url(Report),
+            "questions": list_url(Question),
             "messages": list_url(Message),
             "trees": list_url(MessageTree),
             "users": list_url(get_user_model()),

@@ -17,7 +17,7 @@ from oasst.accounts.models import User
 from oasst.lib.desk.display import NONE, Fact, link, page_url, row_link, when
 from oasst.lib.languages import name as language_name
 from tasks_app import reading
-from tasks_app.admin import log
+from tasks_app.admin import log, question_item
 from tasks_app.admin.report_item import items
 from tasks_app.enums import Emoji
 from tasks_app.labels import LABELS
@@ -102,9 +102,8 @@ def bubble(message: Message, veil: Veil) -> dict[str, Any]:
     }
 
 
-def context(message: Message, reader: User) -> dict[str, Any]:
+def context(message: Message, veil: Veil) -> dict[str, Any]:
     """What the page of a message shows."""
-    veil = reading.veil([message.tree_id], reader)
     rows = Message.objects.defer("search_vector", "detoxify").select_related("user")
     thread = rows.thread(message)
     revisions = MessageRevision.objects.filter(message=message).select_related("user")
@@ -119,15 +118,23 @@ def context(message: Message, reader: User) -> dict[str, Any]:
         "public_url": public_url(message),
         "label_sets": label_sets([message.pk]).get(message.pk, []),
         "imported": imported_labels([message.pk]).get(message.pk),
-        "rankings": rankings([message.pk], numbers(replies)).get(message.pk, []),
-        "consensus": RankingConsensus.objects.filter(parent=message).first(),
+        **(_order_of(message, replies) if replies else {}),
         "reports": items(
             Report.objects.filter(message=message)
             .select_related("claimed_by")
             .order_by("-created_at")[:MOST_ROWS]
         ),
+        "questions": question_item.about(message, veil),
         "revisions": [] if veil.hides(message) else revisions,
         "log": log.entries(message_id=message.pk),
+    }
+
+
+def _order_of(message: Message, replies: Iterable[Message]) -> dict[str, Any]:
+    """How people ranked the replies, and what follows from it."""
+    return {
+        "rankings": rankings([message.pk], numbers(replies)).get(message.pk, []),
+        "consensus": RankingConsensus.objects.filter(parent=message).first(),
     }
 
 

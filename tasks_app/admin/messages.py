@@ -24,6 +24,7 @@ from oasst.lib.desk.filters import DaysFilter, LanguageFilter, YesNoFilter
 from oasst.lib.markdown import render
 from tasks_app import labels, moderation, reading
 from tasks_app.admin import message_page
+from tasks_app.admin.ask import AskAuthor
 from tasks_app.admin.crowd_actions import DecideSplit, LeaveOut, MakeGold, TakeIn
 from tasks_app.admin.report_item import CATEGORIES
 from tasks_app.bulk import actions, plans
@@ -304,6 +305,7 @@ class MessageAdmin(DeskAdmin):
         DeleteMessage(),
         RestoreMessage(),
         EditMessage(),
+        AskAuthor(),
         LabelMessage(),
         MakeGold(),
     )
@@ -337,8 +339,14 @@ class MessageAdmin(DeskAdmin):
     ) -> tuple[QuerySet, bool]:
         return search(queryset, search_term), False
 
-    def page(self, request: HttpRequest, obj: Message) -> dict[str, Any]:
-        return message_page.context(obj, request.user)
+    def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Message | None:
+        found = super().get_object(request, *args, **kwargs)
+        if found is not None:
+            found.veil = reading.veil([found.tree_id], request.user)
+        return found
+
+    def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        return message_page.context(obj, obj.veil)
 
     @display(description=_l("text"))
     def text_column(self, row: Any) -> SafeString:

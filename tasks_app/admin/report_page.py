@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from oasst.lib.desk.display import NONE, Fact, link, page_url, row_link, when
 from oasst.lib.languages import name as language_name
 from tasks_app import moderation, reading
-from tasks_app.admin import log, message_page
+from tasks_app.admin import log, message_page, question_item
 from tasks_app.admin.report_item import category, items
 from tasks_app.enums import ReportState
 from tasks_app.models import Message, MessageTree, Report
@@ -17,20 +17,20 @@ from tasks_app.models import Message, MessageTree, Report
 MOST_OTHERS = 20
 
 
-def context(report: Report, actor: Any, now: datetime) -> dict[str, Any]:
-    """What the page of a report shows to `actor`."""
+def context(report: Report, veil: reading.Veil, now: datetime) -> dict[str, Any]:
+    """What the page of a report shows to whom `veil` is for."""
     rows = Message.objects.defer("search_vector", "detoxify")
-    veil = reading.veil([report.message.tree_id], actor)
     others = Report.objects.filter(message=report.message_id).exclude(pk=report.pk)
     return {
         "title": _("Report: %s") % category(report),
         "report": report,
         "is_open": report.state == ReportState.OPEN,
-        "is_taken": moderation.is_claimed_by_other(report, actor, now),
+        "is_taken": moderation.is_claimed_by_other(report, veil.reader, now),
         "thread": [message_page.bubble(node, veil) for node in rows.thread(report.message)],
         "others": items(others.select_related("claimed_by").order_by("-created_at")[:MOST_OTHERS]),
         "facts": facts(report, veil),
         "author_url": message_page.author_url(report.message, veil),
+        "questions": question_item.about(report.message, veil),
         "log": log.entries(message_id=report.message_id),
     }
 

@@ -27,8 +27,9 @@ from oasst.lib.desk.actions import DeskAction, NothingToAsk
 from oasst.lib.desk.admin import ANY_ROW, DeskAdmin, RowKey
 from oasst.lib.desk.display import excerpt, page_url, row_link, when
 from oasst.lib.desk.filters import LanguageFilter
-from tasks_app import moderation
+from tasks_app import moderation, reading
 from tasks_app.admin import report_item, report_list, report_page
+from tasks_app.admin.ask import AskAboutReported
 from tasks_app.bulk import actions, plans
 from tasks_app.enums import BulkKind, ReportState
 from tasks_app.labels import REPORT_SEVERITY
@@ -217,7 +218,7 @@ class ReportAdmin(DeskAdmin):
     list_filter = (ReportStateFilter, CategoryFilter, MessageLanguageFilter)
     list_select_related = ("message", "user", "claimed_by")
     page_template = "admin/desk/report.html"
-    desk_actions = (ClaimReport(), ReleaseReport(), DecideReport())
+    desk_actions = (ClaimReport(), ReleaseReport(), AskAboutReported(), DecideReport())
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         rows = super().get_queryset(request).select_related("message__user", "message__tree")
@@ -235,9 +236,15 @@ class ReportAdmin(DeskAdmin):
         page = page_url(Report, ANY_ROW)
         return [*keys, *(RowKey(each.key, each.title, f"{page}#{each.name}") for each in DECISIONS)]
 
-    def page(self, request: HttpRequest, obj: Report) -> dict[str, Any]:
+    def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Report | None:
+        found: Any = super().get_object(request, *args, **kwargs)
+        if found is not None:
+            found.message.veil = reading.veil([found.message.tree_id], request.user)
+        return found
+
+    def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         decide = next(action for action in self.desk_actions if action.name == "decide")
-        return report_page.context(obj, request.user, timezone.now()) | {
+        return report_page.context(obj, obj.message.veil, timezone.now()) | {
             "has_decision": self.has_change_permission(request, obj),
             "decision": DecisionForm(),
             "decisions": DECISIONS,

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Q
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 from django.utils.html import format_html
@@ -15,10 +15,10 @@ from oasst.accounts.models import User
 from oasst.lib.desk.display import NONE, Fact, list_url, when
 from oasst.lib.languages import name as language_name
 from tasks_app import reading
-from tasks_app.admin import crowd, log, message_page
+from tasks_app.admin import crowd, log, message_page, question_item
 from tasks_app.admin.report_item import items
 from tasks_app.enums import ContributionKind, ReportState
-from tasks_app.models import Contribution, Message, Reliability, Report, Task
+from tasks_app.models import Contribution, Message, Question, Reliability, Report
 
 MOST_ROWS = 15
 MOST_MESSAGES = 6
@@ -28,12 +28,14 @@ ACTIVITY_DAYS = 30
 def context(user: User, reader: User, *, with_address: bool) -> dict[str, Any]:
     """What the page of a person shows to `reader`."""
     now, numbers = timezone.now(), counts(user)
-    mine = _told(Contribution.objects.filter(user=user), "message__tree", reader)
+    mine = reading.told_to(reader, Contribution.objects.filter(user=user), "message__tree")
     messages = Message.objects.written_by(user).newest_first().select_related("tree", "user")
-    told = _told(messages.defer("search_vector", "detoxify"), "tree", reader)[:MOST_MESSAGES]
+    told = reading.told_to(reader, messages.defer("search_vector", "detoxify"), "tree")
+    veil = reading.Veil(reader)  # lies over none of these
     reports = Report.objects.select_related("message", "claimed_by")
     reports = reports.defer("message__search_vector").order_by("-created_at")
-    against = reports.filter(message__user=user)
+    against = reading.told_to(reader, reports.filter(message__user=user), "message__tree")
+    asked = reading.told_to(reader, Question.objects.filter(person=user), "message__tree")
     return {
         "title": user.public_name,
         "person": user,
@@ -41,21 +43,16 @@ def context(user: User, reader: User, *, with_address: bool) -> dict[str, Any]:
         "counts": numbers,
         "activity": activity(user, now=now),
         "contributions": mine.order_by("-id")[:MOST_ROWS],
-        "messages_by": [message_page.bubble(row, reading.Veil(reader)) for row in told],
-        "reports": items(_told(against, "message__tree", reader)[:MOST_ROWS]),
+        "messages_by": [message_page.bubble(row, veil) for row in told[:MOST_MESSAGES]],
+        "reports": items(against[:MOST_ROWS]),
         "reports_by": items(reports.filter(user=user)[:MOST_ROWS]),
+        "questions": question_item.items(asked),
         "skill": skill(user),
         "accepted": accepted_share(numbers),
         "messages_url": list_url(Message, f"user__id__exact={user.pk}"),
         "contributions_url": list_url(Contribution, f"user__id__exact={user.pk}"),
         "log": log.entries(user_id=user.pk),
     }
-
-
-def _told(rows: QuerySet, tree: str, reader: User) -> QuerySet:
-    """Without what is in trees over which a veil lies for the reader: all here is this person's."""
-    where = Q(tree=OuterRef(tree)) | Q(tree__copy_of=OuterRef(tree))
-    return rows.filter(~Exists(Task.objects.about_to_rank(reader).filter(where)))
 
 
 def facts(user: User, *, with_address: bool) -> list[Fact]:

@@ -21,6 +21,7 @@ from oasst.accounts.models import DISPLAY_NAME_MAX_LENGTH, User
 from oasst.lib.desk.actions import DeskAction, ReasonForm
 from tasks_app import holding, moderation, standing
 from tasks_app.admin import user_page
+from tasks_app.admin.ask import AskPerson
 from tasks_app.admin.people_filters import JoinedFilter, ReliabilityFilter, ReportsFilter
 from tasks_app.bulk import actions, plans
 
@@ -289,6 +290,7 @@ class UserDesk(UserAdmin):
         Unmute(),
         Hold(),
         Unhold(),
+        AskPerson(),
         Purge(),
         EditNotes(),
         Rename(),

@@ -13,6 +13,7 @@ from tasks_app import (
     holding,
     interactions,
     moderation,
+    questions,
     reactions,
     selection,
     standing,
@@ -37,6 +38,16 @@ REPORTS = (
 DECIDED = (
     (70, "moral_judgement", ReportState.DISMISSED, "An opinion, and politely put."),
     (44, "sexual_content", ReportState.INCONCLUSIVE, "Medical or not? Two of us differ."),
+)
+# Hours before now, who is asked about a message of theirs, what, and the answer within the hour.
+QUESTIONS = (
+    (
+        28,
+        "hana",
+        "Where are the facts in this one from?",
+        "My notes. I checked them twice.",
+    ),
+    (7, "alice", "Did you write this from memory, or with a source beside you? If so, which?", ""),
 )
 MUTES = (
     (120, "mona", 1, "Replies in capitals, after a friendly word."),
@@ -88,6 +99,8 @@ def _acts(cast: Cast, rng: random.Random) -> Iterator[Act]:
         yield hours, partial(_report, cast, by, category, text)
     for hours, category, outcome, note in DECIDED:
         yield hours, partial(_decide, cast, category, outcome, note)
+    for hours, name, text, answer in QUESTIONS:
+        yield hours, partial(_ask, cast, name, text, answer)
     for hours, actor, days, reason in MUTES:
         yield hours, partial(_mute, cast, actor, days, reason)
     yield 20, partial(_hold, cast)
@@ -118,6 +131,15 @@ def _decide(cast: Cast, category: str, outcome: ReportState, note: str, at: date
     report = reactions.report(message.pk, alice, category, "", now=at)
     later = at + timedelta(minutes=50)
     moderation.resolve_report(report.pk, actor=mona, outcome=outcome, note=note, now=later)
+
+
+def _ask(cast: Cast, name: str, text: str, answer: str, at: datetime) -> None:
+    person, mona = cast[name], cast["mona"]
+    message = Message.objects.accepted().filter(user=person).order_by("created_at", "id").first()
+    reason = "Before more of them go into the data."
+    question = questions.ask(person.pk, text, actor=mona, reason=reason, now=at, message=message)
+    if answer:
+        questions.answer(question.pk, person, answer, now=at + timedelta(minutes=50))
 
 
 def _mute(cast: Cast, actor: str, days: int, reason: str, at: datetime) -> None:

@@ -8,6 +8,9 @@ from django.utils.translation import gettext_lazy as _
 from tasks_app.enums import NotificationKind
 from tasks_app.notice_records import NotificationSettings
 
+# A question waits for an answer, so nobody leaves that out.
+WISHES = [choice for choice in NotificationKind.choices if choice[0] != NotificationKind.QUESTION]
+
 
 class PageForm(forms.Form):
     """Where a page begins."""
@@ -26,7 +29,7 @@ class WishesForm(forms.Form):
 
     told = forms.MultipleChoiceField(
         label=_("Tell me when"),
-        choices=NotificationKind.choices,
+        choices=WISHES,
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
@@ -37,11 +40,11 @@ class WishesForm(forms.Form):
     )
 
     def __init__(self, *args: Any, settings: NotificationSettings, **options: Any) -> None:
-        told = [kind for kind in NotificationKind.values if kind not in settings.muted]
+        told = [kind for kind, _title in WISHES if kind not in settings.muted]
         initial = {"told": told, "weekly_digest": settings.weekly_digest}
         super().__init__(*args, initial=initial, **options)
 
     def muted(self) -> list[str]:
         """The kinds that are not wished for. The form is valid."""
         told = self.cleaned_data["told"]
-        return [kind for kind in NotificationKind.values if kind not in told]
+        return [kind for kind, _title in WISHES if kind not in told]

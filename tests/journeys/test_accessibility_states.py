@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.http import HttpResponse
@@ -13,7 +14,7 @@ from oasst.accounts import magic_link
 from oasst.accounts.enums import CodePurpose
 from oasst.accounts.models import User
 from oasst.lib import pages
-from tasks_app import gold_items, interactions, moderation, reactions
+from tasks_app import gold_items, interactions, moderation, questions, reactions
 from tasks_app.config import TreeConfig, overridden
 from tasks_app.enums import TaskType as K
 from tasks_app.enums import TreeState
@@ -216,6 +217,24 @@ def test_pages_of_tasks_that_are_over(
     moderation.delete_message(grown[4].pk, actor=mona, reason="Rude.", now=now)
     show(f"/trees/{grown.tree.pk}/")
     check(page, "tree with a removed message")
+
+
+def test_question_of_the_moderators(
+    page: Page, show: Show, sign_in: SignIn, alice: User, mona: User
+) -> None:
+    about: dict[str, Any] = {"actor": mona, "reason": "A copy?", "now": timezone.now()}
+    mine = grow("P(A)", authors={1: alice})[1]
+    asked = questions.ask_author(mine.pk, "Where is this from?", **about)
+    sign_in(alice)
+    show(f"/questions/{asked.pk}/")
+    check(page)
+    send_as_it_is(page)
+    check(page, "an answer without words")
+    questions.answer(asked.pk, alice, "My notes.", now=timezone.now())
+    page.get_by_label("Your answer").fill("Or a book.")
+    send_as_it_is(page)
+    expect(page.get_by_text("What you wrote now was not sent")).to_be_visible()
+    check(page, "answered already")
 
 
 @pytest.mark.parametrize("spam", [1.0, 0.0], ids=["right", "missed"])

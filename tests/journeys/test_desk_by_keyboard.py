@@ -8,7 +8,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from oasst.accounts.models import User
-from tasks_app import config, reactions
+from tasks_app import config, notifications, reactions
 from tasks_app.enums import ReportState
 from tasks_app.models import Message, Report
 from tests.factories import GOOD, SPAM, Grown, grow, label, person, review
@@ -133,3 +133,44 @@ def test_letters_do_nothing_once_they_are_turned_off(
     page.keyboard.press("Enter")
 
     page.wait_for_url(f"**{act_on(reported[1], 'delete')}")  # the page was still there
+
+
+def ask_about_the_first_report(page: Page) -> None:
+    page.goto(list_of(Report))
+    page.keyboard.press("j")
+    page.keyboard.press("q")
+    page.wait_for_url("**/act/ask/")
+    expect(page.get_by_label("Question")).to_be_focused()
+    page.keyboard.type("Whose number is this?")
+    page.keyboard.press("Tab")
+    send(page, "It looks real.")
+    expect(page.get_by_text("The question is asked.")).to_be_visible()
+    assert violations(page) == []
+
+
+def answer_what_is_asked(page: Page) -> None:
+    page.goto("/notifications/")
+    page.get_by_role("button", name="The moderators have a question for you.").click()
+    expect(page.get_by_text("Whose number is this?")).to_be_visible()
+    assert violations(page) == []
+    page.get_by_label("Your answer").fill("Nobody's: I made it up.")
+    page.get_by_role("button", name="Send the answer").click()
+    expect(page.get_by_text("The moderators read your answer.")).to_be_visible()
+    assert violations(page) == []
+
+
+def test_author_is_asked_by_keyboard_and_answers(
+    page: Page, sign_in: SignIn, mona: User, bob: User, reported: Grown
+) -> None:
+    sign_in(mona)
+    ask_about_the_first_report(page)
+    page.wait_for_url(f"**{page_of(report_of(reported[1]))}")
+    notifications.tell_news(now=timezone.now() + notifications.SETTLED_AFTER)
+    sign_in(bob)
+    answer_what_is_asked(page)
+
+    sign_in(mona)
+    page.goto(page_of(report_of(reported[1])))
+    page.get_by_role("link", name="Answered").click()
+    expect(page.get_by_text("I made it up.")).to_be_visible()
+    assert violations(page) == []

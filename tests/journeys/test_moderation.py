@@ -11,7 +11,7 @@ from leaderboard_app import trolls
 from leaderboard_app.enums import Frame
 from oasst.accounts import saved_views
 from oasst.accounts.models import User
-from tasks_app import gold_items, moderation, reactions
+from tasks_app import gold_items, moderation, questions, reactions
 from tasks_app.bulk import actions as bulk
 from tasks_app.bulk import plans
 from tasks_app.enums import BulkKind, SkillGroup
@@ -23,7 +23,7 @@ from tests.tasks_app.admin.desk import act_on, list_of, page_of
 
 SignIn = Callable[[User], None]
 LISTS = ("message", "messagetree", "task", "report", "contribution", "moderationaction",
-         "bulkaction", "golditem", "reliability")  # fmt: skip
+         "bulkaction", "golditem", "question", "reliability")  # fmt: skip
 LOOKS = [("light", 1280), ("light", 360), ("dark", 1280), ("dark", 360)]
 
 
@@ -154,8 +154,9 @@ def desk_pages(root: User, grown: Grown, report: Report) -> list[str]:
     for name, query in (("Reported", "reported=yes"), ("Gone", "no_such_filter=1")):
         saved_views.save(root, "tasks_app.message", name, query, now=now)
     logged = ModerationAction.objects.get(bulk_id=labelled.pk)
+    asked = questions.ask_author(grown[2].pk, "Why?", actor=root, reason="why", now=now)
     person = grown.root.user
-    rows = (grown[2], grown.tree, report, task, person, labelled, logged)
+    rows = (grown[2], grown.tree, report, task, person, labelled, logged, asked)
     return [
         "/admin/",
         *(f"/admin/tasks_app/{name}/" for name in LISTS),
@@ -168,7 +169,7 @@ def desk_pages(root: User, grown: Grown, report: Report) -> list[str]:
         "/admin/accounts/user/",
         *map(page_of, rows),
         *(act_on(person, name) for name in ("role", "purge")),
-        *(act_on(grown[2], name) for name in ("edit", "make-gold")),
+        *(act_on(grown[2], name) for name in ("edit", "make-gold", "ask")),
         act_on(labelled, "undo"),
         *crowd_pages(root, person),
     ]

@@ -58,6 +58,8 @@ tasks:agreement_people        -        GET  login 403   403   403   200   200
 tasks:notifications           -        GET  login 200   200   200   200   200
 tasks:notifications_read      -        POST login go    go    go    go    go    tasks:notifications
 tasks:notification            told     POST login go    404   404   404   404   tasks:message
+tasks:question                asked    GET  login 200   404   404   404   404
+tasks:question                asked    POST login go    404   404   404   404   tasks:question
 tasks:wishes                  -        GET  login 200   200   200   200   200
 tasks:wishes                  -        POST login go    go    go    go    go    tasks:wishes
 tasks:unsubscribe             stop     GET  200   200   200   200   200   200
@@ -216,6 +218,17 @@ accounts_user_act                 ban              GET  200  200
 accounts_user_act                 ban              POST go   go   accounts_user_change
 accounts_user_act                 promote          GET  403  200
 accounts_user_act                 promote          POST 403  go   accounts_user_change
+tasks_app_message_act             ask              GET  200  200
+tasks_app_message_act             ask              POST go   go   tasks_app_message_change
+tasks_app_report_act              ask_report       GET  200  200
+tasks_app_report_act              ask_report       POST go   go   tasks_app_report_change
+accounts_user_act                 ask_person       GET  200  200
+accounts_user_act                 ask_person       POST go   go   accounts_user_change
+accounts_user_act                 ask_root         GET  403  403
+accounts_user_act                 ask_root         POST 403  403
+tasks_app_question_change         Question         POST 200  200
+tasks_app_question_act            nothing          GET  404  404
+tasks_app_question_act            nothing          POST 404  404
 accounts_user_act                 ban_root         GET  403  403
 accounts_user_act                 ban_root         POST 403  403
 tasks_app_message_change          Message          POST 200  200
@@ -309,6 +322,7 @@ MODELS = {
     "ModerationAction": "tasks_app_moderationaction",
     "BulkAction": "tasks_app_bulkaction",
     "GoldItem": "tasks_app_golditem",
+    "Question": "tasks_app_question",
     "Reliability": "tasks_app_reliability",
     "User": "accounts_user",
     "PointEntry": "leaderboard_app_pointentry",

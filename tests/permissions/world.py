@@ -19,7 +19,7 @@ from leaderboard_app import daily, trolls
 from leaderboard_app.enums import Frame
 from leaderboard_app.models import TeamGoal, TrollStats
 from oasst.accounts.models import User
-from tasks_app import digests, gold_items, moderation, reactions
+from tasks_app import digests, gold_items, moderation, questions, reactions
 from tasks_app.bulk import actions as bulk
 from tasks_app.bulk import plans
 from tasks_app.config import change
@@ -100,11 +100,17 @@ def build() -> World:
     prize = community.prize(now=now)
     logs.append(points)
     logs += _crowd_rows(grown, alice, mona)
+    about = {"actor": mona, "reason": "A test.", "now": now}
+    asked = questions.ask_author(grown[2].pk, "Why?", **about)
+    logs.append(asked)
     shown = [grown[1], grown.tree, report, tasks[0], alice, *logs, *_chat_rows(alice), *trained]
     rows = {type(row).__name__: row for row in shown}
     chat, said = given.thread(alice, "Why is the sky blue?", "Because of scattering.", now=now)
     arguments = _pages(grown, tasks) | _chat_pages(chat, said) | _desk_pages(rows, people["root"])
-    arguments |= _training_pages(rows) | {"prize": {"prize_id": prize.pk}}
+    arguments |= _training_pages(rows) | {
+        "prize": {"prize_id": prize.pk},
+        "asked": {"question_id": asked.pk},
+    }
     data = _data() | _chat_data(said[1])
     return World({name: cookie_of(user) for name, user in people.items()}, arguments, data)
 
@@ -230,6 +236,10 @@ def _desk_pages(rows: dict[str, Model], root: User) -> dict[str, dict[str, Any]]
         "unmute": act("ModerationAction", "undo"),
         "undo": act("BulkAction", "undo"),
         "promote": act("User", "role"),
+        "ask": act("Message", "ask"),
+        "ask_report": act("Report", "ask"),
+        "ask_person": act("User", "ask"),
+        "ask_root": {"object_id": root.pk, "name": "ask"},
         "ban_root": {"object_id": root.pk, "name": "ban"},
         "resolve": act("ChatReport", "resolve"),
         "withdraw": act("ServedModel", "withdraw"),
@@ -271,4 +281,14 @@ def _data() -> dict[tuple[str, str], dict[str, Any]]:
         ("admin:tasks_app_bulkaction_act", "undo"): reason,
         ("admin:accounts_user_act", "promote"): {"role": "moderators"} | reason,
         ("admin:accounts_user_act", "ban_root"): reason,
+        **{
+            (f"admin:{model}_act", of): {"text": "Why?"} | reason
+            for model, of in (
+                ("tasks_app_message", "ask"),
+                ("tasks_app_report", "ask_report"),
+                ("accounts_user", "ask_person"),
+                ("accounts_user", "ask_root"),
+            )
+        },
+        ("tasks:question", "asked"): {"text": "Because."},
     }

@@ -34,6 +34,7 @@ from tasks_app.models import (
     MessageTree,
     ModerationAction,
     Offer,
+    Question,
     Ranking,
     Reaction,
     Reliability,
@@ -241,4 +242,6 @@ def test_moderators_find_work_of_every_sort_on_their_desk() -> None:
     assert User.objects.get(display_name="Viktor").muted_until > NOW
     held = Message.objects.held()
     assert {message.user.display_name for message in held} == {"Wanda"}
+    asked = Question.objects.order_by("pk").values_list("person__display_name", "answered_at")
+    assert [(name, bool(at)) for name, at in asked] == [("Hana", True), ("Alice", False)]
     assert list(BulkAction.objects.values_list("state", flat=True)) == ["undone"]

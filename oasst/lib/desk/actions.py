@@ -41,6 +41,11 @@ class DeskAction:
     is_job: ClassVar[bool] = False
     form_class: ClassVar[type[forms.Form]] = ReasonForm
 
+    @property
+    def is_at_once(self) -> bool:
+        """True if there is nothing to ask, so that its button does it."""
+        return not self.form_class.base_fields
+
     def allows(self, actor: Any) -> bool:
         """Whether this person may do it at all, beyond changing such rows."""
         return True

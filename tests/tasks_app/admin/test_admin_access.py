@@ -110,7 +110,7 @@ def test_tables_with_secrets_or_rights_are_not_in_the_admin() -> None:
         *("training.TrainingRun", "training.Snapshot", "training.Checkpoint", "training.Round"),
     }
 
-    of_the_crowd = {"tasks_app.GoldItem", "tasks_app.Reliability"}
+    of_the_crowd = {"tasks_app.GoldItem", "tasks_app.Question", "tasks_app.Reliability"}
     names = ("TrollStats", "PointEntry", "TeamGoal")
     of_the_community = {f"leaderboard_app.{name}" for name in names}
 

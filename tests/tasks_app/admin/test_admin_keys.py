@@ -21,10 +21,10 @@ def keys(web: Client, url: str) -> str:
 
 
 def test_lists_offer_the_keys_of_what_one_may_do_there(moderator: Client) -> None:
-    assert keys(moderator, list_of(Report)) == "cadi"
-    assert keys(moderator, list_of(Message)) == "odre"
-    assert keys(moderator, f"{list_of(Message)}?split=yes") == "axodre"
-    assert keys(moderator, list_of(User)) == "b173h"
+    assert keys(moderator, list_of(Report)) == "cqadi"
+    assert keys(moderator, list_of(Message)) == "odreq"
+    assert keys(moderator, f"{list_of(Message)}?split=yes") == "axodreq"
+    assert keys(moderator, list_of(User)) == "b173hq"
     assert keys(moderator, "/admin/leaderboard_app/trollstats/") == ""
 
 

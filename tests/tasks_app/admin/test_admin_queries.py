@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from oasst.accounts.models import User
 from oasst.lib.desk import paging
-from tasks_app import config, gold_items, moderation, reactions
+from tasks_app import config, gold_items, moderation, questions, reactions
 from tasks_app.bulk import actions, plans
 from tasks_app.enums import BulkKind, ReportState, SkillGroup, TaskType
 from tasks_app.models import (
@@ -19,6 +19,7 @@ from tasks_app.models import (
     Message,
     MessageTree,
     ModerationAction,
+    Question,
     Ranking,
     Reliability,
     Report,
@@ -42,7 +43,7 @@ pytestmark = pytest.mark.slow
 
 MOST_QUERIES = 20
 LISTS = (Message, MessageTree, Task, Report, Contribution, ModerationAction, BulkAction, GoldItem,
-         Reliability, User)  # fmt: skip
+         Question, Reliability, User)  # fmt: skip
 
 
 def add(number: int, root: User) -> Grown:
@@ -62,6 +63,8 @@ def add(number: int, root: User) -> Grown:
     chosen = [message.pk for message in grown]
     plan = plans.of_messages(BulkKind.LABEL, chosen, label="pii")
     actions.do_now(plan, actor=root, reason="why", now=NOW)
+    questions.ask_author(grown[1].pk, "Why?", actor=root, reason="why", now=NOW)
+    questions.ask(author.pk, "Why?", actor=root, reason="why", now=NOW)
     gold_items.make(grown[2].pk, GOOD, explanation="why", actor=root, now=NOW)
     Reliability.objects.create(
         user=reviewer, group=SkillGroup.RANKING, lang="en", agreement=0, weight=0, doubtful=True,
@@ -91,11 +94,20 @@ def urls(grown: Grown) -> list[str]:
         BulkAction.objects.get(steps__tree=grown.tree),
     )
     rows = (*rows, GoldItem.objects.get(message=grown[2]), Reliability.objects.earliest("id"))
+    rows = (*rows, Question.objects.get(message=grown[1]))
     pages = [page_of(row) for row in rows]
     lists = ["/admin/", "/admin/tasks_app/configchange/", *(list_of(model) for model in LISTS)]
     lists += [f"{list_of(Reliability)}?is_doubtful=all", f"{list_of(Message)}?reported=yes"]
+    lists.append(f"{list_of(Question)}?state=all")
     acts = [act_on(grown.root.user, name) for name in ("purge", "hold")]
-    return [*lists, *pages, *acts, act_on(grown[1], "delete"), act_on(report, "decide")]
+    return [
+        *lists,
+        *pages,
+        *acts,
+        act_on(grown[1], "delete"),
+        act_on(grown[1], "ask"),
+        act_on(report, "decide"),
+    ]
 
 
 def test_every_page_needs_the_same_few_queries_for_more_rows(moderator: Client, root: User) -> None:
