@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.core import mail
 from django.db import transaction
 from django.utils import timezone
 
@@ -14,7 +15,16 @@ from oasst.accounts import roles
 from oasst.accounts.models import User
 from oasst.lib.errors import DomainError
 from oasst.privacy import erase_person
-from tasks_app import holding, moderation, notices, notifications, privacy, questions, reading
+from tasks_app import (
+    digests,
+    holding,
+    moderation,
+    notices,
+    notifications,
+    privacy,
+    questions,
+    reading,
+)
 from tasks_app.enums import ModerationKind, TaskType, TreeState
 from tasks_app.errors import MessageNotFound, ReasonMissing, TextTooLong
 from tasks_app.forms.notifications import WishesForm
@@ -227,6 +237,20 @@ def test_question_is_told_whatever_somebody_wishes(
     ask(message, mona)
 
     assert tell() == 1
+
+
+def test_weekly_mail_tells_of_a_question_and_not_what_it_asks(
+    message: Message, alice: User, mona: User
+) -> None:
+    notifications.wish(alice, muted=[], weekly_digest=True, now=NOW)
+    ask(message, mona)
+    tell()
+
+    assert digests.send_due(now=NOW + digests.PERIOD) == 1
+    [sent] = mail.outbox
+    assert "The moderators have a question for you." in sent.body
+    for secret in (ASK, mona.public_name):
+        assert secret not in sent.body
 
 
 # Privacy
