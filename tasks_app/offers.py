@@ -194,3 +194,22 @@ def take_slot(offer: Offer) -> bool:
         names = {"message": offer.pk, "kind": str(offer.kind), "replies": replies}
         cursor.execute(_TAKE_PLACE, names)
         return bool(cursor.fetchone()[0])
+
+
+_TAKE_RANKING = """
+    UPDATE tasks_app_offer SET slots = slots - 1 WHERE message_id = %s AND kind = %s AND slots > 0
+    RETURNING ARRAY({replies})
+"""
+
+
+def take_ranking(offer: Offer) -> list[uuid.UUID] | None:
+    """Reserve one slot of a ranking and give the replies to be ranked; None if the slot is gone.
+
+    One query for both. Caller holds the tree's row lock.
+    """
+    replies = Message.objects.rankable_below(offer.pk).values_list("pk", flat=True)
+    sql, params = replies.query.sql_with_params()
+    with connections[router.db_for_write(Offer)].cursor() as cursor:
+        cursor.execute(_TAKE_RANKING.format(replies=sql), [offer.pk, str(offer.kind), *params])
+        taken = cursor.fetchone()
+    return taken[0] if taken else None

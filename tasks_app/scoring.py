@@ -1,18 +1,25 @@
 """From the rankings below a parent to the ranks of its replies."""
 
+import json
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import Case, Exists, F, OuterRef, PositiveIntegerField, Value, When
+from django.db import connections, router
+from django.db.models import Exists, OuterRef
 
 from tasks_app import reliability
 from tasks_app.config import TreeConfig
+from tasks_app.errors import SelfReview
 from tasks_app.facts import TreeFacts
-from tasks_app.models import Message, MessageTree, Ranking, RankingConsensus
+from tasks_app.models import Message, MessageTree, Ranking, RankingConsensus, Task
 from tasks_app.ranking import Consensus, ranked_pairs
+
+if TYPE_CHECKING:
+    from oasst.accounts.models import User
 
 
 @dataclass(frozen=True)
@@ -90,38 +97,45 @@ def _margins(consensus: Consensus[str]) -> list[list]:
     return [[a, b, m] for (a, b), m in consensus.margins.items() if place[a] < place[b]]
 
 
+# One query, for a submit that ends a tree has few to spend. A reply's rank is its place in `order`.
+_WRITE = """
+    WITH result AS (
+        SELECT * FROM jsonb_to_recordset(%(results)s::jsonb) result (parent_id uuid, "order" jsonb,
+            margins jsonb, agreement float8, rankings int, not_rankable int)
+    ), ranked AS (
+        UPDATE tasks_app_message m SET rank = (
+            SELECT place.number - 1
+            FROM jsonb_array_elements_text(result."order") WITH ORDINALITY place (id, number)
+            WHERE place.id = m.id::text
+        ) FROM result WHERE m.parent_id = result.parent_id
+    )
+    INSERT INTO tasks_app_rankingconsensus
+        (parent_id, "order", margins, agreement, rankings, not_rankable, computed_at)
+    SELECT result.*, %(now)s FROM result
+    ON CONFLICT (parent_id) DO UPDATE SET "order" = excluded."order", margins = excluded.margins,
+        agreement = excluded.agreement, rankings = excluded.rankings,
+        not_rankable = excluded.not_rankable, computed_at = excluded.computed_at
+"""
+
+
 def write(results: Mapping[uuid.UUID, Outcome], *, now: datetime) -> None:
     """Store ranks and consensus; other siblings lose their rank. Caller holds the tree's lock."""
     if not results:
         return  # ranks of an imported tree stay as published
-    ranks = [
-        When(pk=pk, then=Value(rank))
-        for result in results.values()
-        for rank, pk in enumerate(result.order)
-    ]
-    rank = Case(*ranks, default=None, output_field=PositiveIntegerField())
-    Message.objects.filter(parent__in=results).update(rank=rank)
-    RankingConsensus.objects.bulk_create(
-        [_row(parent_id, result, now) for parent_id, result in results.items()],
-        update_conflicts=True,
-        unique_fields=["parent"],
-        update_fields=_CONSENSUS,
-    )
+    rows = [_row(parent_id, result) for parent_id, result in results.items()]
+    with connections[router.db_for_write(Message)].cursor() as cursor:
+        cursor.execute(_WRITE, {"results": json.dumps(rows), "now": now})
 
 
-_CONSENSUS = ["order", "margins", "agreement", "rankings", "not_rankable", "computed_at"]
-
-
-def _row(parent_id: uuid.UUID, result: Outcome, now: datetime) -> RankingConsensus:
-    return RankingConsensus(
-        parent_id=parent_id,
-        order=result.order,
-        margins=_margins(result.consensus) if result.consensus else [],
-        agreement=result.consensus.agreement if result.consensus else None,
-        rankings=result.usable,
-        not_rankable=result.refused,
-        computed_at=now,
-    )
+def _row(parent_id: uuid.UUID, result: Outcome) -> dict[str, Any]:
+    return {
+        "parent_id": str(parent_id),
+        "order": result.order,
+        "margins": _margins(result.consensus) if result.consensus else [],
+        "agreement": result.consensus.agreement if result.consensus else None,
+        "rankings": result.usable,
+        "not_rankable": result.refused,
+    }
 
 
 def forget_unranked(tree: MessageTree) -> None:
@@ -137,6 +151,18 @@ def forget_unranked(tree: MessageTree) -> None:
         RankingConsensus.objects.filter(pk__in=parents).delete()
 
 
-def count_ranking(shown: list[str]) -> None:
-    """Note on each reply that one more person ranked it."""
-    Message.objects.filter(pk__in=shown).update(ranking_count=F("ranking_count") + 1)
+_COUNT = """
+    UPDATE tasks_app_message SET ranking_count = ranking_count + 1 WHERE id = ANY(%s::uuid[])
+    RETURNING user_id
+"""
+
+
+def count_ranking(task: Task, user: "User") -> None:
+    """Note on each reply shown that one more person ranked it. Raises SelfReview if one is theirs.
+
+    One query for both.
+    """
+    with connections[router.db_for_write(Message)].cursor() as cursor:
+        cursor.execute(_COUNT, [task.shown_ids])
+        if (user.pk,) in cursor.fetchall():
+            raise SelfReview

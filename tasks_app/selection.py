@@ -4,7 +4,7 @@ import random
 import uuid
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,9 +13,10 @@ from django.db import transaction
 
 from tasks_app import eligibility, gold, lottery, offers, prompt_rankings, turns
 from tasks_app.config import TreeConfig
+from tasks_app.eligibility import Search
 from tasks_app.enums import RANDOM, FormMode, TaskType
 from tasks_app.errors import NoTaskAvailable, TooManyPendingTasks
-from tasks_app.models import Message, MessageTree, Offer, Task
+from tasks_app.models import MessageTree, Offer, Task
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
@@ -102,11 +103,8 @@ def _next_task(
         return resumed
     _check_pending(own, config, now)
     choice = Choice(langs, explicit=kind != RANDOM, message_id=message_id, own=own)
-    for kinds in _draw_order(kind, config, rng):
-        task = _hand_out(user, kinds, choice, config=config, now=now, rng=rng)
-        if task:
-            return task
-    return None
+    order = list(_draw_order(kind, config, rng))
+    return _hand_out(user, order, choice, config=config, now=now, rng=rng)
 
 
 def _resumable(own: Iterable[Task], kind: str, langs: Sequence[str], now: datetime) -> Task | None:
@@ -144,24 +142,46 @@ def _draw_order(
 
 def _hand_out(
     user: "User",
-    kinds: tuple[TaskType, ...],
+    order: Sequence[tuple[TaskType, ...]],
     choice: Choice,
     *,
     config: TreeConfig,
     now: datetime,
     rng: random.Random,
 ) -> Task | None:
-    if kinds == (TaskType.INITIAL_PROMPT,):
-        return _hand_out_prompt(user, choice.langs, config=config, now=now, rng=rng)
-    if kinds == (TaskType.RANK_INITIAL_PROMPTS,):
-        return _hand_out_prompts(user, choice.langs, config=config, now=now, rng=rng)
-    offer = _draw(user, kinds, choice, config, rng)
-    if offer is None:
-        return None
+    """A task of the first kinds in `order` of which there is one. One draw for all that need it."""
+    offered = [kinds for kinds in order if not kinds[0].needs_no_slot]
+    offer = _draw(user, offered, choice, config, rng) if offered else None
+    for kinds in order:
+        task = None
+        if kinds == (TaskType.INITIAL_PROMPT,):
+            task = _hand_out_prompt(user, choice.langs, config=config, now=now, rng=rng)
+        elif kinds == (TaskType.RANK_INITIAL_PROMPTS,):
+            task = _hand_out_prompts(user, choice.langs, config=config, now=now, rng=rng)
+        elif offer and offer.kind in kinds:
+            task = _hand_out_offer(user, offer, choice, config=config, now=now, rng=rng)
+        if task:
+            return task
+    return None
+
+
+def _hand_out_offer(
+    user: "User",
+    offer: Offer,
+    choice: Choice,
+    *,
+    config: TreeConfig,
+    now: datetime,
+    rng: random.Random,
+) -> Task:
+    """Raises _Missed if its slot is gone."""
     kind = TaskType(offer.kind)
-    gold_id = None
+    gold_id, replies = None, None
     if kind.is_labeling and choice.message_id is None:
         gold_id, is_taken = gold.instead_of(offer, user, config=config, rng=rng)
+    elif kind.is_ranking:
+        replies = offers.take_ranking(offer)
+        is_taken = replies is not None
     else:
         is_taken = offers.take_slot(offer)
     if gold_id is None and not is_taken:
@@ -176,8 +196,8 @@ def _hand_out(
     else:
         task.tree_id, task.message_id, task.holds_slot = offer.tree_id, offer.message_id, True
     task.reserved_until = min(now + reservation(kind, config), task.expires_at)
-    if kind.is_ranking:
-        task.shown_ids = _shuffled_replies(offer.message_id, rng)
+    if replies is not None:
+        task.shown_ids = rng.sample([str(pk) for pk in replies], len(replies))
     task.save(force_insert=task._state.adding)
     return task
 
@@ -266,44 +286,33 @@ def form_mode(
     return FormMode.FULL if rng.random() < p_full else FormMode.SIMPLE
 
 
-def _shuffled_replies(parent_id: uuid.UUID, rng: random.Random) -> list[str]:
-    replies = Message.objects.rankable_below(parent_id)
-    ids = [str(pk) for pk in replies.values_list("pk", flat=True)]
-    rng.shuffle(ids)
-    return ids
-
-
 def _draw(
     user: "User",
-    kinds: tuple[TaskType, ...],
+    wanted: Sequence[tuple[TaskType, ...]],
     choice: Choice,
     config: TreeConfig,
     rng: random.Random,
 ) -> Offer | None:
-    """A random offer to take. Its tree's row stays locked until the transaction ends.
+    """A random offer to take, of the first of `wanted` that has any.
 
-    Looks past trees that others have locked. If they have all, it waits for one and looks again;
-    it waits only while it holds no other tree, so no two hand-outs wait for each other. Raises
-    _Missed if somebody else was quicker.
+    Its tree's row stays locked until the transaction ends. Looks past trees that others have
+    locked. If they have all, it waits for one and looks again; it waits only while it holds no
+    other tree, so no two hand-outs wait for each other. Raises _Missed if somebody else was
+    quicker.
     """
-    lonely = TaskType.ASSISTANT_REPLY in kinds and rng.random() < config.p_lonely_child_extension
-    draw = partial(
-        eligibility.draw,
-        user.pk,
-        kinds,
-        choice.langs,
-        rng.random(),
-        prefer_lonely=lonely,  # source: reference 3.5
-        message_id=choice.message_id,
-    )
-    drawn = draw()
-    if drawn is None:
+    may_reply = any(TaskType.ASSISTANT_REPLY in kinds for kinds in wanted)
+    lonely = may_reply and rng.random() < config.p_lonely_child_extension  # source: reference 3.5
+    search = Search(user.pk, wanted, choice.langs, choice.message_id)
+    draw = partial(eligibility.draw, point=rng.random(), prefer_lonely=lonely)
+    offer = draw(search)
+    if offer:
+        return offer
+    locked_by_others = eligibility.peek(search)
+    if locked_by_others is None:
         return None
-    offer, is_locked_by_others = drawn
-    if is_locked_by_others:
-        MessageTree.objects.locked().filter(pk=offer.tree_id).first()
-        offer, is_locked_by_others = draw(tree_id=offer.tree_id) or (offer, True)
-    if is_locked_by_others:
+    MessageTree.objects.locked().filter(pk=locked_by_others.tree_id).first()
+    offer = draw(replace(search, tree_id=locked_by_others.tree_id))
+    if offer is None:
         raise _Missed
     return offer
 

@@ -1,12 +1,17 @@
 """The state machine of message trees: the legal moves, and when a tree makes them.
 
 `next_state()` is pure. `advance()` applies it and writes what depends on it; everything that
-changes a tree ends there. Only `enter()` writes `MessageTree.state`.
+changes a tree ends there. Only `_make()` writes `MessageTree.state`.
 """
 
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
+
+from django.db import connections, router
 
 from oasst.lib import queue
 from oasst.lib.errors import DomainError
@@ -15,7 +20,7 @@ from tasks_app import offers, scoring
 from tasks_app.config import TreeConfig
 from tasks_app.enums import TreeState
 from tasks_app.facts import TreeFacts
-from tasks_app.models import MessageTree, Task, TreeTransition
+from tasks_app.models import MessageTree, TreeTransition
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +62,15 @@ class IllegalTransition(DomainError):
 
     code = "illegal_transition"
     status = 409
+
+
+@dataclass(frozen=True)
+class Move:
+    """The state a tree goes to, and why."""
+
+    state: TreeState
+    reason: str
+    actor: Any = None
 
 
 def next_state(facts: TreeFacts, config: TreeConfig) -> tuple[TreeState, str] | None:
@@ -115,16 +129,49 @@ def enter(
 
     Raises IllegalTransition.
     """
-    before = TreeState(tree.state)
-    if state not in TRANSITIONS[before]:
-        raise IllegalTransition(f"A tree cannot go from “{before.label}” to “{state.label}”.")
-    logger.info("tree %s: %s -> %s (%s)", tree.pk, before, state, reason)
-    tree.state, tree.active, tree.state_since = state, not state.is_terminal, now
-    tree.save(update_fields=["state", "active", "state_since", "won_prompt_lottery_at"])
-    if before in _HANDS_OUT_WORK:
-        Task.objects.filter(tree=tree, holds_slot=True).update(holds_slot=False)
-    _log(tree, before, now=now, reason=reason, actor=actor)
-    _announce(tree, before, state)
+    _make([Move(state, reason, actor)], tree, now=now)
+
+
+# One query, however many moves: a submit that ends a tree makes two.
+_MAKE = """
+    WITH moved AS (
+        UPDATE tasks_app_messagetree SET state = %(state)s, active = %(active)s,
+            state_since = %(now)s, won_prompt_lottery_at = %(won)s
+        WHERE id = %(tree)s
+    ), released AS (
+        UPDATE tasks_app_task SET holds_slot = false
+        WHERE tree_id = %(tree)s AND holds_slot AND %(ends_work)s
+    )
+    INSERT INTO tasks_app_treetransition
+        (tree_id, from_state, to_state, reason, actor_id, created_at)
+    SELECT %(tree)s, move.*, %(now)s
+    FROM unnest(%(before)s::text[], %(after)s::text[], %(reasons)s::text[], %(actors)s::uuid[]) move
+"""
+
+
+def _make(moves: Sequence[Move], tree: MessageTree, *, now: datetime) -> None:
+    """Make moves that follow each other, and end the reservations of work that is over."""
+    states = [TreeState(tree.state), *(move.state for move in moves)]
+    for (before, state), move in zip(pairwise(states), moves, strict=True):
+        if state not in TRANSITIONS[before]:
+            raise IllegalTransition(f"A tree cannot go from “{before.label}” to “{state.label}”.")
+        logger.info("tree %s: %s -> %s (%s)", tree.pk, before, state, move.reason)
+        _announce(tree, before, state)
+    tree.state, tree.active, tree.state_since = states[-1], not states[-1].is_terminal, now
+    names: dict[str, Any] = {
+        "tree": tree.pk,
+        "state": tree.state,
+        "active": tree.active,
+        "now": now,
+        "won": tree.won_prompt_lottery_at,
+        "ends_work": not _HANDS_OUT_WORK.isdisjoint(states[:-1]),
+        "before": [str(state) for state in states[:-1]],
+        "after": [str(state) for state in states[1:]],
+        "reasons": [move.reason for move in moves],
+        "actors": [move.actor and move.actor.pk for move in moves],
+    }
+    with connections[router.db_for_write(MessageTree)].cursor() as cursor:
+        cursor.execute(_MAKE, names)
 
 
 def _announce(tree: MessageTree, before: TreeState, state: TreeState) -> None:
@@ -139,17 +186,8 @@ def start(tree: MessageTree, *, now: datetime, reason: str, actor: Any = None) -
     """Store a new tree in the state it holds and log that."""
     tree.active = not TreeState(tree.state).is_terminal
     tree.save(force_insert=True)
-    _log(tree, "", now=now, reason=reason, actor=actor)
-
-
-def _log(tree: MessageTree, before: str, *, now: datetime, reason: str, actor: Any) -> None:
     TreeTransition.objects.create(
-        tree=tree,
-        from_state=before,
-        to_state=tree.state,
-        reason=reason,
-        actor=actor,
-        created_at=now,
+        tree=tree, from_state="", to_state=tree.state, reason=reason, actor=actor, created_at=now
     )
 
 
@@ -161,26 +199,27 @@ def advance(tree: MessageTree, *, config: TreeConfig, now: datetime, actor: Any 
     facts = tree_facts.load(tree)
     if facts.state == S.READY_FOR_EXPORT:
         _score_again(tree, facts, config=config, now=now)
-    moved = next_state(facts, config)
-    while moved:
-        enter(tree, moved[0], now=now, reason=moved[1], actor=actor)
+    moves: list[Move] = []
+    while moved := next_state(facts, config):
+        moves.append(Move(*moved, actor))
         if moved[0] == S.READY_FOR_SCORING:
-            _score(tree, facts, config=config, now=now)
-        facts = facts.after_move(TreeState(tree.state))
-        moved = next_state(facts, config)
+            moves.append(_score(tree, facts, config=config, now=now))
+        facts = facts.after_move(moves[-1].state)
+    if moves:
+        _make(moves, tree, now=now)
     offers.write(tree, facts, offers.plan(facts, config), now=now)
 
 
-def _score(tree: MessageTree, facts: TreeFacts, *, config: TreeConfig, now: datetime) -> None:
-    """Compute the ranks. A failure must not undo the ranking that led here."""
+def _score(tree: MessageTree, facts: TreeFacts, *, config: TreeConfig, now: datetime) -> Move:
+    """Write the ranks, and give the move that follows. A failure must not undo the ranking that
+    led here."""
     try:
         results = scoring.outcomes(scoring.rankable_below(facts), lang=tree.lang, config=config)
     except (ValueError, KeyError) as error:
         logger.exception("tree %s: scoring failed", tree.pk)
-        enter(tree, S.SCORING_FAILED, now=now, reason=f"scoring failed: {error}"[:500])
-    else:
-        scoring.write(results, now=now)
-        enter(tree, S.READY_FOR_EXPORT, now=now, reason="ranks computed")
+        return Move(S.SCORING_FAILED, f"scoring failed: {error}"[:500])
+    scoring.write(results, now=now)
+    return Move(S.READY_FOR_EXPORT, "ranks computed")
 
 
 def _score_again(tree: MessageTree, facts: TreeFacts, *, config: TreeConfig, now: datetime) -> None:
@@ -200,8 +239,8 @@ def retry_scoring(tree: MessageTree, *, config: TreeConfig, now: datetime) -> No
     """
     facts = tree_facts.load(tree)
     if _is_ranked(facts, config):
-        enter(tree, S.READY_FOR_SCORING, now=now, reason="scoring tried again")
-        _score(tree, facts, config=config, now=now)
+        again = Move(S.READY_FOR_SCORING, "scoring tried again")
+        _make([again, _score(tree, facts, config=config, now=now)], tree, now=now)
     else:
         enter(tree, S.RANKING, now=now, reason="more rankings are needed")
     advance(tree, config=config, now=now)

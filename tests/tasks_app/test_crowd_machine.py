@@ -355,7 +355,7 @@ def check_common_events(done: set[str]) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_crowd_of_whom_much_is_known_breaks_nothing() -> None:
     known = {"machine": KnownCrowd, "tunables": KNOWING}
-    done = play(examples=2, steps=200, derandomize=True, **known)
+    done = play(examples=4, steps=200, derandomize=True, **known)
 
     assert {"make gold", "answer gold", "decide split"} <= done
 

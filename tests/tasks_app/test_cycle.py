@@ -1,6 +1,7 @@
 """What it costs to take a task and do it: queries per cycle of hand-out and submit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -9,11 +10,12 @@ from django.test.utils import CaptureQueriesContext
 
 from oasst.accounts.models import User
 from tasks_app import interactions, turns
-from tasks_app.enums import TaskType, TreeState
+from tasks_app.config import overridden
+from tasks_app.enums import RANDOM, TaskType, TreeState
 from tasks_app.errors import NoTaskAvailable
 from tasks_app.models import Task
 from tests import factories
-from tests.factories import GOOD, NOW, grow, hand_out
+from tests.factories import GOOD, NOW, Grown, grow, hand_out
 
 pytestmark = pytest.mark.django_db
 
@@ -57,7 +59,7 @@ def queries_of_a_cycle(user: User, kind: str, answer: Callable[[Task, User], Any
         (K.RANK_ASSISTANT_REPLIES, "P(A A A)", TreeState.RANKING, rank),
         # The tree moves on.
         (K.LABEL_INITIAL_PROMPT, "P?2", TreeState.INITIAL_PROMPT_REVIEW, label),
-        ("random", "P(A?)", TreeState.GROWING, whatever),
+        (RANDOM, "P(A?)", TreeState.GROWING, whatever),
     ],
 )
 def test_cycle_takes_at_most_twenty_queries(
@@ -68,20 +70,54 @@ def test_cycle_takes_at_most_twenty_queries(
     assert queries_of_a_cycle(alice, kind, answer) <= 20
 
 
-def test_cycle_that_scores_a_tree_takes_few_more_however_large_it_is(alice: User) -> None:
+def ready_to_be_scored(drawing: str) -> Grown:
+    """A tree that lacks one ranking, of the replies to its prompt."""
+    grown = grow(drawing, state=TreeState.RANKING)
+    for parent in grown:
+        replies = [message for message in grown if message.parent_id == parent.pk]
+        if len(replies) > 1:
+            for voter in factories.crowd(2 if parent == grown.root else 3):
+                factories.rank(voter, parent, replies)
+    return grown
+
+
+@contextmanager
+def no_prompt_wanted() -> Iterator[None]:
+    """The lottery is full: whoever asks finds that out by a query of its own."""
+    grow("P", state=TreeState.PROMPT_LOTTERY_WAITING)
+    with overridden(max_prompt_lottery_waiting=1):
+        yield
+
+
+def test_cycle_that_scores_a_tree_takes_no_more_however_large_it_is(alice: User) -> None:
     counts = []
     for drawing in ("P(A A)", "P(A(P(A A)) A(P(A A A)) A(P(A A)))"):
-        grown = grow(drawing, state=TreeState.RANKING)
-        parents = [m for m in grown if len([r for r in grown if r.parent_id == m.pk]) > 1]
-        for parent in parents:
-            replies = [r for r in grown if r.parent_id == parent.pk]
-            voters = factories.crowd(3 if parent != grown.root else 2)
-            for voter in voters:
-                factories.rank(voter, parent, replies)
+        grown = ready_to_be_scored(drawing)
         counts.append(queries_of_a_cycle(alice, K.RANK_ASSISTANT_REPLIES, rank))
         assert grown.refresh().tree.state == TreeState.READY_FOR_EXPORT
 
-    assert counts[0] == counts[1] <= 25
+    assert counts[0] == counts[1] <= 20
+
+
+def test_cycle_that_scores_a_tree_takes_at_most_twenty_queries_even_if_all_else_is_drawn_first(
+    alice: User,
+) -> None:
+    grown = ready_to_be_scored("P(A A)")
+
+    with overridden(weight_ranking=1e-9), no_prompt_wanted():
+        assert queries_of_a_cycle(alice, RANDOM, rank) <= 20
+    assert grown.refresh().tree.state == TreeState.READY_FOR_EXPORT
+
+
+@pytest.mark.parametrize("p_gold", [0.0, 1.0])
+def test_cycle_that_ends_a_growing_tree_with_nothing_to_rank_takes_at_most_twenty_queries(
+    alice: User, p_gold: float
+) -> None:
+    grown = grow("P(A?2)", goal_tree_size=2)
+
+    with overridden(weight_label_reply=1e-9, p_gold=p_gold), no_prompt_wanted():
+        assert queries_of_a_cycle(alice, RANDOM, label) <= 20
+    assert grown.refresh().tree.state == TreeState.READY_FOR_EXPORT
 
 
 def test_queries_of_a_submit_do_not_grow_with_the_tree(alice: User) -> None:

@@ -160,6 +160,16 @@ def test_released_place_opens_the_replies_of_the_tree_again() -> None:
     assert grown.refresh().tree.open_places == 1
 
 
+def test_take_ranking_gives_the_accepted_replies_until_the_slots_are_gone() -> None:
+    grown = grow("P(A A A- Ax)", state=TreeState.RANKING)
+    offer = Offer.objects.get()
+    Offer.objects.update(slots=1)
+
+    assert offers.take_ranking(offer) == [grown[1].pk, grown[2].pk]
+    assert offers.take_ranking(offer) is None
+    assert Offer.objects.get().slots == 0
+
+
 def test_take_slot_refuses_an_offer_that_changed_its_kind() -> None:
     grown = grow("P(A?)")
     stale = Offer.objects.get(message=grown[1])
