@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.test import Client
+from hypothesis import settings
 from pytest_django import DjangoDbBlocker
 
 from oasst.accounts.models import User
@@ -17,6 +18,10 @@ from tests.sessions import SignIn, signed_in
 
 # Young objects that let the collector run; many more than by default.
 COLLECT_AFTER = 100_000
+
+# On a busy machine an example takes as long as it takes.
+settings.register_profile("untimed", settings(), deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -335,7 +335,6 @@ def play(
                 max_examples=examples,
                 stateful_step_count=steps,
                 derandomize=derandomize,
-                deadline=None,
                 # To make a failure smaller takes minutes; add Phase.shrink to look into one.
                 phases=[Phase.generate],
                 suppress_health_check=list(HealthCheck),

@@ -126,7 +126,7 @@ def test_the_real_models_own_system_text_is_read_and_not_learned(
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1).map(str.strip).filter(bool)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(TEXTS, min_size=1, max_size=5))
 def test_any_texts_are_marked_alike(
     tiny_tokenizer: PreTrainedTokenizerBase, texts: list[str]

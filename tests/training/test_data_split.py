@@ -39,7 +39,7 @@ def trees(rows: list[Row]) -> set[str]:
     return {row["tree"] for row in rows}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(NUMBERS, st.integers(0, 3), st.sampled_from([0.1, 0.5, 0.9]))
 def test_no_tree_straddles_and_each_prompt_weighs_one(
     tmp_path_factory: pytest.TempPathFactory, prompts: list[int], split_seed: int, share: float
@@ -59,7 +59,7 @@ def test_no_tree_straddles_and_each_prompt_weighs_one(
     assert list(weights.values()) == pytest.approx([1.0] * len(weights))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 20))
 def test_more_data_moves_no_tree_to_the_other_side(
     tmp_path_factory: pytest.TempPathFactory, more: int

@@ -60,7 +60,7 @@ def make(maker: Maker, tree: MessageTree) -> tuple[list[Example], Tally]:
     return list(maker(tree, DataConfig(), tally, 0)), tally
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(trees())
 def test_each_usable_answer_is_learned_and_no_conversation_is_part_of_another(
     tree: MessageTree,
@@ -77,7 +77,7 @@ def test_each_usable_answer_is_learned_and_no_conversation_is_part_of_another(
         assert other != one[: len(other)]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(trees())
 def test_all_pairs_of_usable_answers_are_compared_the_better_one_first(tree: MessageTree) -> None:
     wanted: Counter[tuple[str, str]] = Counter()
@@ -95,7 +95,7 @@ def test_all_pairs_of_usable_answers_are_compared_the_better_one_first(tree: Mes
     assert sum(e.row["best_vs_worst"] for e in made) == sum(len(s) > 1 for s in siblings.values())
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(trees())
 def test_every_message_is_used_or_counted_as_left_out(tree: MessageTree) -> None:
     total = sum(1 for _ in visit_messages(tree.prompt))

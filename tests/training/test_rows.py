@@ -107,7 +107,7 @@ KEYS = (
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(KEYS).flatmap(lambda keys: st.fixed_dictionaries(dict.fromkeys(keys, JSON))))
 def test_whatever_a_line_holds_it_is_read_or_refused(row: dict[str, Any]) -> None:
     try:

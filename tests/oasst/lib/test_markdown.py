@@ -129,7 +129,7 @@ def test_html_means_the_same_when_it_is_parsed_again(text: str) -> None:
     assert structure_of(again) == structure_of(html)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(
         st.sampled_from([*ATTACKS, "\n", "\n\n", "> ", "- ", "`", "|", "*", "<", '"']), max_size=6
@@ -139,7 +139,7 @@ def test_any_mixture_of_attacks_is_harmless(parts: list[str]) -> None:
     assert problems_in(render("".join(parts))) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=300))
 def test_any_text_is_rendered(text: str) -> None:
     assert problems_in(render(text)) == []
