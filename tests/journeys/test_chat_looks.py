@@ -82,6 +82,7 @@ def test_other_pages(page: Page, sign_in: SignIn, show: Show, chat: Chat) -> Non
         assert (path, problems(page)) == (path, [])
 
 
+@pytest.mark.full
 def test_chat_of_a_thousand_messages_opens_and_grows(
     page: Page, sign_in: SignIn, alice: User
 ) -> None:

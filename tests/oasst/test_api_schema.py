@@ -78,7 +78,7 @@ def hail(operation: APIOperation, number: int, examples: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("examples", [5, pytest.param(50, marks=pytest.mark.full)])
+@pytest.mark.parametrize("examples", [2, pytest.param(50, marks=pytest.mark.full)])
 def test_no_request_crashes_the_api_or_breaks_its_schema(
     running_site: str, subtests: pytest.Subtests, examples: int
 ) -> None:

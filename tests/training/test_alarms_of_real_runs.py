@@ -237,7 +237,10 @@ def _reward_model(folder: Path, *, is_chance: bool) -> tuple[str, set[str]]:
 
 @pytest.mark.parametrize(
     ("is_chance", "of_rm", "of_ppo"),
-    [(True, {"guesses"}, {"reward_is_unproven"}), (False, set(), set())],
+    [
+        (True, {"guesses"}, {"reward_is_unproven"}),
+        pytest.param(False, set(), set(), marks=pytest.mark.full),
+    ],
 )
 def test_a_random_reward_model_is_noticed_by_its_run_and_by_ppo_at_once(
     tmp_path: Path, is_chance: bool, of_rm: set[str], of_ppo: set[str]

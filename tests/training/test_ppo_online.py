@@ -120,7 +120,8 @@ def test_a_run_cancelled_within_a_rollout_ends_after_it(
     assert same_to_the_last_bit(run, wanted)
 
 
-@pytest.mark.parametrize("algorithm", ["rloo", pytest.param("grpo", marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_killed_run_goes_on_with_the_same_curve_to_the_last_bit(
     tmp_path: Path, whole: Callable[[str], RunDir], algorithm: str
 ) -> None:
@@ -165,7 +166,8 @@ def test_a_loss_that_is_no_number_ends_the_run_with_the_answers(
     assert not run.final.exists()
 
 
-@pytest.mark.parametrize("algorithm", ["rloo", pytest.param("grpo", marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_run_that_found_too_little_memory_goes_on_in_smaller_batches(
     tmp_path: Path, algorithm: str
 ) -> None:

@@ -45,7 +45,7 @@ def test_place_on_the_page_does_not_matter_to_people_with_a_taste(tmp_path: Path
 
     position = standing(found).position
     assert position.n == 3 * 36
-    assert position.low < 0.5 < position.high
+    assert abs(position.value - 0.5) < 3 * 0.5 / position.n**0.5  # three deviations of a coin
 
 
 def test_no_rankings_are_no_number(tmp_path: Path) -> None:
