@@ -1,13 +1,11 @@
 """Taking up the message of a task that has expired, with what was written for it."""
 
 import random
-import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tasks_app import interactions, selection
-from tasks_app.errors import TaskNotFound
 from tasks_app.models import Task
 
 if TYPE_CHECKING:
@@ -22,16 +20,9 @@ class Reclaimed:
     keeps_both: bool
 
 
-def find(task_id: uuid.UUID, user: "User") -> Task:
-    """A task of somebody's own, with its draft. Raises TaskNotFound."""
-    task = Task.objects.filter(pk=task_id, user=user).select_related("draft").first()
-    if task is None:
-        raise TaskNotFound
-    return task
-
-
 def reclaim(task: Task, user: "User", *, now: datetime, rng: random.Random) -> Reclaimed:
-    """Hand out a task on the same message, which takes the draft over.
+    """Hand out a task on the same message, which takes the draft over. `task` comes from
+    `assignment.find`.
 
     Raises the errors of `selection.next_task`.
     """

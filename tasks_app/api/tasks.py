@@ -139,7 +139,7 @@ def discard_draft(request: HttpRequest, task_id: UUID) -> Any:
 def reclaim(request: HttpRequest, task_id: UUID) -> Any:
     """Take up the message of a task that has expired again, with what you wrote for it."""
     user, now = person(request), timezone.now()
-    old = reclaiming.find(task_id, user)
+    old = assignment.find(task_id, user)
     require(pacing.count_request(user, old.kind))
     try:
         found = reclaiming.reclaim(old, user, now=now, rng=RNG)

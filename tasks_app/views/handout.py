@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from oasst.lib.pages import too_many_requests
-from tasks_app import blockers, browsing, kinds, pacing, reclaiming, selection
+from tasks_app import assignment, blockers, browsing, kinds, pacing, reclaiming, selection
 from tasks_app.errors import LanguageNotYours, NoTaskAvailable, TooManyPendingTasks
 from tasks_app.forms.work import LanguageForm
 from tasks_app.models import Task
@@ -50,7 +50,7 @@ def next_task(request: HttpRequest, kind: str) -> HttpResponse:
 def reclaim(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
     """Take up the message of a task that has expired again, with what was written for it."""
     user, now = request.user, timezone.now()
-    task = reclaiming.find(task_id, user)
+    task = assignment.find(task_id, user)
     allowance = pacing.count_request(user, task.kind)
     if not allowance.allowed:
         return too_many_requests(request, retry_after_s=allowance.retry_after_s)
