@@ -38,7 +38,7 @@ _PARAMETER = {
     "required": False,
     "description": "A name of your choice for this request, such as a UUID. Sent again within a "
     "day, the same request gets the same answer and has no second effect.",
-    "schema": {"type": "string", "maxLength": 200, "pattern": "^[!-~]{1,200}$"},
+    "schema": {"type": "string", "maxLength": 200, "pattern": f"^{_KEY.pattern}$"},
 }
 
 View = Callable[..., Any]
@@ -87,10 +87,11 @@ def _claiming(view: View) -> View:
         if not _KEY.fullmatch(key):
             raise BadKey
         name = f"once:{request.auth.pk}:{hashlib.sha256(key.encode()).hexdigest()[:32]}"
-        kept = _claim(name, _print_of(request))
+        claim = name, _print_of(request)
+        kept = _claim(*claim)
         if kept is not None:
             return kept
-        request.once = name
+        request.once = claim
         return view(request, *args, **kwargs)
 
     return claimed
@@ -106,9 +107,10 @@ def _keeping(run: View) -> View:
             response = run(request, *args, **kwargs)
             return response
         finally:
-            name = getattr(request, "once", None)
-            if name is not None:
-                _settle(name, request, response)
+            claim = getattr(request, "once", None)
+            if claim is not None:
+                name, print_ = claim
+                _settle(name, print_, response)
 
     return kept
 
@@ -141,13 +143,13 @@ def _answer(kept: dict[str, Any], print_: str) -> HttpResponse:
     return response
 
 
-def _settle(name: str, request: HttpRequest, response: HttpResponse | None) -> None:
+def _settle(name: str, print_: str, response: HttpResponse | None) -> None:
     try:
         if response is None or response.status_code >= 400:
             redis_client().delete(name)
             return
         kept = {
-            "request": _print_of(request),
+            "request": print_,
             "status": response.status_code,
             "type": response["Content-Type"],
             "body": response.content.decode(),
