@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from tasks_app import labels
-from tasks_app.api.task_schemas import DraftIn
+from tasks_app.api.task_schemas import DraftIn, given
 from tasks_app.forms.work import PLACE
 from tasks_app.models import Draft, Task
 
@@ -24,8 +24,7 @@ def entered(task: Task, body: DraftIn) -> dict[str, str]:
 
 def _labels(task: Task, body: DraftIn) -> dict[str, str]:
     valid = labels.form_for(task.kind, task.form_mode).valid
-    given = {name: body.labels.get(name) for name in valid}
-    return labels.as_entered({name: value for name, value in given.items() if value is not None})
+    return labels.as_entered({name: n for name, n in given(body.labels).items() if name in valid})
 
 
 def _places(groups: list[list[UUID]], shown: set[str]) -> dict[str, str]:
@@ -50,13 +49,12 @@ def shown(draft: Draft) -> dict[str, Any]:
 
 
 def _values(body: dict[str, str]) -> dict[str, float]:
-    given = {name: _number(body.get(name, "")) for name in labels.LABELS}
-    return {name: value for name, value in given.items() if value is not None}
+    return given({name: _number(body.get(name, "")) for name in labels.LABELS})
 
 
 def _groups(body: dict[str, str]) -> list[list[str]]:
-    given = {name.removeprefix(PLACE): n for name, n in body.items() if name.startswith(PLACE)}
-    places = {pk: place for pk, n in given.items() if (place := _number(n)) is not None}
+    entered = {name.removeprefix(PLACE): n for name, n in body.items() if name.startswith(PLACE)}
+    places = given({pk: _number(n) for pk, n in entered.items()})
     ordered = sorted(places, key=lambda pk: places[pk])
     return [list(group) for _place, group in groupby(ordered, key=lambda pk: places[pk])]
 

@@ -32,7 +32,7 @@ from tasks_app.api.message_views import (
     reactions_out,
     tree_out,
 )
-from tasks_app.api.task_schemas import QuestionOut
+from tasks_app.api.task_schemas import QuestionOut, given
 from tasks_app.api.task_views import question
 from tasks_app.api.tasks import READ, WRITE, own_langs
 from tasks_app.errors import MessageNotFound, UnderReview
@@ -140,8 +140,7 @@ def label(request: HttpRequest, message_id: UUID, body: FreeLabelsIn) -> Any:
     user, now = person(request), timezone.now()
     found = reading.find_readable(message_id, user, now=now)
     asked = labels.free_form(found.role, is_root=found.is_root)
-    given = {name: value for name, value in body.labels.items() if value is not None}
-    values = labels.validate(given, valid=asked.valid, mandatory=asked.mandatory)
+    values = labels.validate(given(body.labels), valid=asked.valid, mandatory=asked.mandatory)
     form = FreeLabelForm(labels.as_entered(values), message=found)
     require_valid(form)
     reactions.label_freely(found.pk, user, form.values(), now=now)

@@ -21,6 +21,11 @@ SkipReason = Literal["subject", "language", "unpleasant", "broken", "time"]
 Values = dict[str, float | None]
 
 
+def given(values: Values) -> dict[str, float]:
+    """The labels that are answered: null is as good as left out."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
 class NextIn(Strict):
     """Which task to hand out."""
 

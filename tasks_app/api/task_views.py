@@ -2,7 +2,9 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
+from oasst.accounts.models import User
 from tasks_app import assignment, kinds, labels, reading, undo
 from tasks_app.api import drafts
 from tasks_app.assignment import Material, Stored
@@ -20,13 +22,17 @@ def task_line(task: Task) -> dict[str, Any]:
     return {**fields, "title": title, "has_draft": hasattr(task, "draft")}
 
 
-def task_out(task: Task, *, now: datetime) -> dict[str, Any]:
-    """A task as TaskOut has it. Raises Veiled where its page may not be shown."""
+def task_out(task_id: UUID, user: User, *, now: datetime) -> dict[str, Any]:
+    """A task of somebody's own as TaskOut has it.
+
+    Raises TaskNotFound, and Veiled where its page may not be shown.
+    """
+    task = assignment.find(task_id, user)
     shown = assignment.material(task)
     ended = assignment.why_ended(task, shown, now=now)
     is_over = bool(task.done_at or ended)
     if is_over:
-        reading.require_unveiled(task, task.user)
+        reading.require_unveiled(task, user)
     hold = assignment.hold(task, now=now)
     fields = task_line(task)
     del fields["has_draft"]

@@ -1,5 +1,7 @@
 """Tasks: what there is to do, taking one, working on it, and sending the answer."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from random import SystemRandom
 from typing import Any
 from uuid import UUID
@@ -12,7 +14,6 @@ from oasst.accounts.bearer import BearerToken, person, require
 from oasst.accounts.enums import Scope
 from oasst.accounts.models import User
 from oasst.lib.api import Text, answers, require_valid
-from oasst.lib.errors import DomainError
 from oasst.lib.idempotency import once
 from tasks_app import (
     assignment,
@@ -41,6 +42,7 @@ from tasks_app.api.task_schemas import (
     SkipIn,
     TaskLineOut,
     TaskOut,
+    given,
 )
 from tasks_app.api.task_views import receipt, task_line, task_out
 from tasks_app.config import TreeConfig
@@ -102,18 +104,15 @@ def take(request: HttpRequest, body: NextIn) -> Any:
     user, now = person(request), timezone.now()
     langs = own_langs(user, body.langs or ())
     require(pacing.count_request(user, body.kind))
-    try:
+    with _explaining(user, body.kind, langs):
         task = selection.next_task(user, body.kind, langs=langs, now=now, rng=RNG)
-    except (NoTaskAvailable, TooManyPendingTasks) as error:
-        _explain(error, user, body.kind, langs)
-        raise
-    return task_out(assignment.find(task.pk, user), now=now)
+    return task_out(task.pk, user, now=now)
 
 
 @router.get("/tasks/{uuid:task_id}", auth=READ, response=answers(TaskOut))
 def read_task(request: HttpRequest, task_id: UUID) -> Any:
     """A task of yours: what it is about, or what became of it."""
-    return task_out(assignment.find(task_id, person(request)), now=timezone.now())
+    return task_out(task_id, person(request), now=timezone.now())
 
 
 # Working on one
@@ -141,12 +140,9 @@ def reclaim(request: HttpRequest, task_id: UUID) -> Any:
     user, now = person(request), timezone.now()
     old = assignment.find(task_id, user)
     require(pacing.count_request(user, old.kind))
-    try:
+    with _explaining(user, old.kind, [old.lang]):
         found = reclaiming.reclaim(old, user, now=now, rng=RNG)
-    except (NoTaskAvailable, TooManyPendingTasks) as error:
-        _explain(error, user, old.kind, [old.lang])
-        raise
-    return task_out(assignment.find(found.task.pk, user), now=now)
+    return task_out(found.task.pk, user, now=now)
 
 
 @router.post("/tasks/{uuid:task_id}/extend", auth=WRITE, response=answers(HeldOut))
@@ -191,13 +187,10 @@ def submit_labels(request: HttpRequest, task_id: UUID, body: LabelsIn) -> Any:
     task = assignment.find(task_id, user)
     if not task.type.is_labeling:
         raise WrongTaskKind
-    given = {name: value for name, value in body.labels.items() if value is not None}
-    values = labels.with_flags(given, labels.form_for(task.kind, task.form_mode).valid)
-    try:
+    valid = labels.form_for(task.kind, task.form_mode).valid
+    values = labels.with_flags(given(body.labels), valid)
+    with _keeping(user, task_id, body):
         stored = interactions.submit_labels(task_id, user, values, now=now)
-    except TaskExpired as error:
-        _keep(user, task_id, DraftIn.model_validate({"labels": body.labels}), error)
-        raise
     return receipt(assignment.find(task_id, user), stored)
 
 
@@ -208,13 +201,10 @@ def submit_ranking(request: HttpRequest, task_id: UUID, body: RankingIn) -> Any:
     user, now = person(request), timezone.now()
     reason = joined_reason(body.not_rankable or "", body.reason)
     not_rankable = body.not_rankable is not None
-    try:
+    with _keeping(user, task_id, body):
         stored = interactions.submit_ranking(
             task_id, user, body.groups, now=now, not_rankable=not_rankable, reason=reason
         )
-    except TaskExpired as error:
-        _keep(user, task_id, DraftIn.model_validate(body.model_dump()), error)
-        raise
     return receipt(assignment.find(task_id, user), stored)
 
 
@@ -223,7 +213,7 @@ def undo_review(request: HttpRequest, task_id: UUID) -> Any:
     """Take a review back within some seconds; the task is yours again, with it as a draft."""
     user, now = person(request), timezone.now()
     undo.undo_labels(task_id, user, now=now)
-    return task_out(assignment.find(task_id, user), now=now)
+    return task_out(task_id, user, now=now)
 
 
 def own_langs(user: User, wanted: list[str] | tuple[str, ...]) -> list[str]:
@@ -234,21 +224,31 @@ def own_langs(user: User, wanted: list[str] | tuple[str, ...]) -> list[str]:
     return list(wanted or own)
 
 
-def _explain(error: DomainError, user: User, kind: str, langs: list[str]) -> None:
-    """Add what would help, as the pages say it."""
-    now = timezone.now()
-    if isinstance(error, TooManyPendingTasks):
-        tasks = browsing.open_tasks(user, now=now)
+@contextmanager
+def _explaining(user: User, kind: str, langs: list[str]) -> Iterator[None]:
+    """Add what would help to why there is no task, as the pages say it."""
+    try:
+        yield
+    except TooManyPendingTasks as error:
+        tasks = browsing.open_tasks(user, now=timezone.now())
         error.details = {"tasks": [str(task.pk) for task in tasks]}
-    else:
-        found = blockers.explain(user, kind, langs, now=now)
+        raise
+    except NoTaskAvailable as error:
+        found = blockers.explain(user, kind, langs, now=timezone.now())
         error.details = {"blockers": [_blocker(each) for each in found]}
+        raise
 
 
-def _keep(user: User, task_id: UUID, body: DraftIn, error: DomainError) -> None:
-    """Keep what came too late, as the page does."""
-    fields = drafts.entered(assignment.find(task_id, user), body)
-    interactions.keep_refused(task_id, user, fields, because=error.code, now=timezone.now())
+@contextmanager
+def _keeping(user: User, task_id: UUID, body: LabelsIn | RankingIn) -> Iterator[None]:
+    """Keep as a draft what comes too late, as the page does."""
+    try:
+        yield
+    except TaskExpired as error:
+        entered = DraftIn.model_validate(body.model_dump())
+        fields = drafts.entered(assignment.find(task_id, user), entered)
+        interactions.keep_refused(task_id, user, fields, because=error.code, now=timezone.now())
+        raise
 
 
 def _blocker(each: blockers.Blocker) -> dict[str, Any]:
