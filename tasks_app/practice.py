@@ -8,6 +8,7 @@ has judged travels signed in addresses until they sign in, and `first_steps` kee
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache as once
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def next_item(lang: str, done: Sequence[str] = ()) -> Item | None:
 
 def find(item_id: str) -> Item | None:
     """The item an address names."""
-    everything = [item for lang in langs() for item in _of(lang)]
+    everything = chain(_gold(), *_written().values())
     return next((item for item in everything if item.id == item_id), None)
 
 
