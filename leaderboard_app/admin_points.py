@@ -11,7 +11,7 @@ from unfold.decorators import display
 
 from leaderboard_app.models import PointEntry
 from oasst.lib.desk.admin import DeskAdmin
-from oasst.lib.desk.display import NONE, row_link, when
+from oasst.lib.desk.display import row_link, share, when
 from oasst.lib.desk.filters import DaysFilter, LanguageFilter
 
 STATE_COLOURS = {"pending": "info", "confirmed": "success", "reversed": "warning"}
@@ -52,4 +52,4 @@ class PointEntryAdmin(DeskAdmin):
 
     @display(description=_l("closeness to the others"))
     def closeness_column(self, row: PointEntry) -> str:
-        return NONE if row.closeness is None else f"{row.closeness:.2f}"
+        return share(row.closeness)

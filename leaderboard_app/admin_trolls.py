@@ -16,7 +16,7 @@ from leaderboard_app.enums import Frame
 from leaderboard_app.models import TrollStats
 from oasst.accounts.admin import STATUS_COLOURS, status
 from oasst.lib.desk.admin import DeskAdmin
-from oasst.lib.desk.display import NONE, row_link
+from oasst.lib.desk.display import row_link, share
 
 
 class FrameFilter(DropdownFilter):
@@ -96,29 +96,25 @@ class TrollStatsAdmin(DeskAdmin):
 
     @display(description=_l("quality"), ordering="quality")
     def quality_column(self, row: TrollStats) -> str:
-        return mean(row.quality)
+        return share(row.quality)
 
     @display(description=_l("helpfulness"), ordering="helpfulness")
     def helpfulness_column(self, row: TrollStats) -> str:
-        return mean(row.helpfulness)
+        return share(row.helpfulness)
 
     @display(description=_l("humour"), ordering="humor")
     def humor_column(self, row: TrollStats) -> str:
-        return mean(row.humor)
+        return share(row.humor)
 
     @display(description=_l("rudeness"), ordering="toxicity")
     def toxicity_column(self, row: TrollStats) -> str:
-        return mean(row.toxicity)
+        return share(row.toxicity)
 
     @display(description=_l("violence"), ordering="violence")
     def violence_column(self, row: TrollStats) -> str:
-        return mean(row.violence)
+        return share(row.violence)
 
     @display(description=_l("thumbs"))
     def thumbs_column(self, row: TrollStats) -> str:
         return f"+{row.upvotes} −{row.downvotes}"
 
-
-def mean(value: float | None) -> str:
-    """What people said on average, from 0 to 1; a dash if nobody did."""
-    return NONE if value is None else f"{value:.2f}"

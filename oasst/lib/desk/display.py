@@ -45,6 +45,11 @@ def when(moment: datetime | None) -> SafeString | str:
     return NONE if moment is None else ago(moment)
 
 
+def share(value: float | None) -> str:
+    """A number from 0 to 1; a dash if it is not known."""
+    return NONE if value is None else f"{value:.2f}"
+
+
 def excerpt(text: str, length: int = 90) -> SafeString:
     """The beginning of a text, on one line, in the direction of its own script."""
     short = Truncator(" ".join(text.split())).chars(length) or _("(empty)")
