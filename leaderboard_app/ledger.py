@@ -76,12 +76,11 @@ def refresh_frame(frame: Frame, *, now: datetime, at_once: int = PEOPLE_AT_ONCE)
 
     Some people at a time, so that nobody's points wait until all are counted.
     """
-    people = sorted(stats.people_in(frame, now=now))
     rows = 0
-    for start in range(0, len(people), at_once):
+    for people in _chunks(sorted(stats.people_in(frame, now=now)), at_once):
         with transaction.atomic():
             take_turn()
-            rows += stats.refresh_frame(frame, people[start : start + at_once], now=now)
+            rows += stats.refresh_frame(frame, people, now=now)
     return rows
 
 
@@ -185,11 +184,11 @@ def _still_there(entries: list[PointEntry]) -> list[PointEntry]:
     return [entry for entry in entries if entry.contribution_id in found]
 
 
-def _chunks(ids: Iterable[UUID]) -> Iterator[list[UUID]]:
+def _chunks(ids: Iterable[UUID], size: int = TREES_AT_ONCE) -> Iterator[list[UUID]]:
     chunk: list[UUID] = []
     for pk in ids:
         chunk.append(pk)
-        if len(chunk) == TREES_AT_ONCE:
+        if len(chunk) == size:
             yield chunk
             chunk = []
     if chunk:
