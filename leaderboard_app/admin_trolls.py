@@ -117,4 +117,3 @@ class TrollStatsAdmin(DeskAdmin):
     @display(description=_l("thumbs"))
     def thumbs_column(self, row: TrollStats) -> str:
         return f"+{row.upvotes} −{row.downvotes}"
-

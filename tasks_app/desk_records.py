@@ -65,6 +65,11 @@ class Report(models.Model):
         return f"{self.category} report on {self.message_id}"
 
 
+# Characters of a question and of its answer.
+MOST_ASKED = 1000
+MOST_ANSWERED = 2000
+
+
 class Question(models.Model):
     """Something the moderators ask a person, who answers once or not at all.
 
@@ -76,12 +81,12 @@ class Question(models.Model):
     message = models.ForeignKey(
         "Message", models.CASCADE, null=True, blank=True, related_name="questions"
     )
-    text = models.CharField(_("question"), max_length=1000)
+    text = models.CharField(_("question"), max_length=MOST_ASKED)
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
     asked_at = models.DateTimeField(_("asked"))
-    answer = models.CharField(_("answer"), max_length=2000, blank=True)
+    answer = models.CharField(_("answer"), max_length=MOST_ANSWERED, blank=True)
     answered_at = models.DateTimeField(_("answered"), null=True, blank=True)
 
     class Meta:

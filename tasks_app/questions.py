@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from oasst.lib.errors import DomainError
 from tasks_app import reading
+from tasks_app.desk_records import MOST_ANSWERED, MOST_ASKED
 from tasks_app.enums import ModerationKind
 from tasks_app.errors import MessageNotFound, TextEmpty, TextTooLong
 from tasks_app.models import Message, Question
@@ -21,9 +22,6 @@ from tasks_app.moderation_log import record, require_reason
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
-
-MOST_ASKED = 1000
-MOST_ANSWERED = 2000
 
 
 class QuestionEmpty(TextEmpty):

@@ -12,6 +12,7 @@ from oasst.accounts.models import User
 from oasst.lib.desk.actions import DeskAction, ReasonForm
 from oasst.lib.fields import PlainText
 from tasks_app import moderation, questions
+from tasks_app.desk_records import MOST_ASKED
 from tasks_app.models import Message, Report
 
 
@@ -20,7 +21,7 @@ class AskForm(ReasonForm):
 
     text = PlainText(
         label=_l("Question"),
-        max_length=questions.MOST_ASKED,
+        max_length=MOST_ASKED,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 5, "dir": "auto"}),
         help_text=_l("The person reads this as coming from “the moderators”, without your name."),
         error_messages={"required": questions.QuestionEmpty.default_message},

@@ -4,7 +4,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from oasst.lib.fields import PlainText
-from tasks_app.questions import MOST_ANSWERED
+from tasks_app.desk_records import MOST_ANSWERED
 
 
 class AnswerForm(forms.Form):
