@@ -74,7 +74,6 @@ def play(examples: int, steps: int, *, derandomize: bool) -> None:
                 max_examples=examples,
                 stateful_step_count=steps,
                 derandomize=derandomize,
-                deadline=None,
                 phases=[Phase.generate],
                 suppress_health_check=list(HealthCheck),
             ),

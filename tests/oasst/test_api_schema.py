@@ -60,7 +60,6 @@ def hail(operation: APIOperation, number: int, examples: int) -> None:
 
     @hypothesis.settings(
         max_examples=examples,
-        deadline=None,
         database=None,
         derandomize=True,
         suppress_health_check=list(HealthCheck),
