@@ -86,6 +86,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "oasst.accounts.middleware.AccountLanguage",
+    "oasst.accounts.middleware.note_daily_use",
     "oasst.accounts.middleware.TermsGate",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
@@ -257,6 +258,7 @@ CONTENT_SECURITY_POLICY = {
 }
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+SESSION_ENGINE = "oasst.accounts.sessions"
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
 CSRF_COOKIE_HTTPONLY = False

@@ -7,17 +7,23 @@ from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp, SocialLogin
 from django.contrib import messages
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import Http404, HttpRequest
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from oasst.accounts import people
+from oasst.accounts import people, sessions
 from oasst.accounts.redirects import safe_path
 
 
 class AccountAdapter(DefaultAccountAdapter):
     def is_safe_url(self, url: str) -> bool:
         return bool(safe_path(url))
+
+    def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
+        super().login(request, user)
+        sessions.begin(request, now=timezone.now())
 
     def add_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         """Say nothing: our own views speak where there is something to say."""

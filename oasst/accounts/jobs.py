@@ -11,6 +11,7 @@ from django.utils import timezone
 from oasst.accounts import limits, magic_link, people
 from oasst.accounts.enums import CodePurpose
 from oasst.accounts.models import EmailCode
+from oasst.accounts.sessions import SessionStore
 from oasst.lib import emails
 from oasst.lib.queue import enqueue
 
@@ -50,8 +51,9 @@ def send_waiting_codes() -> None:
 
 
 def delete_expired_codes() -> None:
-    """Remove old codes and idle limit counters."""
+    """Remove old codes, idle limit counters and sessions that have ended by themselves."""
     now = timezone.now()
+    SessionStore.clear_expired()
     codes, buckets = magic_link.delete_old(now=now), limits.delete_idle(now=now)
     logger.info("removed %s old codes and %s idle limits", codes, buckets)
 

@@ -1,4 +1,4 @@
-"""On every page of a signed-in person: their language, and whether they agreed to the terms."""
+"""On every page of a signed-in person: language, use of the session, agreement to the terms."""
 
 from collections.abc import Callable
 from urllib.parse import urlencode
@@ -6,9 +6,10 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from django_htmx.http import HttpResponseClientRedirect
 
+from oasst.accounts import sessions
 from oasst.accounts.people import has_accepted_terms
 from oasst.accounts.redirects import safe_path
 
@@ -23,6 +24,7 @@ OPEN_PAGES = {
     "accounts:welcome",
     "accounts:link",
     "accounts:end_sessions",
+    "accounts:end_session",
     "accounts:mailbox",
     "tasks:unsubscribe",
     "accounts:mailbox_mail",
@@ -44,6 +46,17 @@ class AccountLanguage:
             translation.activate(user.ui_language)
             request.LANGUAGE_CODE = user.ui_language
         return self.get_response(request)
+
+
+def note_daily_use(get_response: GetResponse) -> GetResponse:
+    """Lets the list of signed-in devices say when each was last used."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated:
+            sessions.note_use(request, today=timezone.now().date())
+        return get_response(request)
+
+    return middleware
 
 
 class TermsGate:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -22,6 +23,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from oasst.accounts import devices
 from oasst.accounts.enums import CodePurpose, Scope, Theme
 from oasst.accounts.roles import ADMINS, MODERATORS
 
@@ -29,6 +31,7 @@ DISPLAY_NAME_MAX_LENGTH = 40
 TOKEN_NAME_MAX_LENGTH = 60
 VIEW_NAME_MAX_LENGTH = 60
 VIEW_QUERY_MAX_LENGTH = 2000
+DEVICE_MAX_LENGTH = 300
 
 
 class UserManager(BaseUserManager["User"]):
@@ -293,6 +296,40 @@ class SavedView(models.Model):
 
     def __str__(self) -> str:
         return f"{self.list_name}: {self.name}"
+
+
+class OpenSession(AbstractBaseSession):
+    """One browser's session; see sessions.py. Without an account: a visitor's."""
+
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, null=True, related_name="open_sessions"
+    )
+    device = models.CharField(max_length=DEVICE_MAX_LENGTH, blank=True)
+    signed_in_at = models.DateTimeField(null=True)
+    last_used_on = models.DateField(null=True)
+
+    class Meta:
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
+
+    def __str__(self) -> str:
+        return self.device_name
+
+    @classmethod
+    def get_session_store_class(cls) -> Any:
+        from oasst.accounts.sessions import SessionStore  # which needs this class
+
+        return SessionStore
+
+    @property
+    def device_name(self) -> str:
+        return devices.in_words(self.device)
+
+    @property
+    def handle(self) -> str:
+        """Names the session on pages: its key itself signs in."""
+        salt = "oasst.accounts.models.OpenSession"
+        return salted_hmac(salt, self.session_key, algorithm="sha256").hexdigest()[:32]
 
 
 class RateBucket(models.Model):

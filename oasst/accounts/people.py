@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from oasst.accounts import magic_link
+from oasst.accounts import magic_link, sessions
 from oasst.accounts.models import ApiToken, EmailCode, SavedView, User
 from oasst.lib import queue
 from oasst.lib.errors import DomainError
@@ -134,6 +134,7 @@ def end_all_sessions(user: User, *, now: datetime) -> None:
     """Sign `user` out on every device and make open links useless; also for bans."""
     user.session_epoch += 1
     user.save(update_fields=["session_epoch"])
+    sessions.end_all(user)
     magic_link.void([user.email], now=now)
     logger.info("account %s was signed out everywhere", user.pk)
 
@@ -146,6 +147,7 @@ def close(user: User, *, now: datetime) -> None:
     user.is_active, user.deleted_at = False, user.deleted_at or now
     user.session_epoch += 1
     user.save(update_fields=["is_active", "deleted_at", "session_epoch"])
+    sessions.end_all(user)
 
 
 def being_deleted(before: datetime) -> QuerySet[User]:

@@ -62,6 +62,9 @@ def collect(user: User) -> dict[str, Iterable[dict[str, Any]]]:
         "api_tokens": tokens.of(user)
         .values("id", "name", "hint", "scopes", "created_at", "expires_at", "last_used_at")
         .iterator(),
+        "signed_in_devices": user.open_sessions.values(
+            "device", "signed_in_at", "last_used_on"
+        ).iterator(),
         "saved_views": user.saved_views.values("list_name", "name", "query", "saved_at").iterator(),
     }
 

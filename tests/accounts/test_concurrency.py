@@ -5,14 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from oasst.accounts import jobs, magic_link
 from oasst.accounts.enums import CodePurpose
-from oasst.accounts.models import EmailCode, User
+from oasst.accounts.models import EmailCode, OpenSession, User
 from tests.accounts.conftest import user_id
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,7 +46,7 @@ def test_one_link_pressed_many_times_gives_one_session_and_one_account() -> None
     assert sorted(statuses) == [302] + [410] * 5
     assert User.objects.count() == 1
     assert sum(user_id(browser) is not None for browser in browsers) == 1
-    assert sum("_auth_user_id" in s.get_decoded() for s in Session.objects.all()) == 1
+    assert sum("_auth_user_id" in s.get_decoded() for s in OpenSession.objects.all()) == 1
 
 
 def test_several_links_of_one_newcomer_make_one_account() -> None:

@@ -180,6 +180,7 @@ def _pages(grown: factories.Grown, tasks: list[Task]) -> dict[str, dict[str, Any
         "told": {"notification_id": told.pk},
         "stop": {"token": digests.token_for(told.user_id)},
         "unknown": {"token": "unknown"},
+        "handle": {"handle": "unknown"},
         "plot": {"name": "messages"},
         "noplot": {"name": "unknown"},
         "token": {"token_id": tasks[0].pk},

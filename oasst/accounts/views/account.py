@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from oasst.accounts import limits, magic_link, pending, people, tokens
+from oasst.accounts import limits, magic_link, pending, people, sessions, tokens
 from oasst.accounts.enums import CodePurpose
 from oasst.accounts.forms import CodeForm, EmailChangeForm, ProfileForm, WelcomeForm
 from oasst.accounts.models import EmailCode, User
@@ -60,8 +60,28 @@ def account(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("Your settings are saved."))
         return redirect("accounts:account")
     status = 400 if form.errors else 200
-    context = {"form": form, "tokens": tokens.of(person), "now": timezone.now()}
+    now = timezone.now()
+    context = {
+        "form": form,
+        "tokens": tokens.of(person),
+        "sessions": sessions.of(person, now=now),
+        "session_key": request.session.session_key,
+        "now": now,
+    }
     return render(request, "accounts/account.html", context, status=status)
+
+
+@never_cache
+@login_required
+@require_POST
+def end_session(request: HttpRequest, handle: str) -> HttpResponse:
+    """Sign one device out; one that is gone already is signed out, too."""
+    sessions.end(_user(request), handle, now=timezone.now())
+    if not request.session.exists(request.session.session_key or ""):
+        logout(request)
+        return redirect("account_login")
+    messages.success(request, _("That device is signed out."))
+    return redirect("accounts:account")
 
 
 @never_cache

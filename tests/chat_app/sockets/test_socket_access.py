@@ -5,13 +5,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from chat_app import consumers, conversations
 from chat_app.models import Chat, ChatMessage
 from oasst.accounts import people
-from oasst.accounts.models import User
+from oasst.accounts.models import OpenSession, User
 from tests.chat_app import given
 from tests.chat_app.sockets.wire import Socket, in_database, open_socket, play, prompt
 
@@ -113,7 +112,7 @@ def ban(user: User) -> None:
 
 
 def sign_out(user: User) -> None:
-    Session.objects.all().delete()
+    OpenSession.objects.all().delete()
 
 
 def sign_out_everywhere(user: User) -> None:

@@ -4,11 +4,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.test import Client
 
-from oasst.accounts.models import EmailCode, User
+from oasst.accounts.models import EmailCode, OpenSession, User
 from tasks_app import first_steps, gold_items, practice
 from tasks_app.enums import TaskType, TreeState
 from tasks_app.models import GoldAnswer, Message, Task, TextLabels
@@ -48,7 +47,7 @@ def test_an_answer_is_met_with_the_reason_and_is_stored_nowhere(client: Client) 
     assert "We see this one differently" in wrong.text
     for page in (right, wrong):
         assert practice.find("en-interview").why.split(":")[0].strip() in page.text
-    assert not Session.objects.exists()
+    assert not OpenSession.objects.exists()
     assert not TextLabels.objects.exists()
     assert not GoldAnswer.objects.exists()
 
