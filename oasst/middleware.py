@@ -10,7 +10,11 @@ from csp.middleware import CSPMiddleware, PolicyParts
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from oasst.accounts import identities
+
 ADMIN_PREFIX = "/admin/"
+# The buttons of providers post to us and are sent on.
+PROVIDER_PREFIXES = ("/account/", "/accounts/")
 # Unfold builds on Alpine.js, which evaluates expressions in attributes and sets styles inline.
 ADMIN_POLICY = {
     "script-src": [SELF, UNSAFE_EVAL],
@@ -19,7 +23,7 @@ ADMIN_POLICY = {
 
 
 class ContentSecurityPolicy(CSPMiddleware):
-    """django-csp's middleware with one policy for `/admin/` and one for everything else."""
+    """django-csp's middleware with policies for `/admin/`, for accounts, and for all else."""
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
@@ -27,6 +31,8 @@ class ContentSecurityPolicy(CSPMiddleware):
         parts = super().get_policy_parts(request, response, report_only)
         if request.path_info.startswith(ADMIN_PREFIX) and not report_only:
             parts.replace = {**ADMIN_POLICY, **(parts.replace or {})}
+        if request.path_info.startswith(PROVIDER_PREFIXES) and not report_only:
+            parts.update = {"form-action": identities.form_hosts(), **(parts.update or {})}
         return parts
 
 

@@ -173,14 +173,15 @@ SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 SOCIALACCOUNT_PROVIDERS = {
     name: {
-        "APPS": [{"client_id": env.text(f"{key}_CLIENT_ID"), "secret": secret}],
+        "APPS": [{"client_id": client_id, "secret": env.secret(f"{key}_CLIENT_SECRET")}],
         "SCOPE": scope,
+        "OAUTH_PKCE_ENABLED": True,
     }
     for name, key, scope in (
         ("discord", "DISCORD", ["identify", "email"]),
         ("google", "GOOGLE", ["profile", "email"]),
     )
-    if (secret := env.secret(f"{key}_CLIENT_SECRET"))
+    if (client_id := env.beside(f"{key}_CLIENT_ID", f"{key}_CLIENT_SECRET"))
 }
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

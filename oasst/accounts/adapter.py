@@ -5,15 +5,17 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from allauth.socialaccount.models import SocialApp, SocialLogin
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
+from allauth.socialaccount.providers.base import AuthProcess
 from django.contrib import messages
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import Http404, HttpRequest
-from django.shortcuts import redirect
+from django.shortcuts import redirect, resolve_url
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from oasst.accounts import people, sessions
+from oasst.accounts import people, security_news, sessions
+from oasst.accounts.models import User
 from oasst.accounts.redirects import safe_path
 
 
@@ -25,8 +27,28 @@ class AccountAdapter(DefaultAccountAdapter):
         super().login(request, user)
         sessions.begin(request, now=timezone.now())
 
-    def add_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        """Say nothing: our own views speak where there is something to say."""
+    def add_message(
+        self,
+        request: HttpRequest,
+        level: int,
+        message_template: str | None = None,
+        message_context: dict[str, Any] | None = None,
+        extra_tags: str = "",
+        message: str | None = None,
+    ) -> None:
+        """Say what concerns the ways into an account; our own views speak of the rest."""
+        text = message or security_news.text_of(message_template)
+        if text:
+            messages.add_message(request, level, text)
+
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: User,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
+    ) -> None:
+        security_news.mail(user, template_prefix)
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
@@ -37,6 +59,9 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         except SocialApp.DoesNotExist as error:
             raise Http404 from error
 
+    def get_connect_redirect_url(self, request: HttpRequest, socialaccount: SocialAccount) -> str:
+        return resolve_url("accounts:account")
+
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         """Let in who is known, or whose address the provider has verified; else ask for a mail."""
         verified = [a.email.lower() for a in sociallogin.email_addresses if a.verified]
@@ -44,7 +69,8 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
             user = people.find(email)
             if user is not None and user.email == email:
                 people.set_address(user, email)
-        if sociallogin.is_existing or verified:
+        connects = sociallogin.state.get("process") == AuthProcess.CONNECT
+        if sociallogin.is_existing or verified or connects:
             return
         provider = sociallogin.account.get_provider().name
         text = _("%(provider)s has not confirmed an e-mail address of yours. Sign in by e-mail.")

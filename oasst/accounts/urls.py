@@ -23,6 +23,9 @@ own_pages = [
     path("account/email/link/<str:token>/", account.email_link, name="email_link"),
     path("account/sessions/end/", account.end_sessions, name="end_sessions"),
     path("account/sessions/<str:handle>/end/", account.end_session, name="end_session"),
+    path(
+        "account/connections/<int:identity_id>/disconnect/", account.disconnect, name="disconnect"
+    ),
     path("account/tokens/", api_tokens.api_tokens, name="tokens"),
     path("account/tokens/<uuid:token_id>/revoke/", api_tokens.revoke, name="revoke_token"),
     path("admin/views/<str:list_name>/", saved_views.save, name="save_view"),

@@ -29,6 +29,15 @@ def secret(name: str, default: str = "") -> str:
         ) from None
 
 
+def beside(name: str, secret_name: str) -> str:
+    """Read `name`, which is of use only together with a secret: both are set, or neither."""
+    value, hidden = text(name), secret(secret_name)
+    if bool(value) != bool(hidden):
+        missing = secret_name if value else name
+        raise ImproperlyConfigured(f"{missing}: expected a value, as {name} needs {secret_name}")
+    return value
+
+
 def flag(name: str, default: bool) -> bool:
     value = text(name).lower()
     if not value:

@@ -156,6 +156,8 @@ accounts:end_sessions         -        GET  login 405   405   405   405   405
 accounts:end_sessions         -        POST login login login login login login
 accounts:end_session          handle   GET  login 405   405   405   405   405
 accounts:end_session          handle   POST login go    go    go    go    go    accounts:account
+accounts:disconnect           identity GET  login 405   405   405   405   405
+accounts:disconnect           identity POST login go    go    go    go    go    accounts:account
 accounts:tokens               -        GET  login 200   200   200   200   200
 accounts:tokens               -        POST login 400   400   400   400   400
 accounts:revoke_token         token    GET  login 405   405   405   405   405

@@ -16,7 +16,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from oasst.accounts import limits, magic_link, pending, people, sessions, tokens
+from oasst.accounts import (
+    identities,
+    limits,
+    magic_link,
+    pending,
+    people,
+    security_news,
+    sessions,
+    tokens,
+)
 from oasst.accounts.enums import CodePurpose
 from oasst.accounts.forms import CodeForm, EmailChangeForm, ProfileForm, WelcomeForm
 from oasst.accounts.models import EmailCode, User
@@ -67,8 +76,29 @@ def account(request: HttpRequest) -> HttpResponse:
         "sessions": sessions.of(person, now=now),
         "session_key": request.session.session_key,
         "now": now,
+        "identities": identities.of(request, person),
+        "providers": [
+            {"name": provider.name, "url": provider.get_login_url(request, process="connect")}
+            for provider in identities.providers(request)
+        ],
     }
     return render(request, "accounts/account.html", context, status=status)
+
+
+@never_cache
+@login_required
+@require_POST
+def disconnect(request: HttpRequest, identity_id: int) -> HttpResponse:
+    """Take an account of another site off one's own."""
+    user = _user(request)
+    try:
+        identities.disconnect(user, identity_id)
+    except DomainError as error:
+        messages.error(request, error.message)
+    else:
+        security_news.mail(user, "account_disconnected")
+        messages.success(request, _("Disconnected. Your e-mail address still signs you in."))
+    return redirect("accounts:account")
 
 
 @never_cache

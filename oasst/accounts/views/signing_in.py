@@ -10,8 +10,6 @@ from datetime import datetime
 from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login import perform_login, record_authentication
 from allauth.account.models import Login
-from allauth.socialaccount.adapter import get_adapter as get_social_adapter
-from csp.decorators import csp_update
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -22,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from oasst.accounts import limits, magic_link, pending, people
+from oasst.accounts import identities, limits, magic_link, pending, people
 from oasst.accounts.enums import CodePurpose
 from oasst.accounts.forms import CodeForm, SignInForm
 from oasst.accounts.models import EmailCode
@@ -30,12 +28,8 @@ from oasst.accounts.redirects import after_sign_in, wanted_path
 from oasst.lib.errors import DomainError
 from oasst.lib.pages import too_many_requests
 
-# The button of a provider posts to us and is sent on to the provider, which form-action covers.
-PROVIDER_HOSTS = ["https://discord.com", "https://accounts.google.com"]
-
 
 @never_cache
-@csp_update({"form-action": PROVIDER_HOSTS})
 @require_http_methods(["GET", "HEAD", "POST"])
 def login(request: HttpRequest) -> HttpResponse:
     """Ask for the address; the answer is the same for known and unknown ones."""
@@ -188,5 +182,5 @@ def _providers(request: HttpRequest, next_url: str) -> list[dict[str, str]]:
     options = {"next": next_url} if next_url else {}
     return [
         {"name": provider.name, "url": provider.get_login_url(request, **options)}
-        for provider in get_social_adapter().list_providers(request)
+        for provider in identities.providers(request)
     ]

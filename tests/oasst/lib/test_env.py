@@ -117,3 +117,12 @@ def test_env_file_with_a_bad_line_is_refused_by_number(
 
     with pytest.raises(ImproperlyConfigured, match="line 2: expected NAME=value"):
         env.load_env_file()
+
+
+@pytest.mark.parametrize("name", ["EXAMPLE_ID", "EXAMPLE_SECRET"])
+def test_what_needs_a_partner_is_not_read_alone(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    assert env.beside("EXAMPLE_ID", "EXAMPLE_SECRET") == ""
+
+    monkeypatch.setenv(name, "set")
+    with pytest.raises(ImproperlyConfigured, match="expected a value"):
+        env.beside("EXAMPLE_ID", "EXAMPLE_SECRET")
