@@ -285,7 +285,7 @@ def test_replay_of_the_same_seed_is_the_same_play(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.django_db
 def test_replay_with_trolls_breaks_nothing_and_sticks_nowhere(tmp_path: Path) -> None:
-    report = play(save(tmp_path, rich_tree("a"), rich_tree("b")), contributors=18, trolls=0.5)
+    report = play(save(tmp_path, rich_tree("a")), contributors=18, trolls=0.5)
 
     assert (report.trees_stuck, report.invariants_broken) == (0, 0)
     assert Message.objects.filter(text__startswith="Cheap watches").exists()

@@ -32,6 +32,7 @@ def test_preferred_side_wins(tmp_path: Path) -> None:
     assert found["previous", "human"].high < 0.5
 
 
+@pytest.mark.full
 def test_indifferent_people_give_one_half(tmp_path: Path) -> None:
     found = rates(tmp_path, lambda text: 0.0)
 
@@ -39,6 +40,7 @@ def test_indifferent_people_give_one_half(tmp_path: Path) -> None:
     assert {rate.ties for rate in found.values()} == {36}
 
 
+@pytest.mark.full
 def test_place_on_the_page_does_not_matter_to_people_with_a_taste(tmp_path: Path) -> None:
     found = given_rounds.in_ranking(tmp_path)
     given_rounds.ranked_by(len)
@@ -59,6 +61,7 @@ def test_round_without_answers_has_no_standing(db: None) -> None:
     assert standing(given_rounds.begun()) is None
 
 
+@pytest.mark.full
 def test_removed_replies_are_not_compared(tmp_path: Path) -> None:
     found = given_rounds.in_ranking(tmp_path)
     given_rounds.ranked_by(len)

@@ -90,7 +90,10 @@ def addresses(task: Task) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("state", [TreeState.RANKING, TreeState.READY_FOR_EXPORT])
+@pytest.mark.parametrize(
+    "state",
+    [TreeState.RANKING, pytest.param(TreeState.READY_FOR_EXPORT, marks=pytest.mark.full)],
+)
 def test_pages_are_the_same_whoever_wrote_what(
     web: Client, task: Task, tree: MessageTree, state: TreeState
 ) -> None:
