@@ -12,10 +12,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from tasks_app import assignment, browsing, fate, interactions, kinds, own_work, reading
+from tasks_app import assignment, browsing, fate, interactions, own_work, reading
 from tasks_app.forms.messages import ContributionsForm
 from tasks_app.labels import LABELS
-from tasks_app.models import Report, Task
+from tasks_app.models import Report
+from tasks_app.views import open_tasks
 from tasks_app.views.edges import FORM_INVALID, contributor
 
 if TYPE_CHECKING:
@@ -74,8 +75,8 @@ def _reported(
 
 def _tasks(user: "User", now: datetime) -> dict[str, Any]:
     return {
-        "open_tasks": [_with_kind(task) for task in browsing.open_tasks(user, now=now)],
-        "kept": [_with_kind(task) for task in browsing.kept_drafts(user, now=now)],
+        "open_tasks": open_tasks.entries(user, now=now),
+        "kept": [open_tasks.with_kind(task) for task in browsing.kept_drafts(user, now=now)],
     }
 
 
@@ -91,11 +92,7 @@ def discard(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
     if not hasattr(task, "draft"):
         raise Http404
     template = "tasks/_discard_form.html" if request.htmx else "tasks/discard.html"
-    return render(request, template, _with_kind(task))
-
-
-def _with_kind(task: Task) -> dict[str, Any]:
-    return {"task": task, "kind": kinds.KINDS[task.kind]}
+    return render(request, template, open_tasks.with_kind(task))
 
 
 def _url(asked: dict[str, Any], *, before: int | None = None) -> str:

@@ -1,6 +1,5 @@
 """The first page after signing in: what to do next, what waits, and what became of one's work."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +12,7 @@ from tasks_app.config import TreeConfig
 from tasks_app.enums import RANDOM, ContributionKind, TaskType
 from tasks_app.forms.work import LanguageForm
 from tasks_app.models import Message
+from tasks_app.views import open_tasks
 from tasks_app.views.edges import contributor
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     steps = _first_steps(user)
     is_settled = all(steps.values())
     context = {
-        "open_tasks": _with_kinds(user, now),
+        "open_tasks": open_tasks.entries(user, now=now),
         "best": kinds.best_next(available, is_new=not steps["has_reviewed"]),
         "available": sum(available.values()),
         "blockers": [] if available else blockers.explain(user, RANDOM, langs, now=now),
@@ -59,7 +59,7 @@ def task_list(request: HttpRequest) -> HttpResponse:
         "total": sum(available.values()),
         "lang": langs[0] if langs != form.langs else "",
         "langs": form.langs,
-        "open_tasks": _with_kinds(user, now),
+        "open_tasks": open_tasks.entries(user, now=now),
     }
     return render(request, "tasks/list.html", context)
 
@@ -77,11 +77,6 @@ def _sections(available: dict[TaskType, int]) -> list[dict[str, Any]]:
         }
         for section in kinds.Section
     ]
-
-
-def _with_kinds(user: "User", now: datetime) -> list[dict[str, Any]]:
-    tasks = browsing.open_tasks(user, now=now)
-    return [{"task": task, "kind": kinds.KINDS[task.kind]} for task in tasks]
 
 
 def _recent(user: "User") -> list[dict[str, Any]]:

@@ -11,10 +11,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from oasst.lib.pages import too_many_requests
-from tasks_app import assignment, blockers, browsing, kinds, pacing, reclaiming, selection
+from tasks_app import assignment, blockers, kinds, pacing, reclaiming, selection
 from tasks_app.errors import LanguageNotYours, NoTaskAvailable, TooManyPendingTasks
 from tasks_app.forms.work import LanguageForm
 from tasks_app.models import Task
+from tasks_app.views import open_tasks
 from tasks_app.views.edges import RNG, contributor
 
 # What somebody asked for last, so that "Submit and next" stays with it.
@@ -90,7 +91,6 @@ def _nothing(request: HttpRequest, wanted: kinds.Kind, langs: list[str]) -> Http
 
 
 def _too_many(request: HttpRequest, error: TooManyPendingTasks) -> HttpResponse:
-    tasks = browsing.open_tasks(request.user, now=timezone.now())
-    rows = [{"task": task, "kind": kinds.KINDS[task.kind]} for task in tasks]
+    rows = open_tasks.entries(request.user, now=timezone.now())
     context = {"error": error, "open_tasks": rows}
     return render(request, "tasks/too_many.html", context, status=error.status)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from oasst.accounts.redirects import wanted_path
 from oasst.lib.errors import DomainError
 from tasks_app import (
     assignment,
@@ -216,13 +217,14 @@ def undo_review(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @contributor
 def skip(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
-    """Give a task back and go on to the next."""
+    """Give a task back and go on to the next, or to the list that it was given back from."""
     task = assignment.find(task_id, request.user)
     form = forms.SkipForm(request.POST)
     reason = form.text() if form.is_valid() else ""
     interactions.skip(task.pk, request.user, reason=reason, now=timezone.now())
     toasts.info(request, _("Skipped. This one will not be offered to you again."))
-    return handout.after(request, task)
+    url = wanted_path(request)
+    return redirect(url) if url else handout.after(request, task)
 
 
 @require_POST

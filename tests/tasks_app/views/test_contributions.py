@@ -106,6 +106,21 @@ def test_expired_tasks_with_a_text_are_kept_too(web: Client, alice: User) -> Non
     assert [entry["task"] for entry in page.context["kept"]] == [task]
 
 
+def test_open_task_tells_its_time_and_is_given_back_from_the_list(web: Client, alice: User) -> None:
+    task = given.task(alice, K.ASSISTANT_REPLY, grow("P").root)
+    assert "Your place is kept until" in web.get(URL).text
+    Task.objects.update(reserved_until=timezone.now())
+    page = web.get(URL).text
+    assert "To be sent until" in page
+    assert "Your place is kept until" not in page
+
+    answer = web.post(given.url(task, action="skip"), {"next": URL})
+
+    assert answer["Location"] == URL
+    assert web.get(URL).context["open_tasks"] == []
+    assert web.post(given.url(task, action="skip"), {"next": "//x.example"})["Location"] != URL
+
+
 @pytest.fixture
 def kept(alice: User) -> Task:
     """A task of Alice's that is over, with a text that was never stored."""
