@@ -229,6 +229,28 @@ class MessageNotFound(DomainError):
     default_message = _("This message does not exist.")
 
 
+class TextStays(DomainError):
+    """An author wants to change a message that others have begun to judge."""
+
+    code = "text_stays"
+    status = 409
+    default_message = _(
+        "Somebody has begun to look at this message, so its text stays as it is. What they judge "
+        "should be what you sent."
+    )
+
+
+class TextChanged(DomainError):
+    """An author changes a text that they have changed elsewhere meanwhile."""
+
+    code = "text_changed"
+    status = 409
+    default_message = _(
+        "You have changed this message elsewhere meanwhile. What you entered here is still in the "
+        "field; save it again if it should replace the other text."
+    )
+
+
 class ReasonMissing(DomainError):
     """A moderator did not say why."""
 

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import IntegrityError, transaction
-from django.db.models import Value
 
 from oasst.lib.characters import UNSTORABLE
 from tasks_app import (
@@ -25,6 +24,7 @@ from tasks_app import (
     prompt_rankings,
     reactions,
     scoring,
+    texts,
     trees,
     turns,
 )
@@ -50,9 +50,6 @@ from tasks_app.errors import (
     TaskExpired,
     TaskNotFound,
     TaskSkipped,
-    TextEmpty,
-    TextInvalid,
-    TextTooLong,
     WrongTaskKind,
 )
 from tasks_app.models import Draft, GoldAnswer, Message, MessageTree, Ranking, Task, TextLabels
@@ -106,8 +103,8 @@ def _submit_reply(
     if task.done_at:
         return _same_or_raise(task, submission, task.result)
     turns.require_open(task, now)
-    _check_text(text, config)
-    _check_not_said(task, user, text, config, now)
+    texts.check(text, config)
+    texts.check_not_said(user, text, parent=task.message, config=config, now=now)
     lang = lang or task.lang
     tree = tree or _new_tree(task, lang, config, now)
     _claim_place(task, tree, config)
@@ -358,30 +355,6 @@ def _finish(
     task.save(update_fields=["done_at", "holds_slot", "submission", "result"])
     if hasattr(task, "draft"):
         task.draft.delete()
-
-
-def _check_text(text: str, config: TreeConfig) -> None:
-    if not text:
-        raise TextEmpty
-    if len(text) > config.message_size_limit:
-        raise TextTooLong(len(text), config.message_size_limit)
-    if UNSTORABLE.search(text):
-        raise TextInvalid
-
-
-def _check_not_said(task: Task, user: "User", text: str, config: TreeConfig, now: datetime) -> None:
-    """Raise DuplicateText or DuplicateReply. One query for both."""
-    since = now - timedelta(minutes=config.duplicate_message_window_minutes)
-    same = Message.objects.same_text_since(user, text, since)
-    clashes = same.values_list(Value(DuplicateText.code))[:1]
-    if task.message:
-        own = Message.objects.replies_of(user, task.message)
-        clashes = clashes.union(own.values_list(Value(DuplicateReply.code))[:1])
-    found = {code for (code,) in clashes}
-    if DuplicateText.code in found:
-        raise DuplicateText
-    if found:
-        raise DuplicateReply
 
 
 def _new_tree(task: Task, lang: str, config: TreeConfig, now: datetime) -> MessageTree:

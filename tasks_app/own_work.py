@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
-from tasks_app import fate, reading, timeline, votes
+from tasks_app import fate, reading, rewording, timeline, votes
 from tasks_app.config import TreeConfig
 from tasks_app.enums import ContributionKind
 from tasks_app.models import Contribution, Message
@@ -64,6 +64,7 @@ def _entry(
         "is_readable": bool(message and (is_text or _may_read(message, user, veiled))),
         "status": fate.status(message, config) if message else None,
         "story": fate.story(message, config) if message and is_text else "",
+        "may_reword": message is not None and rewording.may_be_open(message, user),
     }
 
 

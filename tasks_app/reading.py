@@ -20,7 +20,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 
-from tasks_app import fate
+from tasks_app import fate, rewording
 from tasks_app.config import TreeConfig
 from tasks_app.enums import Emoji, TreeState
 from tasks_app.errors import MessageNotFound, Veiled
@@ -81,6 +81,7 @@ class Card:
     shown: list[Button]
     more: list[Button]
     is_veiled: bool  # as are the other replies of its tree, for a while
+    may_reword: bool = False  # its author, while nobody has begun to judge it
     is_target: bool = False
     replies: list["Card"] = field(default_factory=list)
 
@@ -236,6 +237,7 @@ def _card(
         and (is_moderator or _is_origin_open(message)),
         author=message.user.public_name if is_moderator and not is_blind and message.user else "",
         is_veiled=is_veiled,
+        may_reword=rewording.may_be_open(message, reader),
         shown=[button for button in buttons if _is_shown(button)],
         more=[button for button in buttons if button.code in MORE],
     )

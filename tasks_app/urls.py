@@ -15,6 +15,7 @@ from tasks_app.views import (
     practice,
     questions,
     queues,
+    rewording,
     work,
 )
 
@@ -40,6 +41,7 @@ urlpatterns = [
     path("tasks/<slug:kind>/next/", handout.next_task, name="next"),
     path("messages/", messages.message_list, name="messages"),
     path("messages/<uuid:message_id>/", messages.message, name="message"),
+    path("messages/<uuid:message_id>/edit/", rewording.edit, name="edit"),
     path("messages/<uuid:message_id>/react/", messages.react, name="react"),
     path("messages/<uuid:message_id>/report/", messages.report, name="report"),
     path("messages/<uuid:message_id>/labels/", messages.label, name="label"),

@@ -48,7 +48,8 @@ NAME = f'"><{CANARY} onload=canary()>'
 READ_BY_CONTRIBUTORS = ["/dashboard/", "/tasks/", "/messages/", "/messages/?mine=on&",
                         "/contributions/", "/account/", "/account/email/", "/account/delete/",
                         "/accounts/logout/", "/messages/{message}/", "/trees/{tree}/",
-                        "/messages/{message}/report/", "/messages/{message}/labels/"]  # fmt: skip
+                        "/messages/{message}/report/", "/messages/{message}/labels/",
+                        "/messages/{mine}/edit/"]  # fmt: skip
 CHAT = ["/chat/", "/chat/?q=canary&", "/chat/settings/", "/chat/{chat}/", "/chat/{chat}/settings/",
         "/chat/{chat}/rename/", "/chat/{chat}/delete/", "/chat/{chat}/share/",
         "/chat/{chat}/messages/{reply}/", "/chat/{chat}/messages/{reply}/?plain=on&",
@@ -149,6 +150,7 @@ def arrange() -> Given:
         "message": grown[1].pk,
         "tree": grown.tree.pk,
         "report": report.pk,
+        "mine": _prompt_in_review(alice, now).pk,
         "question": _question_to(alice, people["mona"], now).pk,
         "alice": alice.pk,
         **_chat_of(alice, now),
@@ -166,6 +168,12 @@ def _question_to(user: User, mona: User, now: datetime) -> Question:
     """About a prompt of theirs."""
     mine = factories.grow("P", author=user, now=now)
     return questions.ask_author(mine.root.pk, "Why?", actor=mona, reason="x", now=now)
+
+
+def _prompt_in_review(user: User, now: datetime) -> Message:
+    """One of theirs that they may still change."""
+    state = TreeState.INITIAL_PROMPT_REVIEW
+    return factories.grow("P?", author=user, state=state, now=now).root
 
 
 def _chat_of(user: User, now: datetime) -> dict[str, Any]:

@@ -140,6 +140,8 @@ alice /tasks/{ranking}/                        reason*                verdict=al
 alice /tasks/{ranking}/draft/                  reason                 -
 alice /tasks/{ranking}/differences/?           a                      -
 alice /tasks/{ranking}/differences/?           b                      a=A
+alice /messages/{mine}/edit/                   text*                  -
+alice /messages/{mine}/edit/                   base                   text=Hello
 alice /messages/{message}/react/               code                   -
 alice /messages/{message}/react/               next*                  code=+1
 alice /messages/{message}/report/              category               -

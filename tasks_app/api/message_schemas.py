@@ -8,7 +8,7 @@ from ninja import Field, Schema
 from pydantic import BeforeValidator
 
 from oasst.lib.api import Strict, Text
-from tasks_app.api.task_schemas import Values
+from tasks_app.api.task_schemas import MOST_CHARACTERS, Values
 from tasks_app.browsing import Cursor
 from tasks_app.enums import ContributionKind, Role, TreeState
 
@@ -49,6 +49,15 @@ class MessageReportIn(Strict):
     text: Text = Field("", max_length=2000)
 
 
+class RewordIn(Strict):
+    """Another text for a message of yours."""
+
+    text: Text = Field(max_length=MOST_CHARACTERS)
+    base: Text = Field(
+        "", max_length=64, description="`version` of the text that you began with, if it matters"
+    )
+
+
 class FreeLabelsIn(Strict):
     """Answers to some of the questions; those of before are replaced."""
 
@@ -79,6 +88,8 @@ class TreeMessageOut(Schema):
     lang: str
     created_at: datetime
     text: str = Field(description="empty where it is hidden")
+    version: str = Field(description="a name of your own text; empty for others' messages")
+    may_edit: bool = Field(description="yours, and nobody has begun to judge it, it seems")
     hidden: str = Field(description="why the text is not shown; empty where it is")
     state: Literal["removed", "not_accepted", "in_review", "accepted"]
     status: StatusOut

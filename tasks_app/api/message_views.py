@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from tasks_app import reading, timeline
+from tasks_app import reading, rewording, timeline
 from tasks_app.config import TreeConfig
 from tasks_app.fate import Status
 from tasks_app.models import Message, MessageTree
@@ -18,6 +18,8 @@ def message_out(card: reading.Card) -> dict[str, Any]:
         "tree": message.tree_id,
         "parent": message.parent_id,
         "text": "" if card.is_hidden else message.text,
+        "version": rewording.version(message) if card.is_own else "",
+        "may_edit": card.may_reword,
         "hidden": card.gone_text if card.is_hidden else "",
         "state": _state(message),
         "status": _status(card.status),

@@ -12,7 +12,7 @@ from oasst.accounts.enums import Scope
 from oasst.accounts.models import User
 from oasst.lib.api import answers, require_valid
 from oasst.lib.idempotency import once
-from tasks_app import browsing, labels, own_work, pacing, reactions, reading
+from tasks_app import browsing, labels, own_work, pacing, reactions, reading, rewording
 from tasks_app.api.message_schemas import (
     FindMessages,
     FindOwn,
@@ -20,6 +20,7 @@ from tasks_app.api.message_schemas import (
     MessageReportIn,
     OwnsOut,
     ReactionOut,
+    RewordIn,
     TreeMessageDetail,
     TreeMessageOut,
     TreeMessagesOut,
@@ -90,6 +91,17 @@ def read_tree(request: HttpRequest, tree_id: UUID) -> Any:
         raise MessageNotFound
     _require_no_review(tree, user)
     return _tree(tree, user)
+
+
+@router.patch(
+    "/messages/{uuid:message_id}", auth=WRITE, response=answers(TreeMessageDetail), tags=["me"]
+)
+def edit_message(request: HttpRequest, message_id: UUID, body: RewordIn) -> Any:
+    """Change a message of yours that nobody has begun to judge. Without `base`, whatever it was."""
+    user, now = person(request), timezone.now()
+    base = body.base or rewording.version(rewording.find(message_id, user, now=now))
+    rewording.reword(message_id, user, body.text, base=base, now=now)
+    return detail_out(reading.cards([_shown(message_id, user)], user)[0])
 
 
 # Outside of tasks

@@ -56,6 +56,15 @@ class WritingForm(Draftable):
         return self.cleaned_data["origin"]
 
 
+class RewordForm(Draftable):
+    """Another text for an own message, and the version that one began with."""
+
+    text = PlainText(
+        label=_("Your message"), required=False, strip=False, widget=forms.Textarea({"rows": 10})
+    )
+    base = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+
+
 class LabelForm(LabelFields):
     """A review, as full or simple as the task says."""
 

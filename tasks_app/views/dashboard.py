@@ -7,7 +7,16 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from tasks_app import blockers, browsing, fate, first_steps, kinds, selection, timeline
+from tasks_app import (
+    blockers,
+    browsing,
+    fate,
+    first_steps,
+    kinds,
+    rewording,
+    selection,
+    timeline,
+)
 from tasks_app.config import TreeConfig
 from tasks_app.enums import RANDOM, ContributionKind, TaskType
 from tasks_app.forms.work import LanguageForm
@@ -89,6 +98,7 @@ def _recent(user: "User") -> list[dict[str, Any]]:
             "message": message,
             "status": fate.status(message, config),
             "story": fate.story(message, config),
+            "may_reword": rewording.may_be_open(message, user),
             "reasons": told[message.pk].reasons,
             "steps": told[message.pk].steps,
             "events": told[message.pk].events,

@@ -19,7 +19,6 @@ from tasks_app import (
     first_steps,
     interactions,
     kinds,
-    languages,
     reading,
     receipts,
     undo,
@@ -40,7 +39,7 @@ from tasks_app.forms import work as forms
 from tasks_app.labels import InvalidLabels
 from tasks_app.models import GoldAnswer, Task, TextLabels
 from tasks_app.receipts import Answer
-from tasks_app.views import handout
+from tasks_app.views import handout, previews
 from tasks_app.views.edges import FORM_INVALID, contributor, wants_json
 
 # Errors that the person can put right on the same page.
@@ -269,15 +268,7 @@ def preview(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
     task = assignment.find(task_id, request.user)
     form = forms.WritingForm(request.POST)
     text = form.draft().get("text", "")
-    context = {"task": task, "text": text, "hint": _other_language(text, task.lang, request.user)}
+    context = {"task": task, **previews.of(request, text, task.lang)}
     if request.htmx:
         return render(request, "tasks/_preview.html", context)
     return _show(request, task, assignment.material(task), form, preview=context)
-
-
-def _other_language(text: str, lang: str, user: Any) -> dict[str, Any] | None:
-    """Which language a text seems to be in, if that is surely not `lang`."""
-    detected = languages.detect(text)
-    if detected is None or languages.matches(lang, detected):
-        return None
-    return {"lang": detected.lang, "is_mine": detected.lang in user.contribution_languages}

@@ -155,6 +155,25 @@ def test_forms_about_a_message(
     check(page, "report in a dialog")
 
 
+def test_change_of_an_own_message(
+    page: Page, show: Show, sign_in: SignIn, alice: User, bob: User
+) -> None:
+    grown = grow("P(A A?)", authors={2: alice})
+    sign_in(alice)
+    show(f"/messages/{grown[2].pk}/edit/")
+    check(page)
+    page.get_by_label("Your message").fill("  ")
+    send_as_it_is(page)
+    check(page, "without words")
+    page.get_by_label("Your message").fill("Other words, in **bold**.")
+    expect(page.locator("#preview strong")).to_have_text("bold")
+    check(page, "with a preview")
+    hand_out(bob, K.LABEL_ASSISTANT_REPLY, grown[2], now=timezone.now())
+    send_as_it_is(page)
+    expect(page.get_by_role("alert")).to_contain_text("so its text stays")
+    check(page, "that came too late")
+
+
 def see_the_ways_to_rank(page: Page) -> None:
     """Two at a time and their differences; ends with the list."""
     pairs, toggle = page.locator("[data-pairs]"), page.get_by_role("button", name="Two at a time")

@@ -37,6 +37,10 @@ tasks:reclaim                 review   POST login go    404   404   404   404   
 tasks:messages                -        GET  login 200   200   200   200   200
 tasks:message                 message  GET  login 200   200   200   200   200
 tasks:message                 refused  GET  login 200   200   200   200   200
+tasks:edit                    mine     GET  login 200   404   404   404   404
+tasks:edit                    mine     POST login go    404   404   404   404   tasks:message
+tasks:edit                    message  GET  login 409   404   404   404   404
+tasks:edit                    message  POST login 409   404   404   404   404
 tasks:react                   message  GET  login 200   200   200   200   200
 tasks:react                   message  POST login go    go    403   go    go    tasks:message
 tasks:react                   refused  POST login go    404   404   go    go    tasks:message

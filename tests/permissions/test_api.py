@@ -48,6 +48,8 @@ GET    /messages                                    -        tasks:read   200   
 GET    /messages/{message}                          message  tasks:read   200   200 200 200  401
 GET    /messages/{message}                          refused  tasks:read   200   200 200 200  401
 GET    /messages/{message}                          removed  tasks:read   200   200 200 200  401
+PATCH  /messages/{message}                          mine     tasks:write  200   404 404 404  401
+PATCH  /messages/{message}                          message  tasks:write  409   404 404 404  401
 GET    /messages/{message}/thread                   message  tasks:read   200   200 200 200  401
 GET    /messages/{message}/tree                     message  tasks:read   200   200 200 200  401
 GET    /trees/{tree}                                tree     tasks:read   200   200 200 200  401
@@ -127,6 +129,8 @@ def body_of(row: Row) -> Any:
         return None
     if row.path == "/chats/{chat_id}":
         return {"title": "Sky"}
+    if row.method == "PATCH":
+        return {"text": "Other words."}
     if row.path.startswith("/chats/") and row.path.endswith("/report"):
         return CHAT_REPORT
     return next((body for end, body in BODIES.items() if row.path.endswith(end)), None)

@@ -19,7 +19,7 @@ from leaderboard_app import daily, trolls
 from leaderboard_app.enums import Frame
 from leaderboard_app.models import TeamGoal, TrollStats
 from oasst.accounts.models import User
-from tasks_app import digests, gold_items, moderation, questions, reactions
+from tasks_app import digests, gold_items, moderation, questions, reactions, rewording
 from tasks_app.bulk import actions as bulk
 from tasks_app.bulk import plans
 from tasks_app.config import change
@@ -112,6 +112,8 @@ def build() -> World:
         "asked": {"question_id": asked.pk},
     }
     data = _data() | _chat_data(said[1])
+    base = rewording.version(grown[4])
+    data[("tasks:edit", "mine")] = {"text": "Other words.", "base": base}
     return World({name: cookie_of(user) for name, user in people.items()}, arguments, data)
 
 
@@ -162,7 +164,7 @@ def _training_pages(rows: dict[str, Model]) -> dict[str, dict[str, Any]]:
 
 def _pages(grown: factories.Grown, tasks: list[Task]) -> dict[str, dict[str, Any]]:
     """What the words in the column "of" stand for."""
-    accepted, refused, removed = grown[1:4]
+    accepted, refused, removed, waiting = grown[1:5]
     told = Notification.objects.create(
         user=accepted.user, kind="accepted", message=accepted, created_at=timezone.now()
     )
@@ -176,6 +178,7 @@ def _pages(grown: factories.Grown, tasks: list[Task]) -> dict[str, dict[str, Any
         "message": {"message_id": accepted.pk},
         "refused": {"message_id": refused.pk},
         "removed": {"message_id": removed.pk},
+        "mine": {"message_id": waiting.pk},
         "tree": {"tree_id": grown.tree.pk},
         "told": {"notification_id": told.pk},
         "stop": {"token": digests.token_for(told.user_id)},

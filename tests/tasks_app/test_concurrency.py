@@ -15,9 +15,24 @@ from django.utils import timezone
 
 from oasst.accounts.models import User
 from oasst.lib.errors import DomainError
-from tasks_app import interactions, jobs, lottery, moderation, reactions, selection, undo
+from tasks_app import (
+    interactions,
+    jobs,
+    lottery,
+    moderation,
+    reactions,
+    rewording,
+    selection,
+    undo,
+)
 from tasks_app.enums import TaskType, TreeState
-from tasks_app.errors import AlreadySubmitted, DecidedMeanwhile, NoTaskAvailable
+from tasks_app.errors import (
+    AlreadySubmitted,
+    DecidedMeanwhile,
+    NoTaskAvailable,
+    TaskExpired,
+    TextStays,
+)
 from tasks_app.models import Contribution, Message, MessageTree, Task
 from tests import factories
 from tests.factories import GOOD, grow, hand_out
@@ -314,4 +329,30 @@ def test_two_lotteries_at_once_draw_no_more_than_the_limit(at_once: Any, setting
 
     growing = MessageTree.objects.in_state(TreeState.GROWING)
     assert growing.count() == 3
+    assert oracle.problems() == []
+
+
+# Changing an own message
+
+
+@pytest.mark.parametrize("_try", range(3))
+def test_late_review_and_change_of_the_text_exclude_each_other(
+    at_once: Any, alice: User, bob: User, _try: int
+) -> None:
+    message = grow("P(A?)", authors={1: alice})[1]
+    review = hand_out(bob, K.LABEL_ASSISTANT_REPLY, message, now=timezone.now())
+    Task.objects.update(reserved_until=timezone.now())
+    base = rewording.version(message)
+
+    answers = at_once(
+        [
+            lambda: interactions.submit_labels(review.pk, bob, GOOD, now=timezone.now()),
+            lambda: rewording.reword(message.pk, alice, "New.", base=base, now=timezone.now()),
+        ]
+    )
+
+    is_changed = isinstance(answers[1], Message)
+    assert answers[0 if is_changed else 1] is (TaskExpired if is_changed else TextStays)
+    message.refresh_from_db()
+    assert (message.text == "New.", message.review_count) == (is_changed, int(not is_changed))
     assert oracle.problems() == []
