@@ -65,6 +65,7 @@ node_modules/.installed: package.json package-lock.json .venv/.made
 	@touch $@
 
 .PHONY: help demo setup setup-dev ml model round test test-unit test-browser test-fast test-full bench
+.PHONY: messages lint-messages
 .PHONY: lint lint-without-models lint-python lint-types lint-imports lint-templates lint-migrations lint-deployment format clean
 
 help:  ## List the targets
@@ -131,7 +132,7 @@ TIMED = TIMEFORMAT="%4R s  $@"; time
 lint: lint-without-models lint-types  ## Run all checks
 
 # What needs no package of `make ml`.
-lint-without-models: lint-python lint-imports lint-templates lint-migrations lint-deployment
+lint-without-models: lint-python lint-imports lint-templates lint-messages lint-migrations lint-deployment
 
 lint-python: setup-dev
 	@$(TIMED) { $(BIN)/ruff check . && $(BIN)/ruff format --check .; }
@@ -145,6 +146,10 @@ lint-imports: setup-dev
 lint-templates: setup-dev
 	@$(TIMED) $(BIN)/djlint templates --lint --quiet
 
+# Catalogues of translations hold what the sources do; those of languages on offer are complete.
+lint-messages: setup-dev
+	@$(TIMED) $(MANAGE) messages --check
+
 lint-migrations: setup-dev
 	@$(TIMED) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
@@ -157,6 +162,9 @@ lint-deployment: export REDIS_URL = redis://cache.example:6379/0
 lint-deployment: export EMAIL_URL = smtp://mail.example:25
 lint-deployment: setup-dev
 	@$(TIMED) $(MANAGE) check --deploy --fail-level WARNING
+
+messages: setup  ## Bring the catalogues of translations up to the sources (ARGS="pt-br" for a new language)
+	@$(MANAGE) messages $(ARGS)
 
 format: setup-dev  ## Format the Python code
 	@$(BIN)/ruff check --fix .

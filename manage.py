@@ -8,11 +8,10 @@ import sys
 NEEDS_NO_SERVICES = {
     "check",
     "collectstatic",
-    "compilemessages",
     "fetch_model",
     "help",
-    "makemessages",
     "makemigrations",
+    "messages",
     "services",
     "version",
 }
