@@ -17,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from chat_app import access, following, notices, protocol, socket_actions
@@ -25,6 +26,7 @@ from chat_app.pacing import Pace
 from chat_app.protocol import ServerFrame
 from chat_app.streams import Entry
 from oasst.accounts.people import TermsNotAccepted
+from oasst.lib import page_language
 from oasst.lib.errors import DomainError
 from oasst.lib.threads import in_thread
 
@@ -110,6 +112,8 @@ class ChatConsumer:
         except DomainError as error:
             await self._refuse_access(error)
             return
+        # For this socket alone, and for the tasks it starts: each has a context of its own.
+        translation.activate(page_language.offered(chat.user.ui_language))
         if _sockets[chat.user_id] >= MAX_SOCKETS:
             await self._say_no(
                 "too_many_sockets", _("Too many pages of yours are open. Close some.")

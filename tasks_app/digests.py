@@ -10,7 +10,7 @@ from django.core import signing
 from django.urls import reverse
 from django.utils import translation
 
-from oasst.lib import emails
+from oasst.lib import emails, page_language
 from tasks_app.notice_records import Notification, NotificationSettings
 from tasks_app.notices import notice
 
@@ -52,7 +52,7 @@ def _send(wish: NotificationSettings, now: datetime) -> bool:
 
 
 def _deliver(user: Any, told: list[Notification]) -> None:
-    with translation.override(user.ui_language):
+    with translation.override(page_language.offered(user.ui_language)):
         lines = [{"text": each.text, "note": each.note} for each in map(notice, told)]
     stop = settings.SITE_URL + reverse("tasks:unsubscribe", args=[token_for(user.pk)])
     context = {

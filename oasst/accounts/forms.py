@@ -124,7 +124,9 @@ class ProfileForm(_NamedForm):
         help_text=_("For the days of your streak."),
         required=False,
     )
-    ui_language = forms.ChoiceField(label=_("Language of the pages"), choices=settings.LANGUAGES)
+    ui_language = forms.ChoiceField(
+        label=_("Language of the pages"), choices=lambda: settings.LANGUAGES
+    )
 
     class Meta:
         model = User

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -12,6 +11,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from oasst.accounts import sessions
 from oasst.accounts.people import has_accepted_terms
 from oasst.accounts.redirects import safe_path
+from oasst.lib import page_language
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -34,18 +34,43 @@ OPEN_PAGES = {
 }
 
 
+# The desk, training and what else only staff see is written in English: a page of it is not
+# translated in half. `oasst.lib.catalogues` leaves its texts out.
+ENGLISH_NAMESPACES = {"admin", "django_rq", "training"}
+ENGLISH_PAGES = {
+    "accounts:mailbox",
+    "accounts:mailbox_mail",
+    "accounts:save_view",
+    "accounts:delete_view",
+    "leaderboard:prizes",
+    "leaderboard:prize_publish",
+    "tasks:agreement_people",
+    "tasks:disputed",
+}
+
+
 class AccountLanguage:
-    """Shows pages in the language of the account."""
+    """Shows pages in the language of the account, and those for staff in English."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         user = request.user
-        if user.is_authenticated and user.ui_language in dict(settings.LANGUAGES):
-            translation.activate(user.ui_language)
-            request.LANGUAGE_CODE = user.ui_language
+        if user.is_authenticated:
+            _speak(request, page_language.offered(user.ui_language))
         return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: object, args: object, kwargs: object
+    ) -> HttpResponse | None:
+        match = request.resolver_match
+        is_english = match is not None and (
+            match.view_name in ENGLISH_PAGES or bool(ENGLISH_NAMESPACES & set(match.namespaces))
+        )
+        if is_english:
+            _speak(request, "en")
+        return None
 
 
 def note_daily_use(get_response: GetResponse) -> GetResponse:
@@ -86,6 +111,11 @@ class TermsGate:
             return HttpResponseClientRedirect(url)
         next_url = safe_path(request.get_full_path()) if is_reading else ""
         return HttpResponseRedirect(f"{url}?{urlencode({'next': next_url})}" if next_url else url)
+
+
+def _speak(request: HttpRequest, language: str) -> None:
+    translation.activate(language)
+    request.LANGUAGE_CODE = language
 
 
 def _is_open(request: HttpRequest) -> bool:

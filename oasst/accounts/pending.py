@@ -10,11 +10,11 @@ from datetime import datetime
 from uuid import UUID
 
 from django.http import HttpRequest
-from django.utils.translation import get_language
 
 from oasst.accounts import limits, magic_link
 from oasst.accounts.enums import CodePurpose
 from oasst.accounts.models import EmailCode, User
+from oasst.lib import page_language
 
 MOST_MAILS = 5
 
@@ -56,7 +56,7 @@ def ask(
     limits.take_request(limits.client_ip(request), now=now)
     limits.take_mail(email, now=now)
     asked = magic_link.ask(
-        email, purpose, now=now, user=user, next_url=next_url, language=get_language() or "en"
+        email, purpose, now=now, user=user, next_url=next_url, language=page_language.current()
     )
     before = read(request, purpose)
     ids = before.ids if before and before.email == email else []

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from oasst.accounts import magic_link, sessions
 from oasst.accounts.models import ApiToken, EmailCode, SavedView, User
-from oasst.lib import queue
+from oasst.lib import page_language, queue
 from oasst.lib.errors import DomainError
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def find_or_create(email: str) -> tuple[User, bool]:
         return user, False
     try:
         with transaction.atomic():
-            user = User.objects.create_user(email)
+            user = User.objects.create_user(email, ui_language=page_language.current())
     except IntegrityError:  # two links of one new person, redeemed at the same moment
         return User.objects.get(email=email), False
     set_address(user, email)

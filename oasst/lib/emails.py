@@ -8,12 +8,13 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import translation
 
+from oasst.lib import page_language
 from oasst.lib.queue import enqueue
 
 logger = logging.getLogger(__name__)
 
 
-def send(name: str, to: str, context: dict[str, Any], *, language: str = "en") -> None:
+def send(name: str, to: str, context: dict[str, Any], *, language: str) -> None:
     """Queue a mail, once the transaction commits. A failing mail server is tried again.
 
     `context` is plain values and holds no secret: it waits in Redis. Mails that must not be lost
@@ -32,6 +33,7 @@ def deliver(name: str, to: str, context: dict[str, Any], language: str) -> None:
 def render(name: str, to: str, context: dict[str, Any], *, language: str) -> EmailMultiAlternatives:
     """Put a mail together in the reader's language."""
     site = {"site_name": settings.SITE_NAME, "site_url": settings.SITE_URL}
+    language = page_language.offered(language)
     with translation.override(language):
         subject, text, html = (
             render_to_string(f"emails/{name}.{kind}", {**site, **context})
@@ -41,6 +43,7 @@ def render(name: str, to: str, context: dict[str, Any], *, language: str) -> Ema
         subject=" ".join(subject.split()), body=text.strip() + "\n", to=[to]
     )
     message.attach_alternative(html, "text/html")
+    message.extra_headers["Content-Language"] = language
     # Asks auto-responders to stay quiet (RFC 3834).
     message.extra_headers["Auto-Submitted"] = "auto-generated"
     return message

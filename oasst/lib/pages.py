@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import sys
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
-from oasst.lib import request_id
+from oasst.lib import languages, page_language, request_id
 
 
-def guidelines(request: HttpRequest) -> HttpResponse:
-    return render(request, "pages/guidelines.html")
+def guidelines(request: HttpRequest, lang: str = "") -> HttpResponse:
+    """The guidelines in the language of the page, or in one that people contribute in.
+
+    What is not translated into that one is shown in English and says so.
+    """
+    if lang and lang not in languages.LANGUAGES and lang not in dict(settings.LANGUAGES):
+        raise Http404
+    text_language = page_language.closest(lang) if lang else page_language.current()
+    context = {
+        "wanted": lang,
+        "text_language": text_language or settings.LANGUAGE_CODE,
+        "is_translated": bool(text_language),
+    }
+    return render(request, "pages/guidelines.html", context)
 
 
 def terms(request: HttpRequest) -> HttpResponse:

@@ -31,14 +31,15 @@ def set_theme(request: HttpRequest) -> HttpResponse:
     if request.headers.get("X-Requested-With") == "fetch":
         response = HttpResponse(status=204)
     else:
-        response = HttpResponseRedirect(_page_to_return_to(request))
+        response = HttpResponseRedirect(page_to_return_to(request))
     response.set_cookie(
         COOKIE, theme, max_age=COOKIE_AGE_S, samesite="Lax", secure=request.is_secure()
     )
     return response
 
 
-def _page_to_return_to(request: HttpRequest) -> str:
+def page_to_return_to(request: HttpRequest) -> str:
+    """The path on this site that a form names as `next`; the start page if it names none."""
     page = request.POST.get("next", "")
     is_path = page.startswith("/") and page.isprintable()
     is_ours = is_path and url_has_allowed_host_and_scheme(

@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from oasst.lib import pages, theme
+from oasst.lib import page_language, pages, theme
 
 app_name = "site"
 urlpatterns = [
     path("guidelines/", pages.guidelines, name="guidelines"),
+    path("guidelines/<slug:lang>/", pages.guidelines, name="guidelines_in"),
     path("terms/", pages.terms, name="terms"),
     path("privacy/", pages.privacy, name="privacy"),
+    path("language/", page_language.set_language, name="set_language"),
     path("theme/", theme.set_theme, name="set_theme"),
 ]

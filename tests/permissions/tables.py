@@ -145,6 +145,9 @@ site:terms                    -        GET  200   200   200   200   200   200
 site:terms                    -        POST 200   200   200   200   200   200
 site:privacy                  -        GET  200   200   200   200   200   200
 site:privacy                  -        POST 200   200   200   200   200   200
+site:guidelines_in            written  GET  200   200   200   200   200   200
+site:guidelines_in            written  POST 200   200   200   200   200   200
+site:set_language             -        POST go    go    go    go    go    go    tasks:home
 site:set_theme                -        POST go    go    go    go    go    go    tasks:home
 accounts:account              -        GET  login 200   200   200   200   200
 accounts:account              -        POST login 400   400   400   400   400

@@ -172,6 +172,7 @@ def _pages(grown: factories.Grown, tasks: list[Task]) -> dict[str, dict[str, Any
         "random": {"kind": "random"},
         "first": {"kind": "label_initial_prompt"},
         "practice": {"item_id": "en-bread"},
+        "written": {"lang": "pt-BR"},
         "nonsense": {"kind": "nonsense"},
         "review": {"task_id": tasks[0].pk},
         "maxs": {"task_id": tasks[1].pk},
