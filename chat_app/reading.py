@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 
@@ -306,6 +307,10 @@ def quantization_words(worker: Worker) -> str:
     return worker.get_quantization_display()
 
 
+def _one_decimal(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
+
+
 @dataclass(frozen=True)
 class Offer:
     """A model that people may choose, and who runs it."""
@@ -323,7 +328,7 @@ class Offer:
         """Parameters in millions or billions."""
         count = self.model.parameter_count or 0
         if count >= 1_000_000_000:
-            return _("%(n)s B parameters") % {"n": f"{count / 1e9:.1f}".removesuffix(".0")}
+            return _("%(n)s B parameters") % {"n": number_format(_one_decimal(count / 1e9))}
         return _("%(n)d M parameters") % {"n": round(count / 1e6)}
 
     @property
