@@ -1,5 +1,6 @@
 """The pages in another language: nothing contributors see is left out of the catalogues."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,8 +36,7 @@ NAMES = {
     *("Harvest", "Tiny", "Other", "tiny", "other", "Hello", "Why?", "Why is the sky blue?"),
     *("Because of scattering", "I teach", "-W"),
 }
-MAILS = ("account_deleted", "address_in_use", "change_email", "email_changed", "sign_in",
-         "weekly_digest")  # fmt: skip
+MAILS = sorted(path.stem for path in (settings.BASE_DIR / "templates" / "emails").glob("*.subject"))
 REFUSED = {"403", "404", "409", "422"}
 
 
@@ -120,8 +120,10 @@ def test_mails_have_no_text_outside_of_the_catalogue(pseudo_language: None) -> N
     context: dict[str, Any] = {
         "link": "http://localhost", "code": "123456", "valid_minutes": 15, "name": "Alice",
         "email": "alice@example.org", "lines": [], "page": "", "stop": "",
+        "text": "",
     }  # fmt: skip
     for name in MAILS:
         message = emails.render(name, "alice@example.org", context, language=pseudo.CODE)
-        for text in (message.subject, str(message.body), str(message.alternatives[0][0])):
+        for part in (message.subject, str(message.body), str(message.alternatives[0][0])):
+            text = re.sub(r"http://\S+", "", part)
             assert (name, pseudo.bare_texts(text, known=NAMES)) == (name, [])

@@ -9,7 +9,7 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from oasst.accounts.models import User
-from oasst.lib import emails
+from oasst.lib import emails, page_language
 
 # By the last part of the names of allauth's messages and mails.
 TEXTS = {
@@ -40,7 +40,7 @@ def mail(user: User, template: str) -> None:
     event = _event(template)
     if event not in TEXTS or event in ON_THE_PAGE_ONLY:
         return
-    with translation.override(user.ui_language):
+    with translation.override(page_language.offered(user.ui_language)):
         context = {"name": user.public_name, "text": str(TEXTS[event])}
     emails.send("security_news", user.email, context, language=user.ui_language)
 
