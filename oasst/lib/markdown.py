@@ -3,6 +3,7 @@ markdown-it-py parses with raw HTML off, nh3 then keeps only the tags listed her
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -10,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import nh3
-from django.utils.html import escape, format_html
+from django.utils.html import escape, format_html, strip_tags
 from django.utils.safestring import SafeString, mark_safe
 from linkify_it import LinkifyIt
 from markdown_it import MarkdownIt
@@ -25,6 +26,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES
 
+from oasst.lib import formulas
 from oasst.lib.characters import UNSTORABLE
 
 # Parsing is close to linear, but not for every hostile text. Above these sizes the text is shown
@@ -32,6 +34,7 @@ from oasst.lib.characters import UNSTORABLE
 MAX_MARKDOWN_CHARS = 20_000
 MAX_ADDRESSES = 200
 MAX_FORMULAS = 500
+MAX_TYPESET_CHARS = 4_000  # of all formulas of a text; the rest stays as it was typed
 MAX_HIGHLIGHT_CHARS = 5_000
 MAX_NESTING = 20
 
@@ -77,6 +80,16 @@ def render(text: str) -> SafeString:
     return mark_safe(_CLEANER.clean(_PARSER.renderer.render(tokens, _PARSER.options, env)))
 
 
+def words(text: str) -> str:
+    """The words of `text` without the marks of Markdown; formulas as they are typed."""
+    return html.unescape(strip_tags(_TYPESET.sub(r"\2", render(text))))
+
+
+_TYPESET = re.compile(
+    r'<(span|div) class="math" data-typeset="" data-source="([^"]*)"[^>]*>.*?</\1>', re.DOTALL
+)
+
+
 def _as_typed(text: str) -> SafeString:
     return format_html('<p class="as-typed" dir="auto">{}</p>', text)
 
@@ -108,21 +121,36 @@ class _Renderer(RendererHTML):
         words = tokens[idx].content or address
         return format_html('<a class="image-link" href="{}">{}</a>', address, words)
 
-    def math_inline(self, tokens: Sequence[Token], idx: int, *_: Any) -> str:
-        """The source of a formula. Scripts of pages that show formulas typeset it."""
-        return format_html('<span class="math">\\({}\\)</span>', tokens[idx].content)
+    def math_inline(self, tokens: Sequence[Token], idx: int, _: OptionsDict, env: EnvType) -> str:
+        return _formula("span", tokens[idx].content, env, block=False)
 
-    def math_block(self, tokens: Sequence[Token], idx: int, *_: Any) -> str:
-        return format_html('<div class="math">\\[{}\\]</div>\n', tokens[idx].content)
+    def math_block(self, tokens: Sequence[Token], idx: int, _: OptionsDict, env: EnvType) -> str:
+        return _formula("div", tokens[idx].content, env, block=True) + "\n"
 
-    def math_inline_double(self, tokens: Sequence[Token], idx: int, *_: Any) -> str:
-        return format_html('<span class="math">\\[{}\\]</span>', tokens[idx].content)
+    def math_inline_double(
+        self, tokens: Sequence[Token], idx: int, _: OptionsDict, env: EnvType
+    ) -> str:
+        return _formula("span", tokens[idx].content, env, block=True)
 
     def table_open(self, *_: Any) -> str:
         return '<div class="table-scroll"><table>\n'
 
     def table_close(self, *_: Any) -> str:
         return "</table></div>\n"
+
+
+def _formula(tag: str, content: str, env: EnvType, *, block: bool) -> str:
+    """A formula as MathML with its source beside it; the source alone where that does not work.
+
+    `data-typeset` tells scripts that there is nothing left to do.
+    """
+    source = f"\\[{content}\\]" if block else f"\\({content}\\)"
+    env["typeset"] = env.get("typeset", 0) + len(content)
+    fits = env["typeset"] <= MAX_TYPESET_CHARS
+    shown = formulas.mathml(content.strip(), block=block) if fits else None
+    if shown is None:
+        return f'<{tag} class="math">{escape(source)}</{tag}>'
+    return f'<{tag} class="math" data-typeset="" data-source="{escape(source)}">{shown}</{tag}>'
 
 
 class _Parser(MarkdownIt):
@@ -176,8 +204,15 @@ def _make_cleaner() -> nh3.Cleaner:
     with_direction = {tag: {"dir"} for tag in ("p", "li", "th", "td", "h3", "h4", "h5", "h6")}
     scrolls = {"tabindex": "0"}
     return nh3.Cleaner(
-        tags=tags,
-        attributes={"*": set(), **with_direction, "a": {"href"}, "ol": {"start"}},
+        tags=tags | formulas.TAGS,
+        attributes={
+            "*": set(),
+            **with_direction,
+            **formulas.ATTRIBUTES,
+            "a": {"href"},
+            "ol": {"start"},
+            **{tag: {"data-typeset", "data-source"} for tag in ("span", "div")},
+        },
         allowed_classes={
             "span": {"math", *STANDARD_TYPES.values()} - {""},
             "a": {"image-link"},

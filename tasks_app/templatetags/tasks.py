@@ -1,12 +1,9 @@
 """Filters of the contributor pages: `{% load tasks %}`."""
 
-import html
-
 from django import template
-from django.utils.html import strip_tags
 from django.utils.text import Truncator
 
-from oasst.lib.markdown import render
+from oasst.lib.markdown import words
 from tasks_app import receipts
 
 register = template.Library()
@@ -24,5 +21,4 @@ def receipt(tags: str) -> receipts.Receipt | None:
 @register.filter
 def excerpt(text: str, characters: int = 120) -> str:
     """The beginning of a message as plain words, without the marks of Markdown."""
-    words = html.unescape(strip_tags(render(text[:_ENOUGH])))
-    return Truncator(" ".join(words.split())).chars(characters)
+    return Truncator(" ".join(words(text[:_ENOUGH]).split())).chars(characters)

@@ -35,14 +35,15 @@ def writing(page: Page, sign_in: SignIn, alice: User) -> str:
 
 
 def test_typing_is_counted_previewed_saved_and_comes_back(page: Page, writing: str) -> None:
-    page.get_by_label("Answer as the assistant").fill("Some **strong** words")
+    page.get_by_label("Answer as the assistant").fill("Some **strong** $x^2$")
 
     expect(page.locator("#text-counter")).to_have_text("1,979 characters left")
     expect(page.locator("#preview strong")).to_have_text("strong")
+    expect(page.locator("#preview math msup")).to_be_visible()
     expect(page.locator("[data-draft-status]")).to_contain_text("Saved")
-    assert Draft.objects.get().body["text"] == "Some **strong** words"
+    assert Draft.objects.get().body["text"] == "Some **strong** $x^2$"
     page.reload()
-    expect(page.get_by_label("Answer as the assistant")).to_have_value("Some **strong** words")
+    expect(page.get_by_label("Answer as the assistant")).to_have_value("Some **strong** $x^2$")
     expect(page.locator("[data-restored]")).to_be_hidden()
 
 

@@ -8,7 +8,17 @@ function contentOf(button) {
   if (copyLink) return new URL(copyLink, location.href).href;
   if (copyFrom) return document.getElementById(copyFrom).value;
   const message = button.closest(".message, .rank-card");
-  return message.querySelector(".message-text").innerText.trim();
+  return asTyped(message.querySelector(".message-text")).trim();
+}
+
+// What one reads, with formulas as they are typed: their signs alone would say something else.
+function asTyped(text) {
+  const formulas = [...text.querySelectorAll(".math[data-source]")];
+  const shown = formulas.map((formula) => formula.firstChild);
+  for (const formula of formulas) formula.textContent = formula.dataset.source;
+  const words = text.innerText;
+  formulas.forEach((formula, at) => formula.replaceChildren(shown[at]));
+  return words;
 }
 
 document.addEventListener("click", async (event) => {

@@ -6,16 +6,19 @@ from urllib.parse import urlsplit
 
 import nh3
 import pytest
+from django.utils.html import escape
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oasst.lib.markdown import MAX_MARKDOWN_CHARS, render
+from oasst.lib import formulas
+from oasst.lib.markdown import MAX_MARKDOWN_CHARS, render, words
 
 TAGS = set(
     "p br hr strong em s code pre blockquote ul ol li h3 h4 h5 h6 a span div table thead tbody"
     " tr th td".split()
-)
-ATTRIBUTES = {"href", "target", "rel", "class", "dir", "start", "tabindex"}
+) | {*formulas.TAGS}
+ATTRIBUTES = {"href", "target", "rel", "class", "dir", "start", "tabindex", "data-typeset",
+              "data-source"}.union(*formulas.ATTRIBUTES.values())  # fmt: skip
 REL = "nofollow noopener noreferrer ugc"
 
 ATTACKS = [
@@ -188,18 +191,50 @@ def test_code_in_an_unknown_language_stays_as_it_is() -> None:
     assert "<code>a &lt; b\n</code>" in render("```klingon\na < b\n```")
 
 
+FRACTION = "<mfrac><mrow><mi>a</mi></mrow><mrow><mi>b</mi></mrow></mfrac>"
+
+
 @pytest.mark.parametrize(
-    ("text", "html"),
+    ("text", "tag", "source"),
     [
-        ("$a_1 < b_1$", r'<span class="math">\(a_1 &lt; b_1\)</span>'),
-        (r"\(a*b*c\)", r'<span class="math">\(a*b*c\)</span>'),
-        ("so $$a*b*$$ is", r'<span class="math">\[a*b*\]</span>'),
-        ("$$\na*b*\n$$", '<div class="math" tabindex="0">\\[\na*b*\n\\]</div>'),
-        ("\\[a*b*\\]", r'<div class="math" tabindex="0">\[a*b*\]</div>'),
+        (r"$\frac{a}{b}$", "span", r"\(\frac{a}{b}\)"),
+        (r"\(\frac{a}{b}\)", "span", r"\(\frac{a}{b}\)"),
+        (r"so $$\frac{a}{b}$$ is", "span", r"\[\frac{a}{b}\]"),
+        ("$$\n\\frac{a}{b}\n$$", "div", "\\[\n\\frac{a}{b}\n\\]"),
+        (r"\[\frac{a}{b}\]", "div", r"\[\frac{a}{b}\]"),
     ],
 )
-def test_formula_keeps_its_source(text: str, html: str) -> None:
-    assert html in render(text)
+def test_formula_is_typeset_and_keeps_its_source(text: str, tag: str, source: str) -> None:
+    html = render(text)
+
+    assert f'<{tag} class="math" data-typeset="" data-source="{source}"' in html
+    assert f"<mrow>{FRACTION}</mrow></math>" in html
+    assert source in words(text)
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [r"\unknown{a*b*c}", r"\frac{", r"\text{<script>x</script>}", "x" * 1001, "{" * 61 + "}" * 61,
+     r"a\hspace{-9em}b", r"\begin{aligned}a&=b\end{aligned}"],
+)  # fmt: skip
+def test_formula_that_cannot_be_typeset_is_shown_as_it_was_typed(formula: str) -> None:
+    html = render(rf"\({formula}\)")
+
+    assert rf'<span class="math">\({escape(formula)}\)</span>' in html
+    assert "<math" not in html
+
+
+@pytest.mark.parametrize(
+    ("formula", "gone"),
+    [(r"\href{javascript:a()}{x}", "href="), (r"\style{color:red}{x}", "style="),
+     (r"\color{white}{x}", "color="), (r"\class{button}{x}", "button"),
+     (r"\phantom{x}", "mphantom")],
+)  # fmt: skip
+def test_formula_brings_no_link_no_look_and_nothing_hidden(formula: str, gone: str) -> None:
+    shown = render(rf"\({formula}\)").split("<math")[1]
+
+    assert "<mi>x</mi>" in shown
+    assert gone not in shown
 
 
 @pytest.mark.parametrize("text", ["$5 or $10", "US$5-$10", "`$x$`", "a $ b $ c", r"\$x$"])
@@ -258,6 +293,7 @@ HOSTILE = {
     "few addresses, long": ("https://a." * 190).ljust(MAX_MARKDOWN_CHARS, "("),
     "combining marks": "e" + "\u0301" * (MAX_MARKDOWN_CHARS - 1),
     "formulas": r"\(a" * (MAX_MARKDOWN_CHARS // 3),
+    "formulas that are typeset": " ".join(f"${i}$" for i in range(4_000))[:MAX_MARKDOWN_CHARS],
     "few formulas, long": (r"\(" * 490).ljust(MAX_MARKDOWN_CHARS, "a"),
     "quotes in code": "```python\n" + '"' * 4_900 + "\n```",
 }
