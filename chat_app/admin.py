@@ -230,6 +230,7 @@ def _model_facts(model: Any) -> list[Fact]:
         (_("Name"), model.name),
         (_("State"), offer_state(model)[1]),
         (_("Weights"), model.source),
+        (_("Adapter on"), model.base or NONE),
         (_("Licence"), model.licence or NONE),
         (_("Parameters"), _count(model.parameter_count)),
         (_("Context, tokens"), _count(model.max_context)),

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -85,15 +86,17 @@ def promote(
     description: str = "",
     licence: str = "",
     source: str = "",
+    base: str = "",
     make_default: bool = False,
 ) -> ServedModel:
-    """Put a checkpoint folder on offer, or a newer one under a known name.
+    """Put a checkpoint folder on offer, or a newer one under a known name. With `base`, the name
+    of a folder below MODELS_DIR or its path, its adapter is put on that and not merged.
 
     The first model is the default. Raises BadCheckpoint for a folder that cannot be served, or
     that holds weights which could run code.
     """
-    facts = inspect(folder)
-    fields = _fields(facts, source or str(folder.resolve()), now)
+    facts = inspect(folder, base=Path(settings.MODELS_DIR) / base if base else None)
+    fields = _fields(facts, source or str(folder.resolve()), now) | {"base": base}
     texts = {"title": title, "description": description, "licence": licence or facts.licence}
     return _offer(name, fields, texts, make_default)
 
@@ -110,7 +113,7 @@ def promote_remote(
     make_default: bool = False,
 ) -> ServedModel:
     """Put a model on offer that an OpenAI-compatible server runs: `https://host/v1#its-name`."""
-    fields = {"source": address, "enabled": True, "promoted_at": now}
+    fields = {"source": address, "base": "", "enabled": True, "promoted_at": now}
     texts = {"title": title, "description": description, "licence": licence}
     return _offer(name, fields, texts, make_default)
 
@@ -143,7 +146,8 @@ def _fields(facts: CheckpointFacts, source: str, now: datetime) -> dict[str, Any
 @transaction.atomic
 def bring_back(name: str, fields: dict[str, Any], *, now: datetime) -> ServedModel:
     """Let a name stand again for what it stood for, with the fields it had then."""
-    ServedModel.objects.filter(name=name).update(**fields, promoted_at=now)
+    # What was noted before models could share a base says nothing of one.
+    ServedModel.objects.filter(name=name).update(**{"base": ""} | fields, promoted_at=now)
     return ServedModel.objects.get(name=name)
 
 

@@ -8,11 +8,15 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from chat_app.inference.fetching import ADAPTER
+
 # Files that run code when they are read. A folder that holds one beside safetensors is refused
 # too: another program could pick it up.
 UNSAFE_SUFFIXES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".py", ".npy", ".joblib"}
 MAX_HEADER_BYTES = 100 * 1024 * 1024
 DEFAULT_CONTEXT = 2048
+# What an adapter may bring besides: rows of new tokens, whole modules, other arithmetic.
+_BEYOND_LAYERS = ("trainable_token_indices", "modules_to_save", "use_dora")
 # Keys under which the architectures say how long their context is.
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_sequence_length")
 
@@ -29,14 +33,20 @@ class CheckpointFacts:
     lineage: dict[str, Any] = field(default_factory=dict)
 
 
-def inspect(folder: Path) -> CheckpointFacts:
-    """Read what a checkpoint says of itself. Raises BadCheckpoint."""
-    if not folder.is_dir():
-        raise BadCheckpoint(f"{folder}: expected a folder")
-    _refuse_unsafe(folder)
-    config = _json(folder / "config.json")
+def inspect(folder: Path, *, base: Path | None = None) -> CheckpointFacts:
+    """Read what a checkpoint says of itself; of one whose adapter shall be put on `base`, that it
+    can be. Raises BadCheckpoint."""
+    home = base or folder
+    for place in {folder, home}:
+        if not place.is_dir():
+            raise BadCheckpoint(f"{place}: expected a folder")
+        _refuse_unsafe(place)
+    parameters = count_parameters(home)
+    if base:
+        parameters += _inspect_adapter(folder / ADAPTER)
+    config = _json(home / "config.json")
     if "auto_map" in config:
-        raise BadCheckpoint(f"{folder / 'config.json'}: asks for code of its own (auto_map)")
+        raise BadCheckpoint(f"{home / 'config.json'}: asks for code of its own (auto_map)")
     _require_chat_template(folder)
     card = folder / "README.md"
     training = folder / "training.json"
@@ -48,10 +58,24 @@ def inspect(folder: Path) -> CheckpointFacts:
         lineage["model_card"] = model_card
     return CheckpointFacts(
         max_context=_context(config),
-        parameter_count=count_parameters(folder),
+        parameter_count=parameters,
         licence=_licence(model_card),
         lineage=lineage,
     )
+
+
+def _inspect_adapter(folder: Path) -> int:
+    """How many parameters it adds. What changes more than the layers within cannot share a base."""
+    config = _json(folder / "adapter_config.json")
+    if config.get("peft_type") != "LORA":
+        raise BadCheckpoint(f"{folder}: expected an adapter of low rank (LORA)")
+    changed = [name for name in _BEYOND_LAYERS if config.get(name)]
+    if changed:
+        raise BadCheckpoint(
+            f"{folder}: it changes more than the layers of its base ({', '.join(changed)}):"
+            " promote it merged"
+        )
+    return count_parameters(folder)
 
 
 def count_parameters(folder: Path) -> int:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -47,12 +48,15 @@ class Desk:
         worker: Worker,
         *,
         drain_s: float = DRAIN_S,
+        has_changed: Callable[[], bool] | None = None,
     ) -> None:
-        """`drain_s`: how long replies may still take once the worker is to end."""
+        """`drain_s`: how long replies may still take once the worker is to end. `has_changed`:
+        whether other weights are to be loaded; by default, whether the model was replaced."""
         self._engine = engine
         self._model = model
         self._worker = worker
         self._drain_s = drain_s
+        self._has_changed = has_changed or partial(workers.is_replaced, model)
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
         self._drafts: dict[UUID, Draft] = {}
         self._database = ThreadPoolExecutor(1, "database")
@@ -201,8 +205,8 @@ class Desk:
             running=len(self._tasks),
             tokens_per_s=self._rate.measure(written),
         )
-        if await self._ask(workers.is_replaced, self._model) and not self.is_outdated:
-            logger.info("%s has new weights", self._model.name)
+        if await self._ask(self._has_changed) and not self.is_outdated:
+            logger.info("%s, or what shares its base, has new weights", self._model.name)
             self.is_outdated = True
             self.end()
         try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from django.conf import settings
 
+from chat_app import workers
 from chat_app.inference.fake import FakeEngine
 from chat_app.inference.requests import Engine, EngineError
 from chat_app.models import ServedModel
@@ -32,8 +34,37 @@ class Wish:
     tokens_per_s: float = 50.0
 
 
-def build(model: ServedModel, wish: Wish) -> Engine:
-    """Make the engine that writes for `model`; it loads nothing yet. Raises EngineError."""
+def sharing(model: ServedModel, wish: Wish) -> list[ServedModel]:
+    """The model, then those that write with the same weights in memory: adapters over one base,
+    and the base by itself if it is on offer. What was taken off the offer is among them, for
+    what waits for it is written."""
+    if kind_of(model, wish) != "transformers":
+        return [model]
+    home = _base_of(model)
+    others = ServedModel.objects.exclude(pk=model.pk).order_by("name")
+    return [model] + [
+        other
+        for other in others
+        if (model.base or other.base) and not split_address(other.source)[0]
+        if _base_of(other) == home
+    ]
+
+
+def have_changed(models: Sequence[ServedModel], wish: Wish) -> bool:
+    """Whether one of the models that share an engine was replaced, or others belong to them."""
+    if any(workers.is_replaced(model) for model in models):
+        return True
+    return {m.pk for m in sharing(models[0], wish)} != {m.pk for m in models}
+
+
+def _base_of(model: ServedModel) -> Path:
+    return _folder(model.base or model.source).resolve()
+
+
+def build(models: Sequence[ServedModel], wish: Wish) -> Engine:
+    """Make the engine that writes for `models`, which are one, or share a base; it loads nothing
+    yet. Raises EngineError."""
+    model = models[0]
     kind = kind_of(model, wish)
     if kind == "fake":
         return FakeEngine(
@@ -59,6 +90,7 @@ def build(model: ServedModel, wish: Wish) -> Engine:
 
     return TransformersEngine(
         folder_of(model),
+        adapters={each.name: _folder(each.source) for each in models if each.base},
         quantization=wish.quantization,
         device=wish.device,
         dtype=wish.dtype,
@@ -80,11 +112,18 @@ def split_address(source: str) -> tuple[str, str]:
 
 
 def folder_of(model: ServedModel) -> Path:
-    """Where the weights lie: below MODELS_DIR, or a folder anywhere. Raises EngineError."""
-    for folder in (settings.MODELS_DIR / model.source, Path(model.source)):
-        if (folder / "config.json").is_file():
-            return folder
-    raise EngineError(
-        f"{model.name}: its weights ({model.source}) are not below {settings.MODELS_DIR}."
-        f" Run: manage.py fetch_model {model.name}"
-    )
+    """Where the weights lie, of an adapter those of its base: below MODELS_DIR, or a folder
+    anywhere. Raises EngineError."""
+    source = model.base or model.source
+    folder = _folder(source)
+    if not (folder / "config.json").is_file():
+        raise EngineError(
+            f"{model.name}: its weights ({source}) are not below {settings.MODELS_DIR}."
+            f" Run: manage.py fetch_model {model.base or model.name}"
+        )
+    return folder
+
+
+def _folder(source: str) -> Path:
+    below = Path(settings.MODELS_DIR) / source
+    return below if below.is_dir() else Path(source)

@@ -36,6 +36,8 @@ class ServedModel(models.Model):
     description = models.TextField(_("description"), blank=True)
     # A hub id, a folder below MODELS_DIR, or the address of an OpenAI-compatible server.
     source = models.CharField(_("source"), max_length=1024)
+    # Of an adapter that is served unmerged: the model it is put on, named as `source` is.
+    base = models.CharField(_("base"), max_length=1024, blank=True)
     licence = models.CharField(_("licence"), max_length=100, blank=True)
     parameter_count = models.BigIntegerField(_("parameters"), null=True, blank=True)
     max_context = models.PositiveIntegerField(_("context, tokens"), default=2048)

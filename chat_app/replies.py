@@ -222,11 +222,11 @@ def claim(model: ServedModel, worker: Worker, *, now: datetime) -> Claim | None:
         chat_id=reply.chat_id,
         attempt=reply.attempt,
         prefix=reply.prefix,
-        request=_engine_request(reply),
+        request=_engine_request(reply, adapter=model.name if model.base else ""),
     )
 
 
-def _engine_request(reply: ChatMessage) -> EngineRequest:
+def _engine_request(reply: ChatMessage, *, adapter: str) -> EngineRequest:
     assert reply.parent is not None
     said = conversations.thread(reply.parent)
     return EngineRequest(
@@ -234,6 +234,7 @@ def _engine_request(reply: ChatMessage) -> EngineRequest:
         turns=prompting.turns(said, system=reply.system_prompt, prefix=reply.prefix),
         parameters=SamplingParameters.from_dict(reply.parameters),
         continues=bool(reply.prefix),
+        adapter=adapter,
     )
 
 

@@ -12,7 +12,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from uuid import uuid4
 
@@ -29,7 +29,7 @@ from rq.timeouts import TimerDeathPenalty
 from chat_app import engines, streams, workers
 from chat_app.desk import Desk
 from chat_app.engines import Wish
-from chat_app.inference.requests import Engine
+from chat_app.inference.requests import Engine, EngineError
 from chat_app.models import ServedModel
 from chat_app.waking import queue_name
 
@@ -70,12 +70,12 @@ def worker_name() -> str:
     return f"inference-{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
 
 
-Build = Callable[[ServedModel, Wish], Engine]
+Build = Callable[[Sequence[ServedModel], Wish], Engine]
 
 
 def run(model: ServedModel, wish: Wish, *, drain_s: float, build: Build = engines.build) -> None:
-    """Be a worker of `model` until SIGTERM or SIGINT; when other weights are promoted under its
-    name, finish what is begun and go on with those.
+    """Be a worker of `model`, and of those that share its base, until SIGTERM or SIGINT; when other
+    weights are promoted under one of their names, finish what is begun and go on with those.
 
     Raises EngineError if it cannot load.
     """
@@ -83,18 +83,19 @@ def run(model: ServedModel, wish: Wish, *, drain_s: float, build: Build = engine
 
 
 class _Shifts:
-    """One desk after the other, each with the weights that are on offer when it begins."""
+    """One engine after the other, each with the weights that are on offer when it begins, and a
+    desk for each model that it writes for."""
 
     def __init__(self, wish: Wish, drain_s: float, build: Build) -> None:
         self._wish, self._drain_s, self._build = wish, drain_s, build
-        self._desk: Desk | None = None
+        self._desks: list[Desk] = []
+        self._heard: set[str] = set()
         self._is_over = False
 
     async def work(self, model: ServedModel) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end)
-        _Ear(model.name, partial(loop.call_soon_threadsafe, self._wake)).start()
         try:
             wanted: ServedModel | None = model
             while wanted is not None and await self._shift(wanted):
@@ -103,29 +104,60 @@ class _Shifts:
             await streams.close()
 
     async def _shift(self, model: ServedModel) -> bool:
-        """Write until the end; True if the model was replaced meanwhile."""
-        engine = self._build(model, self._wish)
+        """Write until the end; True if a model was replaced meanwhile, or another joins."""
+        models = await asyncio.to_thread(_sharing, model, self._wish)
+        engine = self._build(models, self._wish)
         await engine.start()
         try:
-            kind = engines.kind_of(model, self._wish)
-            worker = await asyncio.to_thread(_register, engine, model, kind)
-            self._desk = desk = Desk(engine, model, worker, drain_s=self._drain_s)
+            writing = [each for each in models if _can_write(engine, each, self._wish)]
+            if model not in writing:
+                raise EngineError(f"{model.name}: its adapter cannot be put on {model.base}.")
+            self._desks = [await self._open(engine, each, models) for each in writing]
             if self._is_over:
-                desk.end()
-            logger.info("worker %s writes for %s, %d at once", worker, model.name, worker.max_batch)
-            await desk.run()
+                self._close()
+            async with asyncio.TaskGroup() as group:
+                for desk in self._desks:
+                    group.create_task(desk.run())
         finally:
             await engine.stop()
-        return desk.is_outdated and not self._is_over
+        return any(desk.is_outdated for desk in self._desks) and not self._is_over
+
+    async def _open(
+        self, engine: Engine, model: ServedModel, models: Sequence[ServedModel]
+    ) -> Desk:
+        if model.name not in self._heard:
+            self._heard.add(model.name)
+            loop = asyncio.get_running_loop()
+            _Ear(model.name, partial(loop.call_soon_threadsafe, self._wake)).start()
+        kind = engines.kind_of(model, self._wish)
+        worker = await asyncio.to_thread(_register, engine, model, kind)
+        logger.info("worker %s writes for %s, %d at once", worker, model.name, worker.max_batch)
+        has_changed = partial(engines.have_changed, models, self._wish)
+        return Desk(engine, model, worker, drain_s=self._drain_s, has_changed=has_changed)
 
     def _wake(self) -> None:
-        if self._desk is not None:
-            self._desk.wake()
+        for desk in self._desks:
+            desk.wake()
 
     def _end(self) -> None:
         self._is_over = True
-        if self._desk is not None:
-            self._desk.end()
+        self._close()
+
+    def _close(self) -> None:
+        for desk in self._desks:
+            desk.end()
+
+
+def _sharing(model: ServedModel, wish: Wish) -> list[ServedModel]:
+    try:
+        return engines.sharing(model, wish)
+    finally:
+        connection.close()
+
+
+def _can_write(engine: Engine, model: ServedModel, wish: Wish) -> bool:
+    is_adapter = bool(model.base) and engines.kind_of(model, wish) == "transformers"
+    return not is_adapter or model.name in engine.info.adapters
 
 
 def _again(model: ServedModel) -> ServedModel | None:

@@ -20,13 +20,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
 from oasst.lib.desk.actions import DeskAction, NothingToAsk
 from oasst.lib.desk.admin import DeskAdmin
 from oasst.lib.desk.display import NONE, Fact, link, row_link, when
 from training import alarm_words, registry, runs
 from training.enums import RunState
+from training.forms import AS_ADAPTER, WHY_AS_ADAPTER
 from training.models import Checkpoint, Round, Snapshot, TrainingRun
 
 STATE_COLOURS = {"done": "success", "running": "info", "queued": "default",
@@ -187,10 +188,13 @@ class SnapshotAdmin(DeskAdmin):
 
 
 class ServedNameForm(forms.Form):
-    """Under which name a model goes live, and why if the gate objects."""
+    """Under which name and how a model goes live, and why if the gate objects."""
 
     name = forms.SlugField(
         label=_l("Name in the chat"), max_length=200, widget=UnfoldAdminTextInputWidget()
+    )
+    as_adapter = forms.BooleanField(
+        label=AS_ADAPTER, help_text=WHY_AS_ADAPTER, required=False, widget=UnfoldBooleanWidget()
     )
     reason = forms.CharField(
         label=_l("Overrule the objections because"),
@@ -222,7 +226,13 @@ class Promote(DeskAction):
     def run(self, row: Checkpoint, data: dict[str, Any], *, actor: Any, now: datetime) -> str:
         reason = data["reason"]
         served = registry.promote(
-            row, name=data["name"], by=actor, now=now, force=bool(reason), reason=reason
+            row,
+            name=data["name"],
+            by=actor,
+            now=now,
+            force=bool(reason),
+            reason=reason,
+            as_adapter=data["as_adapter"],
         )
         return _("It is served as %s.") % served.name
 

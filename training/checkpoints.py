@@ -61,6 +61,8 @@ def write_final(
         _save_adapter(model, place, adapter, base=modeling.short(base), state_dict=state_dict)
         if config.output.weights != "adapter":
             _merged(place, config).save_pretrained(folder)
+        elif config.stage != "rm":  # what ends an answer, which the base may not know of
+            model.get_base_model().generation_config.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     record = _record(config, base, parents, data, metrics or {}, evaluation)
     record["weights_sha256"] = weights_sha256(folder)
@@ -72,8 +74,27 @@ def write_final(
 
 def is_adapter_alone(folder: Path) -> bool:
     """Whether the result was saved without merged weights (`output.weights: adapter`)."""
-    has_adapter = any(folder.glob("adapter/*.safetensors"))
-    return has_adapter and not any(folder.glob("*.safetensors"))
+    return has_adapter(folder) and not any(folder.glob("*.safetensors"))
+
+
+def has_adapter(folder: Path) -> bool:
+    return any(folder.glob(f"{fetching.ADAPTER}/*.safetensors"))
+
+
+def base_of_adapter(folder: Path, models_dir: Path) -> str:
+    """The model that its adapter can be put on: a name below `models_dir`, or a path.
+
+    Raises ConfigError without an adapter, and if its base is not here or has other weights.
+    """
+    if not has_adapter(folder):
+        raise ConfigError(f"{folder}: holds no adapter; all weights were trained")
+    record = read_lineage(folder)
+    path = str(record["base_model"]["path"])
+    base = models_dir / path
+    if not (base / "config.json").is_file():
+        raise ConfigError(f"{folder}: its base {path} is not here; see manage.py fetch_model")
+    _check_base(folder, record, base)
+    return path
 
 
 def merge(folder: Path) -> None:
@@ -87,17 +108,21 @@ def merge(folder: Path) -> None:
     record = read_lineage(folder)
     config = build(record["config"])
     base = modeling.resolve(record["base_model"]["path"])
-    if weights_sha256(base) != record["base_model"]["sha256"]:
-        raise ConfigError(
-            f"{folder}: its adapter was trained on {record['base_model']['path']} with other "
-            f"weights than {base} has"
-        )
+    _check_base(folder, record, base)
     model = replace(config.model, path=str(base))
     whole = rundir.half(folder)
     shutil.copytree(folder, whole)
     _merged(folder / modeling.ADAPTER, replace(config, model=model)).save_pretrained(whole)
     _write_card(whole, record)
     rundir.publish(whole, folder)
+
+
+def _check_base(folder: Path, record: Mapping[str, Any], base: Path) -> None:
+    if weights_sha256(base) != record["base_model"]["sha256"]:
+        raise ConfigError(
+            f"{folder}: its adapter was trained on {record['base_model']['path']} with other "
+            f"weights than {base} has"
+        )
 
 
 def read_lineage(folder: Path) -> dict[str, Any]:

@@ -13,6 +13,11 @@ from training.reading import MOST_COMPARED, config_names
 from training.snapshot_requests import Wish
 
 LONGEST_CONFIG = 20_000
+AS_ADAPTER = _("As an adapter on its base")
+WHY_AS_ADAPTER = _(
+    "A worker of its base, or of another adapter on it, then writes for it too, and holds the base "
+    "in memory once. Not ticked: with merged weights of its own, which answer a little faster."
+)
 TRAINED = ("sft", "rm", "dpo", "ppo")
 
 
@@ -116,7 +121,7 @@ class DiffForm(forms.Form):
 
 
 class PromoteForm(forms.Form):
-    """Under which name a model goes live; a reason overrules the gate."""
+    """Under which name and how a model goes live; a reason overrules the gate."""
 
     name = forms.SlugField(
         label=_("Name in the chat"),
@@ -125,6 +130,7 @@ class PromoteForm(forms.Form):
     )
     title = forms.CharField(label=_("What people read"), required=False, max_length=200)
     make_default = forms.BooleanField(label=_("New chats begin with it"), required=False)
+    as_adapter = forms.BooleanField(label=AS_ADAPTER, help_text=WHY_AS_ADAPTER, required=False)
     reason = forms.CharField(
         label=_("Overrule the objections because"),
         required=False,

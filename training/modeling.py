@@ -31,6 +31,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
+from chat_app.inference import fetching
 from chat_app.inference.fetching import FetchError, check
 from chat_app.inference.loading import DTYPES, Quantization, use_threads
 from chat_app.inference.requests import EngineError
@@ -40,7 +41,7 @@ from training.rundir import half, publish
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = "tiny"  # as a model's path: a random one that is built on the spot
-ADAPTER = "adapter"  # the folder of adapters in a run's result
+ADAPTER = fetching.ADAPTER  # in a run's result
 HEAD = "score"  # the linear layer that turns a hidden state into a reward
 HEAD_KEY = f"base_model.model.{HEAD}.weight"  # in the file of an adapter
 

@@ -22,6 +22,7 @@ from chat_app import catalogue
 from chat_app.checkpoints import BadCheckpoint
 from chat_app.models import ServedModel
 from training import checkpoints, gate, standings, usage
+from training.config import ConfigError
 from training.errors import GateClosed, NothingToRollBack, NotServable
 from training.models import Checkpoint, Promotion, Round, Snapshot, TrainingRun, below_runs
 from training.rundir import RunDir
@@ -65,7 +66,7 @@ LINEAGE = "training.json"
 # What an entry cannot be made without.
 NEEDED = ("stage", "name", "weights_sha256")
 # What a promotion replaces, and a roll-back brings back.
-KEPT = ("source", "title", "description", "licence", "parameter_count", "max_context",
+KEPT = ("source", "base", "title", "description", "licence", "parameter_count", "max_context",
         "max_new_tokens", "system_prompt", "lineage", "enabled")  # fmt: skip
 
 
@@ -253,9 +254,11 @@ def promote(
     by: User | None = None,
     force: bool = False,
     reason: str = "",
+    as_adapter: bool = False,
     **texts_and_default: Any,
 ) -> ServedModel:
     """Serve a model under `name` in the chat; whatever was served there can be brought back.
+    `as_adapter`: unmerged, over its base, which workers hold once for all that share it.
     Title, description, licence and `make_default` as in chat_app.catalogue.promote.
 
     Raises GateClosed with what speaks against it, unless `force`d with a reason, and NotServable
@@ -264,11 +267,12 @@ def promote(
     against = objections(checkpoint)
     if against and not (force and reason):
         raise GateClosed(against)
-    if checkpoints.is_adapter_alone(checkpoint.folder):
+    base = _base_of(checkpoint) if as_adapter else ""
+    if not as_adapter and checkpoints.is_adapter_alone(checkpoint.folder):
         raise NotServable(
             _(
-                "It holds an adapter alone. This merges it with its base and serves it: manage.py "
-                "promote_model %(folder)s --name %(name)s"
+                "It holds an adapter alone. Serve it as an adapter, or merge it with its base: "
+                "manage.py promote_model %(folder)s --name %(name)s"
             )
             % {"folder": checkpoint.folder, "name": name}
         )
@@ -276,7 +280,9 @@ def promote(
     replaced = checkpoint_of(before) if before else None
     kept = _kept(before) if before else {}
     try:
-        served = catalogue.promote(checkpoint.folder, name=name, now=now, **texts_and_default)
+        served = catalogue.promote(
+            checkpoint.folder, name=name, now=now, base=base, **texts_and_default
+        )
     except BadCheckpoint as error:
         raise NotServable(str(error)) from error
     Promotion.objects.create(
@@ -292,6 +298,13 @@ def promote(
     _serve(checkpoint, served)
     logger.info("checkpoint %s is served as %s", checkpoint.name, name)
     return served
+
+
+def _base_of(checkpoint: Checkpoint) -> str:
+    try:
+        return checkpoints.base_of_adapter(checkpoint.folder, Path(settings.MODELS_DIR))
+    except ConfigError as error:
+        raise NotServable(str(error)) from error
 
 
 @transaction.atomic

@@ -27,7 +27,8 @@ class RankingConfig:
 
 @checked(config=STRICT, kw_only=True, frozen=True)
 class PromoteConfig:
-    """The model's name in the chat; without one it is not put there.
+    """The model's name in the chat; without one it is not put there. `as_adapter`: over its base,
+    not merged.
 
     Where the gate objects, the chat keeps the model it has, unless `force` says why not.
     """
@@ -35,6 +36,7 @@ class PromoteConfig:
     name: str = ""
     title: str = ""
     default: bool = False
+    as_adapter: bool = False
     force: str = ""
 
 

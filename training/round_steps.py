@@ -153,6 +153,7 @@ def _serve(work: Work, checkpoint: Checkpoint, wish: PromoteConfig) -> Record:
             name=wish.name,
             title=wish.title,
             make_default=wish.default,
+            as_adapter=wish.as_adapter,
             force=bool(wish.force),
             reason=wish.force,
             by=work.round.queued_by,

@@ -4,11 +4,13 @@
 by a Sampler of each request, and results go to one function on the event loop.
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import math
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -27,6 +29,9 @@ from transformers.generation.continuous_batching.requests import (
 from chat_app.inference import attention
 from chat_app.inference.drawing import Sampler
 
+if TYPE_CHECKING:
+    from chat_app.inference.adapters import Adapters
+
 # It tells of every start at INFO, through a handler of its own.
 logging.getLogger("ContinuousBatchingLogger").setLevel(logging.WARNING)
 
@@ -40,7 +45,15 @@ Deliver = Callable[[Sequence[GenerationOutput]], None]
 class Batch:
     """A running batch of one model: requests come in and leave between two steps."""
 
-    def __init__(self, model: Any, *, rows: int, cache_tokens: int, deliver: Deliver) -> None:
+    def __init__(
+        self,
+        model: Any,
+        *,
+        rows: int,
+        cache_tokens: int,
+        deliver: Deliver,
+        adapters: Adapters | None = None,
+    ) -> None:
         """Take memory and start. `deliver` is called on the running event loop.
 
         The caller never submits more than `rows` requests nor more than `cache_tokens` tokens
@@ -52,7 +65,8 @@ class Batch:
             continuous_batching_config=_config(model.device.type, rows, cache_tokens),
         )
         attention.use_for(model)
-        self._manager.logit_processor = DrawTokens()
+        self._adapters = adapters
+        self._manager.logit_processor = DrawTokens(adapters)
         self._manager.output_router = LoopRouter(asyncio.get_running_loop(), deliver)
 
     def start(self) -> None:
@@ -73,14 +87,16 @@ class Batch:
         max_new_tokens: int,
         end_tokens: Collection[int],
         sampler: Sampler,
+        adapter: str = "",
     ) -> None:
         self._manager.add_request(
-            list(prompt),
+            self._adapters.mark(prompt, adapter) if self._adapters else list(prompt),
             request_id=request_id,
             max_new_tokens=max_new_tokens,
             streaming=True,
             eos_token_id=list(end_tokens),
             sampler=sampler,
+            adapter=adapter,
         )
 
     def cancel(self, request_id: str) -> None:
@@ -131,18 +147,27 @@ class DrawTokens(ContinuousBatchingLogitsProcessorList):
     The manager then takes the highest one: it knows one way of drawing for the whole batch.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, adapters: Adapters | None = None) -> None:
         super().__init__(LogitsProcessorList())
         self.do_processing = True
+        self._adapters = adapters
         self._states: list[RequestState] = []
 
     def check_kwargs(self, kwargs: dict[str, Any]) -> None:
-        """Take the sampler that comes with each request."""
+        """Take the sampler and the adapter that come with each request."""
 
     def prepare_tensor_args(
         self, requests_in_batch: list[FutureRequestState], arg_storage: Tensor
     ) -> Tensor:
-        """Note whose logits come next: those of requests whose prompt is read to its end."""
+        """Note whose logits come next: those of requests whose prompt is read to its end.
+
+        The requests are in the order of their tokens in the step.
+        """
+        if self._adapters is not None:
+            self._adapters.plan(
+                (future.state.logit_processor_kwargs["adapter"], future.query_length)
+                for future in requests_in_batch
+            )
         self._states = [future.state for future in requests_in_batch if future.has_new_token]
         return arg_storage
 

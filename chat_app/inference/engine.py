@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import torch
 from transformers.generation.continuous_batching.requests import GenerationOutput
 
-from chat_app.inference import batching, loading
+from chat_app.inference import batching, loading, voices
 from chat_app.inference.admission import Admission
 from chat_app.inference.batching import Batch
 from chat_app.inference.context import Fit, fit
 from chat_app.inference.drawing import Sampler
-from chat_app.inference.prompts import PromptReader
+from chat_app.inference.fetching import ADAPTER
 from chat_app.inference.requests import (
     Delta,
     EngineError,
@@ -29,6 +31,10 @@ from chat_app.inference.requests import (
     Turn,
 )
 from chat_app.inference.stopping import Detokenizer, StopText
+from chat_app.inference.voices import Voice
+
+if TYPE_CHECKING:
+    from chat_app.inference.adapters import Adapters
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +56,15 @@ class TransformersEngine:
         max_batch: int = 8,
         max_context: int | None = None,
         threads: int | None = None,
+        adapters: Mapping[str, Path] | None = None,
     ) -> None:
-        """Take what `start` shall load. `max_context` in tokens, answer included."""
+        """Take what `start` shall load. `max_context` in tokens, answer included.
+
+        `adapters` are checkpoint folders by name, over the base at `path`: a request says which
+        one writes. They share its weights, the batch and the cache.
+        """
         self._path = Path(path)
+        self._checkpoints = dict(adapters or {})
         self._load_options = {"quantization": quantization, "device": device, "dtype": dtype}
         self._threads = threads
         self._rows: dict[str, _Row] = {}
@@ -88,10 +100,10 @@ class TransformersEngine:
         await asyncio.sleep(0)  # let the last results arrive
         for row in self._rows.values():
             row.fail("The engine was stopped.")
-        del self._model, self._reader
+        del self._model, self.voices, self._adapters
 
-    def count_tokens(self, turns: Sequence[Turn]) -> int:
-        return len(self._reader.encode(turns))
+    def count_tokens(self, turns: Sequence[Turn], *, adapter: str = "") -> int:
+        return len(self._voice(adapter).reader.encode(turns))
 
     async def generate(self, request: EngineRequest) -> AsyncGenerator[Event, None]:
         if not self._is_started:
@@ -114,8 +126,7 @@ class TransformersEngine:
         threads = loading.use_threads(self._threads)
         loaded = loading.load(self._path, **self._load_options)  # type: ignore[arg-type]
         self._model = loaded.model
-        self._reader = PromptReader(loaded.tokenizer)
-        self.end_tokens = _end_tokens(loaded)
+        self._put_adapters(loaded)
         config = loaded.model.config.get_text_config()
         self._vocabulary = config.vocab_size
         context = min(
@@ -130,8 +141,27 @@ class TransformersEngine:
             dtype=loaded.dtype,
             max_batch=self.info.max_batch,
             max_context=min(context, self._cache_tokens),
+            adapters=tuple(filter(None, self.voices)),
         )
         logger.info("%s on %s threads, cache of %s tokens", self.info, threads, self._cache_tokens)
+
+    def _put_adapters(self, loaded: loading.Loaded) -> None:
+        """One that does not fit is left out: the others and the model itself shall write on."""
+        self.voices: dict[str, Voice] = {}
+        self._adapters = _none_yet(loaded.model) if self._checkpoints else None
+        for name, folder in self._checkpoints.items():
+            assert self._adapters is not None
+            try:
+                voice = voices.of_adapter(folder, loaded)
+                self._adapters.add(name, folder / ADAPTER)
+            except EngineError as error:
+                logger.error("adapter %s is left out: %s", name, error)
+            else:
+                self.voices[name] = voice
+        if self._adapters is not None:
+            self._adapters.hook()
+        if loaded.tokenizer.chat_template or not self.voices:
+            self.voices[""] = voices.of(loaded)
 
     async def _running_batch(self) -> Batch:
         """Give the batch; a new one if a step broke and took the old one down."""
@@ -148,6 +178,7 @@ class TransformersEngine:
                 rows=self.info.max_batch,
                 cache_tokens=self._cache_tokens,
                 deliver=self._deliver,
+                adapters=self._adapters,
             )
             try:
                 await asyncio.to_thread(batch.start)
@@ -161,35 +192,42 @@ class TransformersEngine:
 
     # Requests
 
+    def _voice(self, adapter: str) -> Voice:
+        if adapter not in self.voices:
+            raise EngineError(f"The engine has no adapter {adapter or '(none)'} that can talk.")
+        return self.voices[adapter]
+
     def _read(self, request: EngineRequest) -> tuple[Fit, list[int]]:
         continues = request.continues and bool(request.turns[-1].content)
         turns = request.turns
         if request.continues and not continues:  # nothing was written yet
             turns = turns[:-1]
         encoded: list[int] = []
+        reader = self._voice(request.adapter).reader
 
         def count(turns: Sequence[Turn]) -> int:
-            encoded[:] = self._reader.encode(turns, continues=continues)
+            encoded[:] = reader.encode(turns, continues=continues)
             return len(encoded)
 
-        request = EngineRequest(request.id, turns, request.parameters, continues)
+        request = replace(request, turns=turns, continues=continues)
         return fit(request, max_context=self.info.max_context, count=count), encoded
 
     async def _open(self, request: EngineRequest, prompt: list[int], max_new_tokens: int) -> _Row:
         batch = await self._running_batch()
         before = prompt if request.continues else []
+        voice = self._voice(request.adapter)
         row = _Row(
             key=f"{request.id}#{next(self._numbers)}",
             prompt_tokens=len(prompt),
-            text=Detokenizer(self._reader.decode, before),
+            text=Detokenizer(voice.reader.decode, before),
             stop=StopText(request.parameters.stop),
-            end_tokens=self.end_tokens,
+            end_tokens=voice.end_tokens,
         )
         sampler = Sampler(
             request.parameters,
             prompt,
             vocabulary=self._vocabulary,
-            spared=self.end_tokens,
+            spared=voice.end_tokens,
             device=self._model.device,
         )
         self._rows[row.key] = row
@@ -197,8 +235,9 @@ class TransformersEngine:
             row.key,
             prompt,
             max_new_tokens=max_new_tokens,
-            end_tokens=self.end_tokens,
+            end_tokens=voice.end_tokens,
             sampler=sampler,
+            adapter=request.adapter,
         )
         return row
 
@@ -291,11 +330,11 @@ class _Row:
         return Finished("stop" if stopped else "length", self._prompt_tokens, self._given)
 
 
-def _end_tokens(loaded: loading.Loaded) -> frozenset[int]:
-    """Give every token that ends an answer: some checkpoints name one here and another there."""
-    configured = loaded.model.generation_config.eos_token_id
-    several = configured if isinstance(configured, list) else [configured]
-    return frozenset(t for t in [*several, loaded.tokenizer.eos_token_id] if t is not None)
+def _none_yet(model: Any) -> Adapters:
+    # Brings peft, which takes seconds and 60 MiB: only who needs it waits.
+    from chat_app.inference.adapters import Adapters
+
+    return Adapters(model)
 
 
 def _cache_tokens(loaded: loading.Loaded, *, wanted: int) -> int:

@@ -24,6 +24,7 @@ from fasteners import InterProcessLock
 from tqdm import tqdm
 
 HUB_TIMEOUT_S = 5
+ADAPTER = "adapter"  # the folder, below that of a model, of what LoRA learned alone
 NEEDED_BYTES = 2 * 1024**3
 ORIGIN = "hub.json"  # beside what came from the hub: its id there, and the revision
 HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "tokenizer*", "vocab*", "merges*", "*.md"]

@@ -29,12 +29,16 @@ class Turn:
 
 @dataclass(frozen=True)
 class EngineRequest:
-    """One answer to write. With `continues`, the last turn is an assistant's, to be carried on."""
+    """One answer to write. With `continues`, the last turn is an assistant's, to be carried on.
+
+    `adapter` is the one to write it with, of an engine that has several; "" for the model itself.
+    """
 
     id: str
     turns: Sequence[Turn]
     parameters: SamplingParameters = field(default_factory=SamplingParameters)
     continues: bool = False
+    adapter: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ class EngineInfo:
     dtype: str
     max_batch: int
     max_context: int
+    adapters: tuple[str, ...] = ()  # those it can write with
 
 
 class Engine(Protocol):

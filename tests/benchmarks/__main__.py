@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-NAMES = ("tasks", "engine", "chat", "training", "crowd", "agreement", "stats")
+NAMES = ("tasks", "engine", "chat", "training", "crowd", "agreement", "stats", "adapters")
 
 
 def main() -> None:
     options = _options()
     measures = {"tasks": _tasks, "engine": _engine, "chat": _chat, "training": _training}
     measures |= {"crowd": _crowd, "agreement": _agreement, "stats": _stats}
+    measures["adapters"] = _adapters
     measure = measures[options.name]
     figures = measure(options)
     sys.stdout.write(json.dumps(figures, indent=None if options.json else 2) + "\n")
@@ -27,6 +28,18 @@ def _engine(options: argparse.Namespace) -> dict[str, Any]:
         quantization=options.quantization,
         device=options.device,
         batches=options.batches,
+        rounds=options.rounds,
+        tokens=options.tokens,
+        say=_say,
+    )
+
+
+def _adapters(options: argparse.Namespace) -> dict[str, Any]:
+    from tests.benchmarks import adapters
+
+    return adapters.measure(
+        model=options.model,
+        quantization=options.quantization,
         rounds=options.rounds,
         tokens=options.tokens,
         say=_say,
@@ -119,7 +132,7 @@ def _options() -> argparse.Namespace:
     tasks.add_argument("--messages", type=int, default=10_000, help="size of the database")
     tasks.add_argument("--clients", type=_numbers, default=(1, 8, 32), help="default: 1,8,32")
     tasks.add_argument("--requests", type=int, default=200, help="of each sort (stats)")
-    engine = parser.add_argument_group("engine")
+    engine = parser.add_argument_group("engine, adapters")
     engine.add_argument(
         "--model", default="", help="folder; default: smollm2-135m in MODELS_DIR (training too)"
     )

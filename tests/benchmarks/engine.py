@@ -78,7 +78,9 @@ class Bench:
     async def run(self, batches: tuple[int, ...], rounds: int) -> dict[str, Any]:
         threads = use_threads()
         await self._engine.start()
-        self._engine.end_tokens = frozenset()  # every answer is as long as it may be
+        voice = self._engine.voices[""]
+        # Every answer is as long as it may be.
+        self._engine.voices[""] = replace(voice, end_tokens=frozenset())
         speeds: dict[int, list[dict[str, float]]] = {batch: [] for batch in batches}
         arrivals: list[dict[str, float]] = []
         await self._warm_up()
@@ -135,9 +137,10 @@ class Bench:
     def _generate(self, batch: int) -> "Watch":
         from transformers import GenerationConfig
 
-        tokenizer, model = self._engine._reader._tokenizer, self._engine._model
+        reader, model = self._engine.voices[""].reader, self._engine._model
+        tokenizer = reader._tokenizer
         tokenizer.padding_side = "left"
-        texts = [self._engine._reader.render([next(self._prompts)]) for _ in range(batch)]
+        texts = [reader.render([next(self._prompts)]) for _ in range(batch)]
         ours = model.config._attn_implementation
         model.set_attn_implementation("sdpa")
         watch = Watch()

@@ -55,7 +55,7 @@ def main(trace: str, options: dict[str, Any]) -> None:
             served,
             engines.Wish(**options),
             drain_s=1,
-            build=lambda model, wish: Traced(engines.build(model, wish), file),
+            build=lambda models, wish: Traced(engines.build(models, wish), file),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
+from training import checkpoints, registry, runs
 from training import config as configs
-from training import registry, runs
 from training.models import Checkpoint, Snapshot, TrainingRun
 
 FAKE = [sys.executable, "-m", "tests.training.fake_pipeline"]
@@ -68,6 +69,20 @@ def checkpoint(
     }
     (folder / "training.json").write_text(json.dumps(record | lineage))
     return registry.register_folder(folder)
+
+
+def tuned(base: str = "a-base", **how: Any) -> Checkpoint:
+    """A registered model that has its adapter beside its merged weights, and its base on disk."""
+    whole = Path(settings.MODELS_DIR) / base
+    whole.mkdir(parents=True)
+    _write_weights(whole, base)
+    sha256 = checkpoints.weights_sha256(whole)
+    made = checkpoint(base_model={"path": base, "sha256": sha256}, **how)
+    adapter = made.folder / "adapter"
+    adapter.mkdir()
+    shutil.copy(made.folder / "model.safetensors", adapter / "adapter_model.safetensors")
+    (adapter / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    return made
 
 
 def _write_weights(folder: Path, name: str) -> None:

@@ -11,7 +11,7 @@ import torch
 from accelerate import Accelerator
 from transformers import AutoTokenizer, GenerationConfig
 
-from chat_app.inference import engine, loading
+from chat_app.inference import loading, voices
 from tests.training import ppo_given, small
 from training import adapters, chat_template, modeling, ppo_plan, rewards, samples, scoring, sft
 from training.config import ModelConfig
@@ -90,7 +90,7 @@ def test_a_result_stops_at_the_end_of_a_turn_in_chat_too(
     final = sft.run(config, RunDir(tmp_path / "run"))
 
     assert _saved_ends(final) == [EOS, IM_END]
-    assert engine._end_tokens(loading.load(final)) == {EOS, IM_END}
+    assert voices.of(loading.load(final)).end_tokens == {EOS, IM_END}
 
 
 ASKED = [{"role": "user", "content": "Tell me 3 things about the cat."}]

@@ -1,5 +1,8 @@
 """The desk's pages of training: what they tell, and the acts that cannot wait."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -49,6 +52,15 @@ def test_a_model_goes_live_from_the_desk_and_back(desk: Client, root: User) -> N
     assert Promotion.objects.get().promoted_by == root
     desk.post(_act("checkpoint", model.pk, "roll-back"))
     assert ServedModel.objects.get().source == "smollm2-135m"
+
+
+def test_the_desk_serves_a_model_as_an_adapter(desk: Client, tmp_path: Path, settings: Any) -> None:
+    settings.MODELS_DIR = tmp_path
+    model = given.tuned(evaluation=GOOD)
+
+    desk.post(_act("checkpoint", model.pk, "promote"), {"name": "best", "as_adapter": "on"})
+
+    assert ServedModel.objects.get().base == "a-base"
 
 
 def test_the_desk_says_what_the_gate_objects_to(desk: Client) -> None:

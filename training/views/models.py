@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from chat_app.models import ServedModel
-from training import reading, registry
+from training import checkpoints, reading, registry
 from training.errors import GateClosed
 from training.forms import PromoteForm
 from training.models import Checkpoint, Promotion, Snapshot
@@ -66,6 +66,7 @@ def promote(request: HttpRequest, name: str) -> HttpResponse:
             name=wish["name"],
             title=wish["title"],
             make_default=wish["make_default"],
+            as_adapter=wish["as_adapter"],
             reason=wish["reason"],
             force=bool(wish["reason"]),
             by=request.user,
@@ -92,8 +93,12 @@ def _checkpoint(
     # Only who may promote it is shown them, and they cost a look at all rankings.
     is_admin = getattr(request.user, "is_admin", False)
     objections = registry.objections(found) if is_admin else []
-    has_win_rate = "win_rate" in (found.evaluation or {})
-    context = {"form": form, "objections": objections, "has_win_rate": has_win_rate}
+    context = {
+        "form": form,
+        "objections": objections,
+        "has_win_rate": "win_rate" in (found.evaluation or {}),
+        "has_adapter": is_admin and checkpoints.has_adapter(found.folder),
+    }
     context |= _lineage(found)
     return render(request, "training/checkpoint.html", context, status=status)
 

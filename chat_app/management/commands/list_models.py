@@ -32,5 +32,5 @@ def _row(model: ServedModel) -> tuple[str, ...]:
         str(model.max_context),
         str(crew.count),
         str(model.waiting),  # type: ignore[attr-defined]
-        model.source,
+        f"{model.source} on {model.base}" if model.base else model.source,
     )

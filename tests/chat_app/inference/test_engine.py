@@ -3,6 +3,7 @@
 import asyncio
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ def test_end_token_ends_the_answer_and_is_not_shown(tiny_path: Path) -> None:
     class EndsAtFifth(TransformersEngine):
         def _load(self) -> None:
             super()._load()
-            self.end_tokens = frozenset(fifth)
+            self.voices[""] = replace(self.voices[""], end_tokens=frozenset(fifth))
 
     wish = request("Hello", **GREEDY, max_new_tokens=30)
     fifth: list[int] = []

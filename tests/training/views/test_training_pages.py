@@ -424,6 +424,22 @@ def test_an_admin_puts_a_model_live_and_rolls_it_back(admin: Client) -> None:
     assert admin.post("/models/best/roll-back/").status_code == 409
 
 
+def test_an_admin_puts_a_model_live_as_an_adapter_where_it_has_one(
+    admin: Client, tmp_path: Path, settings: Any
+) -> None:
+    settings.MODELS_DIR = tmp_path
+    tuned, plain = given.tuned(evaluation=GOOD), given.checkpoint("plain", evaluation=GOOD)
+    pages = [f"/models/checkpoints/{model.name}/" for model in (tuned, plain)]
+
+    offered = ["As an adapter on its base" in admin.get(page).content.decode() for page in pages]
+    for page in pages:
+        admin.post(f"{page}promote/", {"name": "best", "as_adapter": "on"})
+
+    assert offered == [True, False]
+    served = ServedModel.objects.get()  # what has none was refused
+    assert (served.source, served.base) == (str(tuned.folder), "a-base")
+
+
 def test_a_closed_gate_asks_for_a_reason(admin: Client) -> None:
     model = given.checkpoint(evaluation=None)
     url = f"/models/checkpoints/{model.name}/promote/"

@@ -28,22 +28,35 @@ class Command(promote_model.Command):
             help="put a trained model live against the gate's objections; the reason is kept",
         )
 
+        parser.add_argument(
+            "--as",
+            dest="how",
+            choices=("merged", "adapter"),
+            default="merged",
+            help="adapter: over its base, whose weights all of a worker's models share in memory",
+        )
+
     def promote(
         self, checkpoint: str, fields: dict[str, Any], options: dict[str, Any]
     ) -> ServedModel:
         folder = promote_model.folder_of(checkpoint)
         is_remote = bool(engines.split_address(checkpoint)[0])
+        as_adapter = options["how"] == "adapter"
         if is_remote or not registry.is_trained_by_us(folder):
+            if as_adapter:
+                raise CommandError("--as adapter: only for what a run of ours trained with LoRA")
             served = super().promote(checkpoint, fields, options)
             registry.note_other(served)
             return served
         reason = options["force"]
         try:
             entered = registry.register_folder(folder)
-            if checkpoints.is_adapter_alone(folder):
+            if checkpoints.is_adapter_alone(folder) and not as_adapter:
                 self.stdout.write("It holds an adapter alone: merging it with its base …")
                 checkpoints.merge(folder)
-            return registry.promote(entered, force=bool(reason), reason=reason, **fields)
+            return registry.promote(
+                entered, force=bool(reason), reason=reason, as_adapter=as_adapter, **fields
+            )
         except GateClosed as closed:
             told = "\n".join(f"- {objection}" for objection in closed.objections)
             raise CommandError(
