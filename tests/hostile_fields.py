@@ -61,6 +61,8 @@ anon  /accounts/signup/?                       next                   -
 anon  /accounts/login/code/                    code                   -
 anon  /theme/                                  theme                  -
 anon  /theme/                                  next*                  theme=dark
+anon  /language/                               language*              -
+anon  /language/                               next*                  language=en
 alice /theme/                                  theme                  -
 alice /accounts/login/?                        next                   -
 alice /account/                                display_name*          {profile}
@@ -269,7 +271,8 @@ def fields() -> list[Field]:
 # Routes that take POST and have no row above, by why.
 WITHOUT_FIELDS = {
     "a button: the address says all": {
-        "accounts:delete_view", "accounts:end_sessions", "accounts:resend", "accounts:revoke_token",
+        "accounts:delete_view", "accounts:disconnect", "accounts:end_session",
+        "accounts:end_sessions", "accounts:resend", "accounts:revoke_token",
         "account_logout", "chat:choose", "chat:continue", "chat:delete", "chat:stop",
         "leaderboard:prize_publish", "tasks:discard", "tasks:heartbeat", "tasks:hints_away",
         "tasks:notification",
@@ -278,7 +281,7 @@ WITHOUT_FIELDS = {
         "training:withdraw",
     },
     "a page to read, however it is asked for": {
-        "healthz", "readyz", "metrics", "site:guidelines", "site:terms", "site:privacy",
+        "healthz", "readyz", "metrics", "site:guidelines", "site:guidelines_in", "site:terms", "site:privacy",
         "admin:index", "admin:app_list",
     },
     "a search, whose words come by GET": {"admin:search"},
