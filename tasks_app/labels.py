@@ -10,6 +10,7 @@ from enum import StrEnum
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
+from django.utils.translation import pgettext_lazy
 
 from oasst.lib.errors import DomainError
 from tasks_app.enums import FormMode, TaskType
@@ -166,7 +167,13 @@ _ALL = (
         Widget.LIKERT,
         _l("Humour"),
         _l("How funny or ironic is it?"),
-        (_l("Serious"), _l("Rather serious"), _l("Light"), _l("Amusing"), _l("Very funny")),
+        (
+            _l("Serious"),
+            _l("Rather serious"),
+            pgettext_lazy("humour", "Light"),
+            _l("Amusing"),
+            _l("Very funny"),
+        ),
     ),
     Label(
         "toxicity",

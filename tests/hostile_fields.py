@@ -281,8 +281,8 @@ WITHOUT_FIELDS = {
         "training:withdraw",
     },
     "a page to read, however it is asked for": {
-        "healthz", "readyz", "metrics", "site:guidelines", "site:guidelines_in", "site:terms", "site:privacy",
-        "admin:index", "admin:app_list",
+        "healthz", "readyz", "metrics", "site:guidelines", "site:guidelines_in", "site:terms",
+        "site:privacy", "admin:index", "admin:app_list",
     },
     "a search, whose words come by GET": {"admin:search"},
     "Django's own, and accounts have no password": {"admin:password_change"},

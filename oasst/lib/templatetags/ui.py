@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
+from django.contrib.humanize.templatetags.humanize import NaturalTimeFormatter
 from django.http import HttpRequest
 from django.template.base import Parser, Token
 from django.template.context import Context
@@ -102,8 +103,10 @@ def relative_time(moment: datetime, *, now: datetime) -> str:
     if abs((now - moment).total_seconds()) < 60:
         return gettext("just now")
     if moment < now:
-        return gettext("%(span)s ago") % {"span": timesince(moment, now, depth=1)}
-    return gettext("in %(span)s") % {"span": timeuntil(moment, now, depth=1)}
+        span = timesince(moment, now, time_strings=NaturalTimeFormatter.past_substrings, depth=1)
+        return gettext("%(span)s ago") % {"span": span}
+    later = NaturalTimeFormatter.future_substrings
+    return gettext("in %(span)s") % {"span": timeuntil(moment, now, time_strings=later, depth=1)}
 
 
 @register.filter
