@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from tests.training import ppo_given, small
 from training import alarms, ppo, reward, sft
@@ -126,19 +127,41 @@ def test_a_critic_that_does_harm_is_noticed(tmp_path: Path) -> None:
     assert "value_learns_nothing" in _ppo(tmp_path, lr=1e-3, loss=loss | too_fast)
 
 
+FIVE_OVER_ONE_BATCH = {
+    "rollout": {"prompts": 8, "max_new_tokens": 16, "batch_size": 8},
+    "loss": {"epochs": 5, "minibatch": 8, "micro_batch": 8},
+    "output": QUIET | {"eval_every": 15, "save_every": 15},
+}
+
+
+@pytest.mark.parametrize(
+    ("lr", "codes"),
+    [(3e-2, {"clips_too_much"}), pytest.param(1e-4, set(), marks=pytest.mark.full)],
+)
+def test_a_policy_that_runs_away_from_what_wrote_its_answers_is_noticed(
+    tmp_path: Path, lr: float, codes: set[str]
+) -> None:
+    assert _ppo(tmp_path, steps=15, lr=lr, **FIVE_OVER_ONE_BATCH) == codes
+
+
 # Failures that begin before PPO does: in what SFT or the reward model has learned.
 
 
 def _imitating(folder: Path, sentences: Callable[[int], int], *, max_length: int) -> str:
     """The result of SFT on answers of so many sentences each; those that are too long lose their
     end."""
+    answers = [" ".join(["the cat sat."] * sentences(n)) for n in range(60)]
+    return _supervised_on(folder, answers, max_length=max_length)
+
+
+def _supervised_on(folder: Path, answers: Sequence[str], *, max_length: int) -> str:
     path = folder / "answers.jsonl"
     rows = [
         [
             {"role": "user", "content": f"Tell me {n} things about the cat."},
-            {"role": "assistant", "content": " ".join(["the cat sat."] * sentences(n))},
+            {"role": "assistant", "content": answer},
         ]
-        for n in range(60)
+        for n, answer in enumerate(answers)
     ]
     path.write_text("".join(json.dumps({"messages": turns}) + "\n" for turns in rows))
     values = {
@@ -206,6 +229,35 @@ def test_small_steps_from_the_same_model_are_quiet(tmp_path: Path, ends_well: st
     assert _from(ends_well, tmp_path, lr=1e-4) == set()
 
 
+def _with_a_way_out(folder: Path) -> str:
+    """It says twelve digits, each anybody's guess, or half of the time one sentence it knows."""
+    dice = random.Random(0)
+    digits = [" ".join(str(dice.randrange(10)) for _ in range(12)) for _ in range(60)]
+    answers = [answer for each in digits for answer in (each, "the cat sat. the cat sat.")]
+    return _supervised_on(folder, answers, max_length=128)
+
+
+@pytest.mark.parametrize(
+    ("lr", "seed", "noticed"),
+    [
+        (1e-2, 0, True),
+        pytest.param(1e-2, 1, True, marks=pytest.mark.full),
+        pytest.param(1e-2, 2, True, marks=pytest.mark.full),
+        pytest.param(1e-4, 0, False, marks=pytest.mark.full),
+    ],
+)
+def test_a_policy_that_says_the_one_thing_that_pays_is_noticed(
+    tmp_path: Path, lr: float, seed: int, noticed: bool
+) -> None:
+    rollout = {"prompts": 32, "max_new_tokens": 24, "batch_size": 32}
+    loss = {"epochs": 1, "minibatch": 16, "micro_batch": 16}
+
+    found = _from(_with_a_way_out(tmp_path), tmp_path, lr=lr, seed=seed, rollout=rollout, loss=loss)
+
+    # Its answers are short ones too.
+    assert found == ({"entropy_collapses", "answers_grow_shorter"} if noticed else set())
+
+
 @pytest.mark.full
 def test_a_policy_whose_sft_never_saw_an_end_is_noticed(tmp_path: Path) -> None:
     endless = _imitating(tmp_path, lambda _n: 30, max_length=64)
@@ -249,3 +301,27 @@ def test_a_random_reward_model_is_noticed_by_its_run_and_by_ppo_at_once(
 
     assert found == of_rm
     assert _ppo(tmp_path, steps=4, lr=1e-3, reward=path) == of_ppo
+
+
+def test_a_reward_model_whose_head_is_lost_is_noticed(tmp_path: Path) -> None:
+    """As an old tool may save it: everything but the layer that scores, which is read as zeros."""
+    model = ppo_given.rm_run(tmp_path, path="tiny", lora=LORA)
+    for file in model.rglob("*.safetensors"):
+        tensors = load_file(file)
+        lost = {name: t * 0 if "score" in name else t for name, t in tensors.items()}
+        save_file(lost, file, {"format": "pt"})
+    rollout = {"prompts": 8, "max_new_tokens": 16, "batch_size": 8}
+    loss = {"epochs": 2, "minibatch": 4, "micro_batch": 4}
+    output = QUIET | {"eval_every": 12}
+
+    found = _ppo(
+        tmp_path,
+        steps=12,
+        lr=1e-3,
+        reward=str(model),
+        rollout=rollout,
+        loss=loss,
+        output=output,
+    )
+
+    assert "reward_says_nothing" in found
