@@ -87,6 +87,7 @@ MIDDLEWARE = [
     "oasst.accounts.middleware.AccountLanguage",
     "oasst.accounts.middleware.note_daily_use",
     "oasst.accounts.middleware.TermsGate",
+    "oasst.accounts.middleware.StaffGate",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
@@ -184,6 +185,16 @@ SOCIALACCOUNT_PROVIDERS = {
 }
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = SITE_NAME
+MFA_TOTP_TOLERANCE = 1  # clocks of phones
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS  # then it is localhost, or development
+MFA_FORMS = {
+    "add_webauthn": "oasst.accounts.second_factor_forms.AddPasskeyForm",
+    "authenticate_webauthn": "oasst.accounts.second_factor_forms.AuthenticateForm",
+    "login_webauthn": "oasst.accounts.second_factor_forms.LoginForm",
+    "reauthenticate_webauthn": "oasst.accounts.second_factor_forms.ReauthenticateForm",
+}
+STAFF_MFA_REQUIRED = env.flag("STAFF_MFA_REQUIRED", not DEBUG)
 
 # E-mail
 

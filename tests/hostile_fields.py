@@ -84,6 +84,11 @@ alice /account/welcome/?                       next                   -
 alice /account/email/                          email*                 -
 alice /account/email/code/                     code                   -
 alice /account/delete/                         confirmation*          -
+anon  /account/second-factor/sign-in/          code                   -
+alice /account/second-factor/app/              code                   -
+alice /account/second-factor/passkeys/add/     name*                  credential={{}}
+alice /account/second-factor/passkeys/add/     credential*            -
+anon  /account/second-factor/passkeys/sign-in/ credential*            -
 alice /messages/?                              q*                     -
 alice /messages/?                              lang                   -
 alice /messages/?                              role                   -
@@ -273,7 +278,8 @@ WITHOUT_FIELDS = {
     "a button: the address says all": {
         "accounts:delete_view", "accounts:disconnect", "accounts:end_session",
         "accounts:end_sessions", "accounts:resend", "accounts:revoke_token",
-        "account_logout", "chat:choose", "chat:continue", "chat:delete", "chat:stop",
+        "account_logout", "mfa_generate_recovery_codes", "chat:choose", "chat:continue",
+        "chat:delete", "chat:stop",
         "leaderboard:prize_publish", "tasks:discard", "tasks:heartbeat", "tasks:hints_away",
         "tasks:notification",
         "tasks:reclaim", "tasks:undo", "tasks:unsubscribe", "training:cancel", "training:resume",
@@ -287,7 +293,8 @@ WITHOUT_FIELDS = {
     "a search, whose words come by GET": {"admin:search"},
     "Django's own, and accounts have no password": {"admin:password_change"},
     "leads on to the page with the form": {
-        "account_signup", "admin:training_trainingrun_add", "admin:training_snapshot_add",
+        "account_signup", "mfa_list_webauthn", "admin:training_trainingrun_add",
+        "admin:training_snapshot_add",
     },
 }  # fmt: skip
 # One view of the desk shows these of every model: the messages' list stands for the lists.

@@ -12,7 +12,7 @@ from django.test import Client, override_settings
 from django.urls import reverse
 from django.utils import translation
 
-from oasst.accounts.middleware import ENGLISH_NAMESPACES, ENGLISH_PAGES
+from oasst.accounts.middleware import ENGLISH_PAGES, STAFF_NAMESPACES
 from oasst.accounts.models import User
 from oasst.lib import emails, timezones
 from oasst.lib.languages import LANGUAGES
@@ -81,7 +81,7 @@ def contributors_rows() -> list[Row]:
     return [
         row
         for row in page_rows()
-        if row.route not in ENGLISH_PAGES and row.route.partition(":")[0] not in ENGLISH_NAMESPACES
+        if row.route not in ENGLISH_PAGES and row.route.partition(":")[0] not in STAFF_NAMESPACES
     ]
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 
-from oasst.accounts import sessions
+from oasst.accounts import second_factor, sessions
 from oasst.accounts.people import has_accepted_terms
 from oasst.accounts.redirects import safe_path
 from oasst.lib import page_language
@@ -34,12 +36,9 @@ OPEN_PAGES = {
 }
 
 
-# The desk, training and what else only staff see is written in English: a page of it is not
-# translated in half. `oasst.lib.catalogues` leaves its texts out.
-ENGLISH_NAMESPACES = {"admin", "django_rq", "training"}
-ENGLISH_PAGES = {
-    "accounts:mailbox",
-    "accounts:mailbox_mail",
+# What only staff may see, besides the desk: the pages of training, and these.
+STAFF_NAMESPACES = {"admin", "django_rq", "training"}
+STAFF_PAGES = {
     "accounts:save_view",
     "accounts:delete_view",
     "leaderboard:prizes",
@@ -47,6 +46,9 @@ ENGLISH_PAGES = {
     "tasks:agreement_people",
     "tasks:disputed",
 }
+# That is written in English: a page of it is not translated in half. `oasst.lib.catalogues` leaves
+# its texts out.
+ENGLISH_PAGES = STAFF_PAGES | {"accounts:mailbox", "accounts:mailbox_mail"}
 
 
 class AccountLanguage:
@@ -65,10 +67,8 @@ class AccountLanguage:
         self, request: HttpRequest, view: object, args: object, kwargs: object
     ) -> HttpResponse | None:
         match = request.resolver_match
-        is_english = match is not None and (
-            match.view_name in ENGLISH_PAGES or bool(ENGLISH_NAMESPACES & set(match.namespaces))
-        )
-        if is_english:
+        is_english = match is not None and match.view_name in ENGLISH_PAGES
+        if is_english or _is_for_staff(request):
             _speak(request, "en")
         return None
 
@@ -111,6 +111,42 @@ class TermsGate:
             return HttpResponseClientRedirect(url)
         next_url = safe_path(request.get_full_path()) if is_reading else ""
         return HttpResponseRedirect(f"{url}?{urlencode({'next': next_url})}" if next_url else url)
+
+
+class StaffGate:
+    """Opens what staff alone may see to those who showed a second factor.
+
+    Who has none is led to set it up, who did not show it lately shows it, and comes back.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: object, args: object, kwargs: object
+    ) -> HttpResponse | None:
+        user = request.user
+        if not user.is_authenticated or not second_factor.is_required(user):
+            return None
+        if not _is_for_staff(request) or second_factor.was_shown(request, user):
+            return None
+        if second_factor.has_one(user):
+            url = reverse("mfa_reauthenticate")
+            next_url = safe_path(request.get_full_path()) if request.method == "GET" else ""
+            return HttpResponseRedirect(f"{url}?{urlencode({'next': next_url or '/admin/'})}")
+        text = _("This part of the site opens once your account has a second factor.")
+        messages.info(request, text)
+        return HttpResponseRedirect(reverse("mfa_index"))
+
+
+def _is_for_staff(request: HttpRequest) -> bool:
+    match = request.resolver_match
+    if match is None:
+        return False
+    return match.view_name in STAFF_PAGES or bool(STAFF_NAMESPACES & set(match.namespaces))
 
 
 def _speak(request: HttpRequest, language: str) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.db.models import Manager, QuerySet
 
@@ -61,6 +62,9 @@ def collect(user: User) -> dict[str, Iterable[dict[str, Any]]]:
         # What a token is for and when it was used; the key itself, nobody has.
         "api_tokens": tokens.of(user)
         .values("id", "name", "hint", "scopes", "created_at", "expires_at", "last_used_at")
+        .iterator(),
+        "second_factors": Authenticator.objects.filter(user=user)
+        .values("type", "created_at", "last_used_at")
         .iterator(),
         "signed_in_devices": user.open_sessions.values(
             "device", "signed_in_at", "last_used_on"

@@ -68,7 +68,9 @@ def test_pages_of_an_account(page: Page, show: Show, sign_in: SignIn, alice: Use
     page.get_by_label("Display name").fill("\u200b")
     send_as_it_is(page)
     check(page, "account with errors")
-    for path in ("/account/email/", "/account/delete/", "/accounts/logout/"):
+    factor = "/account/second-factor/"
+    for path in ("/account/email/", "/account/delete/", "/accounts/logout/", factor,
+                 f"{factor}app/", f"{factor}passkeys/add/"):  # fmt: skip
         show(path)
         check(page)
     show("/account/email/")

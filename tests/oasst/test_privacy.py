@@ -38,8 +38,10 @@ pytestmark = pytest.mark.slow
 # Columns that point to a person, and where the download shows their rows.
 SHOWN = {
     "accounts.ApiToken.user": "account.api_tokens",
+    "accounts.OpenSession.user": "account.signed_in_devices",
     "accounts.SavedView.user": "account.saved_views",
     "account.EmailAddress.user": "account.email_addresses",
+    "mfa.Authenticator.user": "account.second_factors",
     "socialaccount.SocialAccount.user": "account.connected_accounts",
     "chat_app.Chat.user": "chats.chats",
     "chat_app.ChatReport.user": "chats.reports",
@@ -65,14 +67,13 @@ SHOWN = {
     "tasks_app.Notification.user": "contributions.notifications",
     "tasks_app.NotificationSettings.user": "contributions.notification_settings",
 }
-# Secrets that live for minutes, whose turn it is, second factors, Django's own log, what moderators
+# Secrets that live for minutes, whose turn it is, Django's own log, what moderators
 # did in office and where they look first, what keeps notifications from being told twice.
 NOT_SHOWN = {
     "accounts.EmailCode.user",
     "admin.LogEntry.user",
     "chat_app.ChatReport.resolved_by",
     "chat_app.QueueTurn.user",
-    "mfa.Authenticator.user",
     "leaderboard_app.TrollStats.user",
     "tasks_app.BulkAction.actor",
     "tasks_app.BulkAction.person",

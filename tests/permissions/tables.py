@@ -189,6 +189,32 @@ account_signup                -        GET  login login login login login login
 account_signup                -        POST login login login login login login
 socialaccount_login_cancelled -        GET  200   200   200   200   200   200
 socialaccount_login_error     -        GET  200   200   200   200   200   200
+mfa_index                     -        GET  login 200   200   200   200   200
+mfa_index                     -        POST login 405   405   405   405   405
+mfa_authenticate              -        GET  login go    go    go    go    go    tasks:dashboard
+mfa_authenticate              -        POST login go    go    go    go    go    tasks:dashboard
+mfa_reauthenticate            -        GET  login 403   403   403   403   403
+mfa_reauthenticate            -        POST login 403   403   403   403   403
+mfa_activate_totp             -        GET  login 200   200   200   200   200
+mfa_activate_totp             -        POST login 200   200   200   200   200
+mfa_deactivate_totp           -        GET  login 404   404   404   404   404
+mfa_deactivate_totp           -        POST login 404   404   404   404   404
+mfa_view_recovery_codes       -        GET  login 404   404   404   404   404
+mfa_view_recovery_codes       -        POST login 405   405   405   405   405
+mfa_generate_recovery_codes   -        GET  login 200   200   200   200   200
+mfa_generate_recovery_codes   -        POST login 200   200   200   200   200
+mfa_download_recovery_codes   -        GET  login 404   404   404   404   404
+mfa_download_recovery_codes   -        POST login 404   404   404   404   404
+mfa_list_webauthn             -        GET  go    go    go    go    go    go    mfa_index
+mfa_list_webauthn             -        POST go    go    go    go    go    go    mfa_index
+mfa_add_webauthn              -        GET  login 200   200   200   200   200
+mfa_add_webauthn              -        POST login 200   200   200   200   200
+mfa_remove_webauthn           key      GET  login 404   404   404   404   404
+mfa_remove_webauthn           key      POST login 404   404   404   404   404
+mfa_login_webauthn            -        GET  login go    go    go    go    go    tasks:dashboard
+mfa_login_webauthn            -        POST login go    go    go    go    go    tasks:dashboard
+mfa_reauthenticate_webauthn   -        GET  login 403   403   403   403   403
+mfa_reauthenticate_webauthn   -        POST login 403   403   403   403   403
 privacy:download              -        GET  login 200   200   200   200   200
 privacy:download              -        POST login 405   405   405   405   405
 privacy:delete                -        GET  login 200   200   200   200   200

@@ -186,6 +186,7 @@ def _pages(grown: factories.Grown, tasks: list[Task]) -> dict[str, dict[str, Any
         "unknown": {"token": "unknown"},
         "handle": {"handle": "unknown"},
         "identity": {"identity_id": "1"},
+        "key": {"pk": "1"},
         "plot": {"name": "messages"},
         "noplot": {"name": "unknown"},
         "token": {"token_id": tasks[0].pk},

@@ -22,6 +22,7 @@ from oasst.accounts import (
     magic_link,
     pending,
     people,
+    second_factor,
     security_news,
     sessions,
     tokens,
@@ -76,6 +77,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "sessions": sessions.of(person, now=now),
         "session_key": request.session.session_key,
         "now": now,
+        "has_second_factor": second_factor.has_one(person),
         "identities": identities.of(request, person),
         "providers": [
             {"name": provider.name, "url": provider.get_login_url(request, process="connect")}
