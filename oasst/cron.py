@@ -37,11 +37,13 @@ SCHEDULE_S = {
     "oasst.accounts.jobs.send_waiting_codes": 30,
     "oasst.accounts.jobs.delete_expired_codes": 3600,
     "oasst.privacy.finish_erasures": 600,
+    "oasst.lib.backups.make_nightly": 3600,
 }
 
 # These read as much as there is, in one go: they have the queue `long`.
 LONG_JOBS = frozenset(
     {
+        "oasst.lib.backups.make_nightly",
         "tasks_app.jobs.refit_reliability",
         "leaderboard_app.jobs.recount_statistics",
         "leaderboard_app.jobs.refresh_month",

@@ -304,6 +304,9 @@ RUNS_DIR = Path(env.text("RUNS_DIR") or VAR_DIR / "runs")
 TRAINING_COMMAND = shlex.split(env.text("TRAINING_COMMAND")) or [sys.executable, "-m", "training"]
 # How long a worker that says nothing of its run is believed to live.
 TRAINING_LEASE_S = env.integer("TRAINING_LEASE_S", 60, minimum=2)
+# Where the backup of each night goes, and how many stay; none named means no backups.
+BACKUP_DIR = env.text("BACKUP_DIR")
+BACKUP_KEEP = env.integer("BACKUP_KEEP", 14, minimum=1)
 CRON_SCHEDULE = "oasst.cron.SCHEDULE_S"
 CRON_LONG_JOBS = "oasst.cron.LONG_JOBS"
 TREE_CONFIG = env.prefixed("TREE_CONFIG__")

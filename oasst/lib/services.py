@@ -232,6 +232,14 @@ def _postgres_programs() -> Path:
     return copy / "bin"
 
 
+def postgres_program(name: str) -> str | None:
+    """The path of one of the embedded PostgreSQL's programs, if it is installed."""
+    try:
+        return str(_postgres_programs() / name)
+    except ServiceError:
+        return None
+
+
 def _run_postgres_program(name: str, *args: str) -> None:
     """Run one of PostgreSQL's programs as its user. Raises ServiceError with what it printed."""
     user = _postgres_user()
