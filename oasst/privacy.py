@@ -65,22 +65,25 @@ def write_json(user: User, out: IO[bytes], *, now: datetime) -> None:
     out.write(b"}\n")
 
 
-def erase_person(user: User, *, now: datetime) -> None:
+def erase_person(user: User, *, now: datetime, erases_texts: bool = False) -> None:
     """Close the account, so that nothing new comes, then anonymise `user` in every app.
+
+    With `erases_texts` the messages of the person lose their texts, else they stay without a name.
 
     Not one transaction, because giving back tasks locks many trees one after the other. Each part
     may run twice and the account goes last; `finish_erasures` ends a deletion that broke off.
     """
-    people.close(user, now=now)
+    people.close(user, now=now, erases_texts=erases_texts)
     for _name, _collect, erase in APPS:
         erase(user, now=now)
 
 
-def delete_account(user: User, *, now: datetime) -> None:
+def delete_account(user: User, *, now: datetime, erases_texts: bool = False) -> None:
     """Erase somebody and tell them so, at the address that is forgotten with this."""
     email, language = user.email, user.ui_language
-    erase_person(user, now=now)
-    emails.send("account_deleted", email, {}, language=language)
+    erase_person(user, now=now, erases_texts=erases_texts)
+    context = {"erases_texts": user.erases_texts}
+    emails.send("account_deleted", email, context, language=language)
 
 
 def finish_erasures() -> None:
@@ -123,7 +126,7 @@ def delete(request: HttpRequest) -> HttpResponse:
     user = _user(request)
     form = DeleteForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
-        delete_account(user, now=timezone.now())
+        delete_account(user, now=timezone.now(), erases_texts=form.erases_texts)
         logout(request)
         return render(request, "accounts/deleted.html")
     status = 400 if form.errors else 200

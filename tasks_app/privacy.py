@@ -6,7 +6,7 @@ from typing import Any
 
 from oasst.accounts.models import User
 from oasst.accounts.privacy import Sections, rows_of
-from tasks_app import moderation
+from tasks_app import erasing, moderation
 from tasks_app.enums import ModerationKind
 from tasks_app.first_steps_records import FirstSteps
 from tasks_app.models import (
@@ -85,11 +85,13 @@ def collect(user: User) -> dict[str, Iterable[dict[str, Any]]]:
 
 def erase(user: User, *, now: datetime) -> None:
     """Remove drafts, open tasks with their slots, reliability, notifications, first steps and what
-    moderators asked. What was submitted stays.
+    moderators asked. What was submitted stays, unless `user.erases_texts`.
 
     Takes one tree's lock at a time, so it must not run inside a transaction; may run twice.
     """
     moderation.free_reservations(user, now=now)
+    if user.erases_texts:
+        erasing.erase_texts(user, now=now)
     Draft.objects.filter(task__user=user).delete()
     Task.objects.filter(user=user, done_at=None, skipped_at=None).delete()
     Task.objects.filter(user=user).exclude(skip_reason="").update(skip_reason="")

@@ -84,6 +84,7 @@ alice /account/welcome/?                       next                   -
 alice /account/email/                          email*                 -
 alice /account/email/code/                     code                   -
 alice /account/delete/                         confirmation*          -
+alice /account/delete/                         texts                  confirmation=x
 anon  /account/second-factor/sign-in/          code                   -
 alice /account/second-factor/app/              code                   -
 alice /account/second-factor/passkeys/add/     name*                  credential={{}}

@@ -219,7 +219,21 @@ class SavedViewForm(forms.Form):
 
 
 class DeleteForm(forms.Form):
-    """Deleting the account is confirmed by typing its address."""
+    """What is to become of the texts; deleting is confirmed by typing the address."""
+
+    KEEP, ERASE = "keep", "erase"
+    texts = forms.ChoiceField(
+        label=_("What you wrote"),
+        choices=[
+            (KEEP, _("Keep it in the collection, without my name")),
+            (
+                ERASE,
+                _("Erase it, with the replies that others wrote to it, which make no sense alone"),
+            ),
+        ],
+        initial=KEEP,
+        widget=forms.RadioSelect,
+    )
 
     confirmation = forms.CharField(
         label=_("Type your e-mail address to confirm"),
@@ -230,6 +244,11 @@ class DeleteForm(forms.Form):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
+
+    @property
+    def erases_texts(self) -> bool:
+        chosen: str = self.cleaned_data["texts"]
+        return chosen == self.ERASE
 
     def clean_confirmation(self) -> str:
         typed: str = self.cleaned_data["confirmation"]

@@ -97,6 +97,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     tos_version = models.CharField(_("accepted terms"), max_length=32, blank=True)
     tos_accepted_at = models.DateTimeField(_("accepted terms at"), null=True, blank=True)
     deleted_at = models.DateTimeField(_("deleted at"), null=True, blank=True)
+    erases_texts = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text=_("Chosen with the deletion: what they wrote goes, too."),
+    )
     date_joined = models.DateTimeField(_("joined"), default=timezone.now)
     session_epoch = models.PositiveIntegerField(
         default=0, editable=False, help_text=_("Counted up to sign out everywhere.")

@@ -139,14 +139,15 @@ def end_all_sessions(user: User, *, now: datetime) -> None:
     logger.info("account %s was signed out everywhere", user.pk)
 
 
-def close(user: User, *, now: datetime) -> None:
+def close(user: User, *, now: datetime, erases_texts: bool = False) -> None:
     """Begin a deletion: from now on nobody can sign in, contribute or use a token as `user`.
 
-    `anonymise` ends it.
+    `anonymise` ends it. What was chosen about texts is kept for a deletion that breaks off.
     """
+    user.erases_texts = user.erases_texts or erases_texts
     user.is_active, user.deleted_at = False, user.deleted_at or now
     user.session_epoch += 1
-    user.save(update_fields=["is_active", "deleted_at", "session_epoch"])
+    user.save(update_fields=["is_active", "deleted_at", "session_epoch", "erases_texts"])
     sessions.end_all(user)
 
 

@@ -18,7 +18,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from oasst import privacy
 from oasst.accounts import people
 from oasst.accounts.models import User
-from tasks_app import interactions, reactions, selection
+from tasks_app import erasing, interactions, moderation, reactions, selection
 from tasks_app.enums import TaskType
 from tasks_app.errors import NotAllowed
 from tasks_app.models import Draft, Message, Task, TextLabels
@@ -95,6 +95,9 @@ NOT_SHOWN = {
 }
 
 
+KEEP = {"texts": "keep"}
+
+
 def columns_of_people() -> Iterator[str]:
     for model in apps.get_models():
         for field in model._meta.get_fields():
@@ -165,7 +168,7 @@ def test_deleting_needs_the_address_typed(client: Client, alice: User, bob: User
     client.force_login(alice)
 
     for typed in ("", "yes", bob.email):
-        response = client.post("/account/delete/", {"confirmation": typed})
+        response = client.post("/account/delete/", {"confirmation": typed, "texts": "erase"})
         assert response.status_code == 400
 
     alice.refresh_from_db()
@@ -179,12 +182,13 @@ def test_deleting_removes_the_person_and_keeps_the_work(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     phone = Client()
-    for browser in (client, phone):
-        browser.force_login(alice)
+    phone.force_login(alice)
+    client.force_login(alice)
     email, text = alice.email, busy.text
-
     with django_capture_on_commit_callbacks(execute=True):
-        response = client.post("/account/delete/", {"confirmation": " Alice@Example.org "})
+        response = client.post(
+            "/account/delete/", {"confirmation": " Alice@Example.org ", "texts": "keep"}
+        )
 
     assert "is deleted" in response.content.decode()
     for browser in (client, phone):
@@ -196,6 +200,30 @@ def test_deleting_removes_the_person_and_keeps_the_work(
     busy.refresh_from_db()
     assert (busy.text, busy.user_id) == (text, alice.pk)
     assert TextLabels.objects.filter(user=alice).count() == 1
+
+
+@pytest.fixture
+def erased(alice: User, bob: User, mona: User) -> factories.Grown:
+    """Alice wrote the first answer, which was corrected, and the last; then she deleted it all."""
+    thread = grow("P(A(P) A)", author=bob)
+    Message.objects.filter(pk__in=[thread[1].pk, thread[3].pk]).update(user=alice)
+    moderation.edit_message(thread[1].pk, "Corrected", actor=mona, reason="typo", now=NOW)
+    people.close(alice, now=NOW, erases_texts=True)  # and then the server stopped
+    privacy.finish_erasures()
+    return thread
+
+
+def test_texts_are_erased_where_that_is_chosen(erased: factories.Grown) -> None:
+    rows = {row.pk: row for row in Message.objects.all()}
+    root, first, below, last = (rows[erased[place].pk] for place in range(4))
+
+    assert {first.text, last.text} == {erasing.ERASED_TEXT}
+    assert (first.deleted, below.deleted, last.deleted) == (True, True, True)
+    assert below.text == erased[2].text
+    assert not root.deleted
+    assert not first.revisions.exists()
+    assert not Message.objects.filter(search_vector="corrected").exists()
+    assert oracle.problems() == []
 
 
 def _assert_anonymous(gone: User, email: str) -> None:
