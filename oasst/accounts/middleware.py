@@ -48,7 +48,7 @@ STAFF_PAGES = {
 }
 # That is written in English: a page of it is not translated in half. `oasst.lib.catalogues` leaves
 # its texts out.
-ENGLISH_PAGES = STAFF_PAGES | {"accounts:mailbox", "accounts:mailbox_mail"}
+ENGLISH_PAGES = STAFF_PAGES | {"accounts:mailbox", "accounts:mailbox_mail", "site:components"}
 
 
 class AccountLanguage:

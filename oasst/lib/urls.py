@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from oasst.lib import page_language, pages, theme
+from oasst.lib import gallery, page_language, pages, theme
 
 app_name = "site"
 urlpatterns = [
@@ -11,5 +11,6 @@ urlpatterns = [
     path("terms/", pages.terms, name="terms"),
     path("privacy/", pages.privacy, name="privacy"),
     path("language/", page_language.set_language, name="set_language"),
+    path("dev/components/", gallery.components, name="components"),
     path("theme/", theme.set_theme, name="set_theme"),
 ]

@@ -49,6 +49,8 @@ def test_pages_of_signing_in(page: Page, show: Show, newcomer: str) -> None:
     check(page, "mail sent")
     send_as_it_is(page)
     check(page, "code with an error")
+    show("/dev/components/")
+    check(page)
     show("/dev/mailbox/")
     check(page)
     link = link_from_mailbox(page, newcomer)

@@ -147,6 +147,7 @@ site:privacy                  -        GET  200   200   200   200   200   200
 site:privacy                  -        POST 200   200   200   200   200   200
 site:guidelines_in            written  GET  200   200   200   200   200   200
 site:guidelines_in            written  POST 200   200   200   200   200   200
+site:components               -        GET  404   404   404   404   404   404
 site:set_language             -        POST go    go    go    go    go    go    tasks:home
 site:set_theme                -        POST go    go    go    go    go    go    tasks:home
 accounts:account              -        GET  login 200   200   200   200   200
