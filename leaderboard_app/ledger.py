@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from leaderboard_app import derive, holds, stats
+from leaderboard_app import derive, holds, merging, stats
 from leaderboard_app.cursors import Reader
 from leaderboard_app.enums import Frame
 from leaderboard_app.models import PointEntry
@@ -32,6 +32,7 @@ _ABOUT_PEOPLE = frozenset(
         ModerationKind.BAN_USER,
         ModerationKind.UNBAN_USER,
         ModerationKind.PURGE_USER,
+        ModerationKind.MERGE_PEOPLE,
         ModerationKind.UNDO,
     }
 )
@@ -130,7 +131,10 @@ def _read_on(now: datetime) -> tuple[int, bool]:
         theirs = Contribution.objects.filter(user__in=people)
         trees |= set(theirs.exclude(message=None).values_list("message__tree", flat=True))
         loose += theirs.filter(message=None).values_list("pk", flat=True)
+    merged = [row for row in acted if row.action == ModerationKind.MERGE_PEOPLE]
+    followed = merging.follow(merged)
     count, touched = _settle(trees, loose, now)
+    touched |= followed
     stats.refresh_people(touched, now=now)
     for reader in (journal, actions, moves):
         reader.save()

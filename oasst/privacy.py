@@ -93,6 +93,13 @@ def finish_erasures() -> None:
         delete_account(user, now=now)
 
 
+def forget_merged(user_id: str) -> None:
+    """Job: remove what a merge left with the account it closed, such as other settings."""
+    for user in User.objects.filter(pk=user_id, deleted_at__isnull=False):
+        for _name, _collect, erase in APPS:
+            erase(user, now=user.deleted_at)
+
+
 @never_cache
 @login_required
 @require_safe

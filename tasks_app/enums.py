@@ -250,6 +250,7 @@ class ModerationKind(TextChoices):
     RELEASE_MESSAGE = "release_message", _("Let a held message out")
     LABEL_MESSAGE = "label_message", _("Labelled a message")
     PURGE_USER = "purge_user", _("Purged a person's contributions")
+    MERGE_PEOPLE = "merge_people", _("Merged another account into a person's")
     CHANGE_SETTING = "change_setting", _("Changed the configuration")
     SET_GOAL = "set_goal", _("Set the goal of a language")
     NAME_PRIZE = "name_prize", _("Named the period of a prize")

@@ -235,6 +235,7 @@ mona  {people}/{alice}/act/notes/              notes                  -
 mona  {people}/{alice}/act/rename/             display_name*          reason=r
 mona  {people}/{alice}/act/mute-7/             reason                 -
 root  {people}/{alice}/act/role/               role                   reason=r
+root  {people}/{alice}/act/merge/              into*                  reason=r
 root  {tasks}/configchange/set/goal_tree_size/ value*                 reason=r
 mona  /training/?                              page                   -
 mona  /training/compare/?                      run                    -

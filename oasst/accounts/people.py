@@ -113,6 +113,12 @@ def change_address(asked: EmailCode, *, now: datetime) -> tuple[User, str]:
     return user, old
 
 
+def take_over_address(source: User, into: User) -> None:
+    """Let the address of `source` sign in as `into`, too, besides the primary one."""
+    EmailAddress.objects.filter(email=source.email).delete()
+    EmailAddress.objects.create(user=into, email=source.email, verified=True, primary=False)
+
+
 def accept_terms(user: User, *, now: datetime) -> None:
     """Write down that `user` agrees to the current terms."""
     user.tos_version, user.tos_accepted_at = settings.TOS_VERSION, now

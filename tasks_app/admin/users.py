@@ -19,7 +19,8 @@ from unfold.widgets import (
 from oasst.accounts.admin import ROLE_NAMES, UserAdmin, role, status
 from oasst.accounts.models import DISPLAY_NAME_MAX_LENGTH, User
 from oasst.lib.desk.actions import DeskAction, ReasonForm
-from tasks_app import holding, moderation, standing
+from oasst.lib.errors import DomainError
+from tasks_app import holding, merging, moderation, standing
 from tasks_app.admin import user_page
 from tasks_app.admin.ask import AskPerson
 from tasks_app.admin.people_filters import JoinedFilter, ReliabilityFilter, ReportsFilter
@@ -59,6 +60,18 @@ class RoleForm(ReasonForm):
         widget=UnfoldAdminRadioSelectWidget,
     )
     field_order = ("role", "reason")
+
+
+class MergeForm(ReasonForm):
+    """The other account."""
+
+    into = forms.CharField(
+        label=_l("Account that stays"),
+        max_length=254,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_l("Its e-mail address, or its id from the address of its page."),
+    )
+    field_order = ("into", "reason")
 
 
 class OnPerson(DeskAction):
@@ -275,6 +288,46 @@ class SetRole(OnPerson):
         }
 
 
+class Merge(OnPerson):
+    """Moves everything to another account of the same person."""
+
+    name, title, icon, form_class = "merge", _l("Merge into another account"), "merge", MergeForm
+    is_danger = has_preview = True
+
+    def allows(self, actor: Any) -> bool:
+        return actor.is_admin
+
+    def fits(self, row: User, *, actor: Any, now: datetime) -> bool:
+        return row.is_active and row.deleted_at is None and not row.is_moderator
+
+    def explain(self, rows: Sequence[User]) -> str:
+        return _(
+            "Everything of this account moves to the other: messages, votes, points, chats, API "
+            "tokens, ways to sign in, signed-in devices. This one is closed. It cannot be undone: "
+            "be sure that both are the same person."
+        )
+
+    def preview(self, row: User, form: forms.Form) -> str:
+        if not form.is_valid():
+            return ""
+        try:
+            into = merging.find(form.cleaned_data["into"])
+            plan = merging.plan(row, into)
+        except DomainError as error:
+            return str(error.message)
+        return _(
+            "To “%(name)s”, joined on %(joined)s, would move: %(messages)d messages, %(votes)d "
+            "votes, %(sessions)d signed-in devices, %(tokens)d API tokens. %(staying)d votes on "
+            "what both judged, or on what the other account wrote, would stay behind without "
+            "points."
+        ) % {**vars(plan), "name": into.public_name, "joined": into.date_joined.date()}
+
+    def run(self, row: User, data: dict[str, Any], *, actor: Any, now: datetime) -> str:
+        into = merging.find(data["into"])
+        merging.merge(row.pk, into.pk, actor=actor, reason=data["reason"], now=now)
+        return _("Everything is moved to the account of %s.") % into.public_name
+
+
 @admin.register(User)
 class UserDesk(UserAdmin):
     """The list of accounts, with the page that shows what each person did."""
@@ -296,6 +349,7 @@ class UserDesk(UserAdmin):
         Rename(),
         SignOut(),
         SetRole(),
+        Merge(),
     )
 
     def page(self, request: HttpRequest, obj: User) -> dict[str, Any]:

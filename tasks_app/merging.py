@@ -1,0 +1,215 @@
+"""Makes one of two accounts of the same person, by an admin's word.
+
+Votes that one person may not give stay with the account that is closed, where they give no points:
+on a message that both judged, and on what the other account wrote.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from oasst.accounts import merging, people
+from oasst.accounts.models import User
+from oasst.lib import queue
+from oasst.lib.errors import DomainError
+from tasks_app import moderation, trees
+from tasks_app.config import TreeConfig
+from tasks_app.enums import LabelKind
+from tasks_app.enums import ModerationKind as Kind
+from tasks_app.models import (
+    Contribution,
+    GoldAnswer,
+    Message,
+    Ranking,
+    Task,
+    TextLabels,
+)
+from tasks_app.moderation_log import record, require_reason
+from tasks_app.notice_records import Notification
+
+logger = logging.getLogger(__name__)
+
+# By their tasks; the log, whose entries stay as they are; what is counted anew from the others.
+_NOT_BY_COLUMN = {
+    "tasks_app.Task", "tasks_app.TextLabels", "tasks_app.Ranking", "tasks_app.GoldAnswer",
+    "tasks_app.Contribution", "tasks_app.ModerationAction", "tasks_app.ConfigChange",
+    "tasks_app.Reliability", "leaderboard_app.PointEntry", "leaderboard_app.UserStats",
+    "leaderboard_app.TrollStats", "leaderboard_app.Streak",
+}  # fmt: skip
+
+
+class CannotMerge(DomainError):
+    """These two accounts are not to become one."""
+
+    code, status = "cannot_merge", 409
+    default_message = _(
+        "These accounts cannot be merged: both have to be active, two different ones, and without "
+        "a role. Lift a ban or take the role away first."
+    )
+
+
+class AccountUnknown(DomainError):
+    """Nobody signs in with this address, or has this id."""
+
+    code, status = "account_unknown", 404
+    default_message = _("No account has this e-mail address or id.")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much moves with a merge, and how many votes stay behind."""
+
+    messages: int
+    votes: int
+    sessions: int
+    tokens: int
+    staying: int
+
+
+def find(words: str) -> User:
+    """The account with this address or id. Raises AccountUnknown."""
+    try:
+        found = User.objects.filter(pk=uuid.UUID(words.strip())).first()
+    except ValueError:
+        found = people.find(words.strip())
+    if found is None:
+        raise AccountUnknown
+    return found
+
+
+def plan(source: User, into: User) -> Plan:
+    """What `merge` would do. Raises CannotMerge."""
+    _require_fit(source, into)
+    staying = _staying(source, into)
+    votes = Task.objects.filter(user=source, done_at__isnull=False, result=None)
+    return Plan(
+        messages=Message.objects.filter(user=source).count(),
+        votes=votes.exclude(pk__in=staying).count(),
+        sessions=source.open_sessions.count(),
+        tokens=source.api_tokens.count(),
+        staying=len(staying) + len(list(_apart(into, source))),
+    )
+
+
+def merge(
+    source_id: uuid.UUID, into_id: uuid.UUID, *, actor: Any, reason: str, now: datetime
+) -> Plan:
+    """Move everything of one account to another and close it; both addresses sign in then.
+
+    The log keeps who did it and why. Raises CannotMerge, and what `lock_person` raises.
+    """
+    require_reason(reason)
+    source, into = User.objects.get(pk=source_id), User.objects.get(pk=into_id)
+    _require_fit(source, into)
+    if actor is not None and not actor.is_admin:
+        raise moderation.NotYours
+    _free_tasks(source, into, now)
+    with transaction.atomic():
+        locked = {pk: moderation.lock_person(pk, actor) for pk in sorted([source_id, into_id])}
+        source, into = locked[source_id], locked[into_id]
+        done = plan(source, into)
+        _move(source, into)
+        _end(source, into, now)
+        data = {"from": str(source.pk), "votes_left": done.staying}
+        record(Kind.MERGE_PEOPLE, actor=actor, reason=reason, now=now, user=into, data=data)
+        queue.enqueue("oasst.privacy.forget_merged", str(source.pk))  # by name: it lives above
+    return done
+
+
+def _require_fit(source: User, into: User) -> None:
+    fit = source.pk != into.pk and all(
+        each.is_active and each.deleted_at is None and not each.is_moderator
+        for each in (source, into)
+    )
+    if not fit:
+        raise CannotMerge
+
+
+def _free_tasks(source: User, into: User, now: datetime) -> None:
+    """Give open tasks back: all of `source`, and those of `into` on what `source` wrote."""
+    begun = Task.objects.filter(done_at=None, skipped_at=None)
+    about = Q(message__user=source) | Q(gold__message__user=source)
+    doomed = begun.filter(Q(user=source) | Q(about, user=into))
+    ids = list(doomed.values_list("pk", flat=True))
+    for tree_id in set(doomed.exclude(tree=None).values_list("tree", flat=True)):
+        with transaction.atomic():
+            tree = moderation.locked_tree(tree_id)
+            Task.objects.filter(pk__in=ids, tree=tree).delete()
+            trees.advance(tree, config=TreeConfig.current(), now=now)
+    Task.objects.filter(pk__in=ids, done_at=None).delete()
+
+
+def _move(source: User, into: User) -> None:
+    staying, given = _staying(source, into), list(_apart(into, source))
+    _give(Task.objects.filter(user=source).exclude(pk__in=staying), into)
+    _give(Task.objects.filter(pk__in=given), source)
+    merging.move(source, into, skipping=_NOT_BY_COLUMN)
+    for model in (TextLabels, Ranking, Contribution):  # what no task led to
+        merging.movable(model, "user", source, into).filter(task=None).update(user=into)
+
+
+def _give(tasks: QuerySet[Task], to: User) -> None:
+    """Tasks with what they led to, messages excepted."""
+    ids = list(tasks.values_list("pk", flat=True))
+    for model in (TextLabels, Ranking, GoldAnswer, Contribution):
+        model._base_manager.filter(task__in=ids).update(user=to)
+    Task.objects.filter(pk__in=ids).update(user=to)
+
+
+def _staying(source: User, into: User) -> set[uuid.UUID]:
+    return {*_apart(source, into), *_doubled(source, into)}
+
+
+def _apart(mine: User, other: User) -> Iterator[uuid.UUID]:
+    """Tasks by which `mine` judged what `other` wrote."""
+    tasks = Task.objects.filter(user=mine)
+    reviewed = Q(label_set__message__user=other) | Q(gold__message__user=other)
+    yield from tasks.filter(reviewed).values_list("pk", flat=True)
+    wrote = {str(pk) for pk in Message.objects.filter(user=other).values_list("pk", flat=True)}
+    rankings = Ranking.objects.filter(user=mine, task__isnull=False)
+    for task_id, groups in rankings.values_list("task", "groups"):
+        if any(pk in wrote for group in groups for pk in group):
+            yield task_id
+
+
+def _doubled(source: User, into: User) -> Iterator[uuid.UUID]:
+    """Tasks by which `source` judged what `into` judged as well."""
+    tasks = Task.objects.filter(user=source)
+    theirs = TextLabels.objects.filter(user=into, kind=LabelKind.TASK).values("message")
+    gold = Task.objects.filter(user=into, gold__isnull=False).values("gold")
+    ranked = Ranking.objects.filter(user=into, parent__isnull=False).values("parent")
+    both = (
+        Q(label_set__message__in=theirs)
+        | Q(label_set__message__in=gold)
+        | Q(gold__in=gold)
+        | Q(gold__in=theirs)
+        | Q(ranking__parent__in=ranked)
+    )
+    yield from tasks.filter(both).values_list("pk", flat=True)
+
+
+def _end(source: User, into: User, now: datetime) -> None:
+    """Let both addresses sign in as `into`, whom what was decided about either binds; close the
+    other account."""
+    people.take_over_address(source, into)
+    for name, choose in (("muted_until", max), ("held_since", min)):
+        told = [getattr(each, name) for each in (source, into)]
+        setattr(into, name, choose((each for each in told if each), default=None))
+    spoken = dict.fromkeys([*into.contribution_languages, *source.contribution_languages])
+    into.contribution_languages = list(spoken)
+    into.date_joined = min(source.date_joined, into.date_joined)
+    into.notes = "\n".join(filter(None, [into.notes, source.notes]))
+    into.unread_notifications = Notification.objects.filter(user=into, read_at=None).count()
+    into.save()
+    source.unread_notifications = 0
+    people.close(source, now=now)
+    people.anonymise(source, now=now)
