@@ -7,6 +7,7 @@ SCHEDULE_S = {
     "tasks_app.jobs.recount_trees": 30,
     "tasks_app.jobs.carry_on_bulk_actions": 60,
     "tasks_app.jobs.tell_news": 30,
+    "tasks_app.jobs.index_texts": 120,
     "tasks_app.jobs.send_digests": 3600,
     "tasks_app.jobs.expire_tasks": 3600,
     "tasks_app.jobs.refit_reliability": 300,

@@ -167,6 +167,17 @@ class DuplicateText(DomainError):
     )
 
 
+class SimilarText(DomainError):
+    """Somebody has said nearly the same. A hint that an author meets once, no rule."""
+
+    code = "similar_text"
+    status = 409
+    default_message = _(
+        "Something very similar is there already: look at it below. Send yours again if you want "
+        "to add it all the same."
+    )
+
+
 class DuplicateReply(DomainError):
     """A second reply by the same person below the same message."""
 

@@ -16,6 +16,7 @@ from django.contrib.auth import get_user_model
 from django.db import DatabaseError, DataError, IntegrityError, reset_queries, transaction
 from psycopg.errors import ProgramLimitExceeded
 
+from oasst.lib import queue
 from tasks_app import export_format, offers, trees
 from tasks_app import facts as tree_facts
 from tasks_app.config import TreeConfig
@@ -104,6 +105,8 @@ def import_trees(
             reset_queries()  # in development Django keeps the text of each
         if dry_run:
             transaction.set_rollback(True)
+        elif run.report.trees:
+            queue.enqueue("tasks_app.jobs.index_all_texts", key="index-all-texts", long=True)
     return run.report
 
 

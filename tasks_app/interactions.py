@@ -24,6 +24,7 @@ from tasks_app import (
     prompt_rankings,
     reactions,
     scoring,
+    similar,
     texts,
     trees,
     turns,
@@ -114,6 +115,7 @@ def _submit_reply(
     data = {"length": len(text), "role": message.role}
     journal.record(kind, user=user, now=now, message=message, task=task, data=data)
     trees.advance(tree, config=config, now=now)
+    similar.enqueue(message)
     return message
 
 

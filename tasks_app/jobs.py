@@ -22,6 +22,7 @@ from tasks_app import (
     lottery,
     moderation,
     notifications,
+    similar,
     skill_fits,
     trees,
 )
@@ -106,6 +107,30 @@ def carry_on_bulk_actions() -> None:
     for bulk_id in bulk.unfinished():
         bulk.carry_on(bulk_id, now=timezone.now())
     bulk.forget_old(now=timezone.now())
+
+
+def index_text(message_id: str) -> None:
+    """Have a new text found by those who write nearly the same."""
+    similar.index(similar.unindexed(only=uuid.UUID(message_id)))
+
+
+def index_texts() -> None:
+    """The same for new texts whose job was lost."""
+    similar.index(similar.unindexed(since=timezone.now() - similar.SWEPT_FOR))
+
+
+def index_all_texts(after: str | None = None) -> None:
+    """The same for every text, as after an import: some, then a job for the next."""
+    found = index_slice(uuid.UUID(after) if after else None)
+    if found:
+        queue.enqueue("tasks_app.jobs.index_all_texts", str(found[-1]), long=True)
+
+
+def index_slice(after: uuid.UUID | None = None) -> list[uuid.UUID]:
+    """Index some texts of messages with ids beyond `after`; returns their ids."""
+    found = similar.unindexed(after=after)
+    similar.index(found)
+    return [message.pk for message in found]
 
 
 def announce_reports() -> None:

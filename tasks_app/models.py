@@ -12,7 +12,13 @@ from django.db.models.functions import Mod
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
-from tasks_app import agreement_tables, first_steps_records, notice_records, usage_records
+from tasks_app import (
+    agreement_tables,
+    first_steps_records,
+    notice_records,
+    similar_records,
+    usage_records,
+)
 from tasks_app.config import ConfigChange
 from tasks_app.crowd_records import (
     CrowdMean,
@@ -73,6 +79,7 @@ __all__ = [
     "agreement_tables",
     "first_steps_records",
     "notice_records",
+    "similar_records",
     "usage_records",
 ]
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from oasst.accounts import people, roles
 from oasst.lib.errors import DomainError
 from tasks_app import facts as tree_facts
-from tasks_app import trees, turns
+from tasks_app import similar, trees, turns
 from tasks_app.config import TreeConfig
 from tasks_app.enums import REVIEWING_STATES, Emoji, ReportState, SkipMark, TreeState
 from tasks_app.enums import ModerationKind as Kind
@@ -240,6 +240,7 @@ def rewrite(message: Message, text: str, *, actor: Any, reason: str, now: dateti
     )
     message.text, message.edited = text, True
     message.save(update_fields=["text", "edited"])
+    similar.forget(message)
 
 
 def lock_person(user_id: uuid.UUID, actor: Any) -> Any:

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from oasst.accounts.models import User
 from oasst.lib.desk.display import NONE, Fact, link, page_url, row_link, when
 from oasst.lib.languages import name as language_name
-from tasks_app import reading
+from tasks_app import reading, similar
 from tasks_app.admin import log, question_item
 from tasks_app.admin.report_item import items
 from tasks_app.enums import Emoji
@@ -125,7 +125,7 @@ def context(message: Message, veil: Veil) -> dict[str, Any]:
             .order_by("-created_at")[:MOST_ROWS]
         ),
         "questions": question_item.about(message, veil),
-        "revisions": [] if veil.hides(message) else revisions,
+        "revisions": revisions if message.edited and not veil.hides(message) else [],
         "log": log.entries(message_id=message.pk),
     }
 
@@ -157,9 +157,17 @@ def facts(message: Message, veil: Veil) -> list[Fact]:
         (_("Rank"), NONE if message.rank is None else message.rank + 1),
         (_("Reactions"), ", ".join(counts) or NONE),
         (_("Where the text is from"), provenance),
+        (_("Very similar to"), _similar(message, veil)),
         (_("Id"), format_html("<code>{}</code>", message.pk)),
         (_("Public page"), link(public_url(message), _("Open"))),
     ]
+
+
+def _similar(message: Message, veil: Veil) -> SafeString | str:
+    """Older messages that say nearly the same, with how much is shared."""
+    found = [] if veil.hides(message) else similar.of(message)
+    links = ((row_link(row.other, _("Message")), f"{row.similarity:.0%}") for row in found)
+    return format_html_join(", ", "{} {}", links) or NONE
 
 
 def _language(message: Message) -> str:

@@ -43,6 +43,9 @@ class ReplyIn(Strict):
     text: Text = Field(max_length=MOST_CHARACTERS)
     origin: Origin | None = Field(None, description="whether you wrote it yourself")
     source: Text = Field("", max_length=400, description="what you built on, if you did")
+    refuse_similar: bool = Field(
+        False, description="answer 409 `similar_text`, with the ids, if much the same is there"
+    )
 
 
 class LabelsIn(Strict):

@@ -25,6 +25,7 @@ from tasks_app import (
     pacing,
     reclaiming,
     selection,
+    similar,
     undo,
 )
 from tasks_app.api import drafts
@@ -50,11 +51,13 @@ from tasks_app.enums import TaskType
 from tasks_app.errors import (
     LanguageNotYours,
     NoTaskAvailable,
+    SimilarText,
     TaskExpired,
     TooManyPendingTasks,
     WrongTaskKind,
 )
 from tasks_app.forms.work import SkipForm, WritingForm, joined_reason
+from tasks_app.models import Task
 
 READ, WRITE = BearerToken(Scope.READ_TASKS), BearerToken(Scope.WRITE_TASKS)
 RNG = SystemRandom()
@@ -173,6 +176,8 @@ def submit_reply(request: HttpRequest, task_id: UUID, body: ReplyIn) -> Any:
     form = WritingForm(fields)
     require_valid(form)
     text, provenance = form.cleaned_data["text"], form.provenance()
+    if body.refuse_similar:
+        _refuse_similar(assignment.find(task_id, user), user, text)
     stored = interactions.submit_reply(
         task_id, user, text, now=timezone.now(), provenance=provenance
     )
@@ -222,6 +227,15 @@ def own_langs(user: User, wanted: list[str] | tuple[str, ...]) -> list[str]:
     if not set(wanted) <= set(own):
         raise LanguageNotYours
     return list(wanted or own)
+
+
+def _refuse_similar(task: Task, user: User, text: str) -> None:
+    """Raise SimilarText as the page says it; not for what was sent already."""
+    found = similar.readable(text, task.lang, user, now=timezone.now()) if task.is_open else []
+    if found:
+        error = SimilarText()
+        error.details = {"messages": [str(message.pk) for message in found]}
+        raise error
 
 
 @contextmanager

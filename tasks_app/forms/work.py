@@ -56,6 +56,12 @@ class WritingForm(Draftable):
         return self.cleaned_data["origin"]
 
 
+class KnownForm(forms.Form):
+    """That an author was shown what is very similar, and sends all the same."""
+
+    similar_known = forms.BooleanField(required=False)
+
+
 class RewordForm(Draftable):
     """Another text for an own message, and the version that one began with."""
 

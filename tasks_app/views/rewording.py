@@ -73,7 +73,7 @@ def _stays(request: HttpRequest, error: TextStays, entered: str) -> HttpResponse
 
 
 def _preview(request: HttpRequest, found: Message, form: RewordForm) -> HttpResponse:
-    shown = previews.of(request, form.draft().get("text", ""), found.lang)
+    shown = previews.of(request, form.draft().get("text", ""), found.lang, but=found.pk)
     if request.htmx:
         return render(request, "tasks/_preview.html", shown)
     return _page(request, found, form, preview=shown)

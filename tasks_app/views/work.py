@@ -21,6 +21,7 @@ from tasks_app import (
     kinds,
     reading,
     receipts,
+    similar,
     undo,
 )
 from tasks_app.assignment import Material
@@ -29,6 +30,7 @@ from tasks_app.enums import TaskType
 from tasks_app.errors import (
     DuplicateText,
     InvalidRanking,
+    SimilarText,
     TaskExpired,
     TextEmpty,
     TextInvalid,
@@ -37,7 +39,7 @@ from tasks_app.errors import (
 )
 from tasks_app.forms import work as forms
 from tasks_app.labels import InvalidLabels
-from tasks_app.models import GoldAnswer, Task, TextLabels
+from tasks_app.models import GoldAnswer, Message, Task, TextLabels
 from tasks_app.receipts import Answer
 from tasks_app.views import handout, previews
 from tasks_app.views.edges import FORM_INVALID, contributor, wants_json
@@ -67,6 +69,9 @@ def _submit(request: HttpRequest, task: Task, shown: Material, now: datetime) ->
     form = forms.for_task(task, shown.replies, data=request.POST)
     if not form.is_valid():
         return _show(request, task, shown, form, status=FORM_INVALID)
+    if task.type.is_writing and (known := _alike(request, task, form)):
+        form.add_error(None, SimilarText.default_message)
+        return _show(request, task, shown, form, status=SimilarText.status, preview=known)
     try:
         stored = _store(task, form, request.user, now)
     except _TO_CORRECT as error:
@@ -86,6 +91,15 @@ def _submit(request: HttpRequest, task: Task, shown: Material, now: datetime) ->
     if assignment.has_synthetic(shown.replies):
         return redirect("tasks:work", task.pk)  # which tells now whose was which
     return handout.after(request, task)
+
+
+def _alike(request: HttpRequest, task: Task, form: forms.WritingForm) -> dict[str, Any] | None:
+    """What the author has not been told to be very similar to what they send."""
+    told = forms.KnownForm(request.POST)
+    if not task.is_open or (told.is_valid() and told.cleaned_data["similar_known"]):
+        return None
+    found = previews.of(request, form.cleaned_data["text"], task.lang)
+    return found if found["similar"] else None
 
 
 def _store(task: Task, form: Any, user: Any, now: datetime) -> Answer:
@@ -142,10 +156,18 @@ def _show(
         "hold": assignment.hold(task, now=now),
         "draft": getattr(task, "draft", None),
         "limit": TreeConfig.current().message_size_limit,
+        "similar": _hint(request, task, now),
         "wants_hints": first_steps.wants_hints(request.user, task.type),
         **extra,
     }
     return render(request, _template(task), context, status=status)
+
+
+def _hint(request: HttpRequest, task: Task, now: datetime) -> list[Message] | None:
+    """What the message to be reviewed is very similar to."""
+    if not task.type.is_labeling or task.message is None:
+        return None
+    return similar.hint(task.message, request.user, now=now)
 
 
 def _template(task: Task) -> str:

@@ -7,14 +7,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-NAMES = ("tasks", "engine", "chat", "training", "crowd", "agreement", "stats", "adapters")
+NAMES = (
+    "tasks", "engine", "chat", "training", "crowd", "agreement", "stats", "adapters", "similar",
+)  # fmt: skip
 
 
 def main() -> None:
     options = _options()
     measures = {"tasks": _tasks, "engine": _engine, "chat": _chat, "training": _training}
     measures |= {"crowd": _crowd, "agreement": _agreement, "stats": _stats}
-    measures["adapters"] = _adapters
+    measures |= {"adapters": _adapters, "similar": _similar}
     measure = measures[options.name]
     figures = measure(options)
     sys.stdout.write(json.dumps(figures, indent=None if options.json else 2) + "\n")
@@ -58,6 +60,15 @@ def _stats(options: argparse.Namespace) -> dict[str, Any]:
     from tests.benchmarks import stats
 
     return stats.measure(options.messages, options.requests, say=_say)
+
+
+def _similar(options: argparse.Namespace) -> dict[str, Any]:
+    _start_django()
+    from tests.benchmarks import similar
+
+    data = Path(os.environ.get("OASST_TEST_DATA", "../shared/data"))
+    texts = data / "oasst" / "oasst1_en_train_texts.dev.jsonl.gz"
+    return similar.measure(options.messages, texts, options.requests, say=_say)
 
 
 def _chat(options: argparse.Namespace) -> dict[str, Any]:
@@ -128,10 +139,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--seconds", type=float, default=15, help="per number of clients (tasks), of a reply (chat)"
     )
-    tasks = parser.add_argument_group("tasks, stats")
+    tasks = parser.add_argument_group("tasks, stats, similar")
     tasks.add_argument("--messages", type=int, default=10_000, help="size of the database")
     tasks.add_argument("--clients", type=_numbers, default=(1, 8, 32), help="default: 1,8,32")
-    tasks.add_argument("--requests", type=int, default=200, help="of each sort (stats)")
+    tasks.add_argument("--requests", type=int, default=200, help="of each sort (stats, similar)")
     engine = parser.add_argument_group("engine, adapters")
     engine.add_argument(
         "--model", default="", help="folder; default: smollm2-135m in MODELS_DIR (training too)"
