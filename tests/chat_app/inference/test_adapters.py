@@ -104,9 +104,8 @@ def test_logits_through_an_adapter_equal_those_of_its_merged_model(
 
 
 # With 8 bits what is rounded depends on the company, without adapters too.
-@pytest.mark.parametrize(
-    ("quantization", "rows"), [("4bit", 3), pytest.param("8bit", 1, marks=pytest.mark.full)]
-)
+@pytest.mark.full
+@pytest.mark.parametrize(("quantization", "rows"), [("4bit", 3), ("8bit", 1)])
 def test_quantised_base_carries_adapters(
     tiny_path: Path, checkpoints: dict[str, Path], quantization: Any, rows: int
 ) -> None:
