@@ -16,7 +16,7 @@ LONGEST_CONFIG = 20_000
 AS_ADAPTER = _("As an adapter on its base")
 WHY_AS_ADAPTER = _(
     "A worker of its base, or of another adapter on it, then writes for it too, and holds the base "
-    "in memory once. Not ticked: with merged weights of its own, which answer a little faster."
+    "in memory once. Not ticked: with merged weights of its own, which answer faster."
 )
 TRAINED = ("sft", "rm", "dpo", "ppo")
 
