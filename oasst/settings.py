@@ -183,6 +183,8 @@ SOCIALACCOUNT_PROVIDERS = {
     )
     if (client_id := env.beside(f"{key}_CLIENT_ID", f"{key}_CLIENT_SECRET"))
 }
+# Beyond so many on the whole site, a check against floods is asked for.
+SIGN_INS_PER_HOUR = env.integer("SIGN_INS_PER_HOUR", 300, minimum=1)
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = SITE_NAME

@@ -56,6 +56,8 @@ FIELDS = """
 # who path                                     field                  along with
 anon  /accounts/login/                         email*                 -
 anon  /accounts/login/                         next                   email=a@example.org
+anon  /accounts/login/                         altcha*                email=a@example.org
+anon  /accounts/login/                         ticket*                email=a@example.org
 anon  /accounts/login/?                        next                   -
 anon  /accounts/signup/?                       next                   -
 anon  /accounts/login/code/                    code                   -

@@ -50,6 +50,16 @@ def take_request(ip: str, *, now: datetime) -> None:
         raise TooMany(_("Many mails were asked for from your network."), wait_s)
 
 
+def is_busy(*, now: datetime) -> bool:
+    """Count one wish to sign in; True while there are more than `SIGN_INS_PER_HOUR` on the site."""
+    return _take("site", "", per_hour=settings.SIGN_INS_PER_HOUR, now=now) > 0
+
+
+def take_once(proof: str, *, now: datetime) -> bool:
+    """Whether `proof` has not been used in the last hour; it has, from now on."""
+    return _take("once", proof, per_hour=1, now=now) == 0
+
+
 def take_try(ip: str, *, now: datetime) -> None:
     """Count one typed code or followed link from `ip`. Raises TooMany."""
     wait_s = _take("try", ip, per_hour=TRIES_PER_IP_AND_HOUR, now=now)
@@ -60,7 +70,7 @@ def take_try(ip: str, *, now: datetime) -> None:
 def give_try_back(ip: str) -> None:
     """A try that succeeded does not count, so that a class room can sign in from one address."""
     with transaction.atomic():
-        for bucket in RateBucket.objects.select_for_update().filter(key=_key("try", ip)):
+        for bucket in RateBucket.objects.select_for_update().filter(key=key_of("try", ip)):
             bucket.tokens = min(TRIES_PER_IP_AND_HOUR, bucket.tokens + 1)
             bucket.save(update_fields=["tokens"])
 
@@ -97,7 +107,7 @@ def delete_idle(*, now: datetime) -> int:
 
 def _take(scope: str, key: str, *, per_hour: int, now: datetime) -> int:
     """Take one token. Returns 0, or the seconds until there is one."""
-    hashed = _key(scope, key)
+    hashed = key_of(scope, key)
     start = RateBucket(key=hashed, tokens=per_hour, updated_at=now)
     with transaction.atomic():
         RateBucket.objects.bulk_create([start], ignore_conflicts=True)
@@ -111,5 +121,5 @@ def _take(scope: str, key: str, *, per_hour: int, now: datetime) -> int:
     return 0
 
 
-def _key(scope: str, key: str) -> str:
+def key_of(scope: str, key: str) -> str:
     return salted_hmac("oasst.accounts.limits", f"{scope}:{key}", algorithm="sha256").hexdigest()

@@ -190,7 +190,7 @@ def test_delete_expired_codes_keeps_the_young(db: None, ask: Ask, client: Client
     jobs.delete_expired_codes()
 
     assert [row.email for row in EmailCode.objects.all()] == ["young@example.org"]
-    assert RateBucket.objects.count() == 2  # the network's and the young address's
+    assert RateBucket.objects.count() == 3  # the site's, the network's and the young address's
 
 
 def test_two_takes_at_once_count_twice(transactional_db: None) -> None:

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from oasst.accounts import identities, limits, magic_link, pending, people
+from oasst.accounts import busy, identities, limits, magic_link, pending, people
 from oasst.accounts.enums import CodePurpose
 from oasst.accounts.forms import CodeForm, SignInForm
 from oasst.accounts.models import EmailCode
@@ -39,9 +39,11 @@ def login(request: HttpRequest) -> HttpResponse:
     form = SignInForm(request.POST or None)
     headers, status = {}, 200
     if request.method == "POST" and form.is_valid():
-        email = form.cleaned_data["email"]
+        email, now = form.cleaned_data["email"], timezone.now()
+        if limits.is_busy(now=now) and not busy.is_passed(request.POST, email, now=now):
+            return _busy_page(request, email, next_url, now=now)
         try:
-            pending.ask(request, email, CodePurpose.SIGN_IN, now=timezone.now(), next_url=next_url)
+            pending.ask(request, email, CodePurpose.SIGN_IN, now=now, next_url=next_url)
         except limits.TooMany as error:
             form.add_error(None, error.message)
             headers, status = {"Retry-After": str(error.retry_after_s)}, error.status
@@ -176,6 +178,17 @@ def _sent_page(request: HttpRequest, form: CodeForm, *, status: int = 200) -> Ht
         "resend_after_s": magic_link.seconds_until_resend(asked, now=now),
     }
     return render(request, "accounts/sent.html", context, status=status)
+
+
+def _busy_page(request: HttpRequest, email: str, next_url: str, *, now: datetime) -> HttpResponse:
+    context = {
+        "email": email,
+        "next": next_url,
+        "ticket": busy.ticket(email, request.POST.get("ticket", "")),
+        "challenge": busy.challenge(now=now),
+        "wait_s": int(busy.WAIT.total_seconds()),
+    }
+    return render(request, "accounts/busy.html", context)
 
 
 def _providers(request: HttpRequest, next_url: str) -> list[dict[str, str]]:
