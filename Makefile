@@ -64,7 +64,7 @@ node_modules/.installed: package.json package-lock.json .venv/.made
 	@PATH="$$PATH:$$PWD/$(BIN)" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-.PHONY: help demo setup setup-dev ml model round test test-unit test-browser test-fast test-full bench
+.PHONY: help demo setup setup-dev ml model round test test-unit test-browser test-fast test-full looks bench
 .PHONY: messages lint-messages
 .PHONY: lint lint-without-models lint-python lint-types lint-imports lint-templates lint-migrations lint-deployment format clean
 
@@ -118,6 +118,9 @@ test-full: setup-dev ml model  ## Run every variant of every test; takes long
 	$(PYTEST) tests --ignore=tests/journeys -n 2 -q -m "not gpu" $(ARGS) || status=1; \
 	$(BROWSER_TESTS) $(ARGS) || status=1; \
 	exit $$status
+
+looks: setup-dev  ## Compare ten key pages with their pictures in var/looks (ARGS=accept to take new ones)
+	@LOOKS=$(ARGS) $(PYTEST) tests/journeys/test_appearance.py -q
 
 # The small real model; tests that need it say so where it cannot be fetched.
 model: ml
