@@ -272,5 +272,7 @@ class NotificationKind(TextChoices):
     REPORT = "report", _("A report of mine was decided")
     SNAPSHOT = "snapshot", _("My texts became part of a snapshot of the data")
     MODEL = "model", _("A model learned from my texts")
+    FOLLOWED_REPLY = "followed_reply", _("A conversation that I follow has a new reply")
+    FOLLOWED_END = "followed_end", _("A conversation that I follow is finished")
     # Told to everybody: it waits for an answer.
     QUESTION = "question", _("The moderators ask me something")

@@ -178,6 +178,17 @@ class SimilarText(DomainError):
     )
 
 
+class FollowsTooMany(DomainError):
+    """A limit of conversations that one person follows."""
+
+    code = "follows_too_many"
+    status = 409
+    default_message = _(
+        "You follow as many conversations as one can. Leave one that you no longer need, then "
+        "follow this one."
+    )
+
+
 class DuplicateReply(DomainError):
     """A second reply by the same person below the same message."""
 

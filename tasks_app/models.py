@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from tasks_app import (
     agreement_tables,
     first_steps_records,
+    follow_records,
     notice_records,
     similar_records,
     usage_records,
@@ -78,6 +79,7 @@ __all__ = [
     "TreeTransition",
     "agreement_tables",
     "first_steps_records",
+    "follow_records",
     "notice_records",
     "similar_records",
     "usage_records",

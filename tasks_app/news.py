@@ -12,6 +12,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, QuerySet
 
+from tasks_app import following
 from tasks_app.enums import STOPPED_STATES, ContributionKind, ModerationKind, TreeState
 from tasks_app.enums import NotificationKind as Kind
 from tasks_app.models import (
@@ -70,11 +71,14 @@ def _of_reviews(rows: Sequence[Contribution]) -> Iterable[Fact]:
 
 
 def _verdicts(ids: Iterable[uuid.UUID]) -> Iterable[Fact]:
-    decided = Message.objects.filter(pk__in=list(ids), deleted=False, user__isnull=False)
+    ids = list(ids)
+    decided = Message.objects.filter(pk__in=ids, deleted=False, user__isnull=False)
     rows = decided.exclude(review_result=None).order_by("created_at", "pk")
     for pk, user, accepted in rows.values_list("pk", "user", "review_result"):
         kind = Kind.ACCEPTED if accepted else Kind.NOT_ACCEPTED
         yield Fact(user, kind, f"{kind}:{pk}", pk)
+    for user, reply in following.told_of_replies(ids):
+        yield Fact(user, Kind.FOLLOWED_REPLY, f"followed_reply:{reply.pk}", reply.pk)
 
 
 # Trees that moved on
@@ -83,6 +87,8 @@ def _verdicts(ids: Iterable[uuid.UUID]) -> Iterable[Fact]:
 def _of_moves(rows: Sequence[TreeTransition]) -> Iterable[Fact]:
     finished = [row.tree_id for row in rows if row.to_state == TreeState.READY_FOR_EXPORT]
     yield from _places(finished)
+    for user, prompt in following.told_of_ends(finished):
+        yield Fact(user, Kind.FOLLOWED_END, f"followed_end:{prompt.pk}", prompt.pk)
     roots = Message.objects.filter(pk__in=[row.tree_id for row in rows], user__isnull=False)
     by_tree = {root.tree_id: root for root in roots}
     for row in rows:

@@ -33,6 +33,8 @@ _LOOKS = {
     Kind.REPORT: ("flag", "info"),
     Kind.SNAPSHOT: ("archive", "info"),
     Kind.MODEL: ("cpu", "info"),
+    Kind.FOLLOWED_REPLY: ("message-square-reply", "info"),
+    Kind.FOLLOWED_END: ("list-tree", "good"),
     Kind.QUESTION: ("message-circle-question-mark", "info"),
 }
 
@@ -62,7 +64,9 @@ def _text(kind: Kind, notification: Notification) -> str:
 
 _COUNTED = frozenset(
     {Kind.ACCEPTED, Kind.NOT_ACCEPTED, Kind.DRAWN, Kind.RANKED, Kind.SNAPSHOT, Kind.MODEL}
+    | {Kind.FOLLOWED_REPLY, Kind.FOLLOWED_END}
 )
+_FOLLOWED = frozenset({Kind.FOLLOWED_REPLY, Kind.FOLLOWED_END})
 _ACTS = {
     "removed": lambda: _("A message of yours was removed."),
     "removed_with": lambda: _("A message of yours went with one above it that was removed."),
@@ -105,6 +109,18 @@ def _sentence(kind: Kind, count: int) -> str:
             "%(count)d snapshots of the data hold messages of yours, the newest is %(name)s.",
             count,
         )
+    if kind == Kind.FOLLOWED_REPLY:
+        return ngettext(
+            "A conversation that you follow has a new reply.",
+            "Conversations that you follow have %(count)d new replies.",
+            count,
+        )
+    if kind == Kind.FOLLOWED_END:
+        return ngettext(
+            "A conversation that you follow is finished: its replies have their places.",
+            "%(count)d conversations that you follow are finished.",
+            count,
+        )
     return ngettext(
         "The model %(name)s learned from messages of yours: %(messages)d.",
         "%(count)d models learned from messages of yours, the newest is %(name)s.",
@@ -128,6 +144,8 @@ def target(notification: Notification) -> str:
         return reverse("training:checkpoint", args=[notification.data["name"]])
     if kind == Kind.QUESTION:
         return reverse("tasks:question", args=[notification.data["question"]])
+    if kind in _FOLLOWED and notification.message_id is not None:
+        return reverse("tasks:message", args=[notification.message_id])
     if kind == Kind.REPORT or notification.count > 1 or notification.message_id is None:
         outcome = {Kind.ACCEPTED: "accepted", Kind.NOT_ACCEPTED: "not_accepted"}.get(kind)
         query = f"?outcome={outcome}" if outcome else ""

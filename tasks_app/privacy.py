@@ -9,6 +9,7 @@ from oasst.accounts.privacy import Sections, rows_of
 from tasks_app import erasing, moderation
 from tasks_app.enums import ModerationKind
 from tasks_app.first_steps_records import FirstSteps
+from tasks_app.follow_records import TreeFollow
 from tasks_app.models import (
     Contribution,
     Draft,
@@ -64,6 +65,7 @@ SECTIONS: Sections = {
         "user",
         "kind count message_id report_id data created_at read_at",
     ),
+    "followed_conversations": (TreeFollow.objects, "user", "tree_id since"),
     "notification_settings": (
         NotificationSettings.objects,
         "user",
@@ -99,5 +101,6 @@ def erase(user: User, *, now: datetime) -> None:
     FirstSteps.objects.filter(user=user).delete()
     Question.objects.filter(person=user).delete()
     Notification.objects.filter(user=user).delete()
+    TreeFollow.objects.filter(user=user).delete()
     NotificationSettings.objects.filter(user=user).delete()
     user.unread_notifications = 0  # accounts, which comes last, saves the row

@@ -46,6 +46,7 @@ urlpatterns = [
     path("messages/<uuid:message_id>/report/", messages.report, name="report"),
     path("messages/<uuid:message_id>/labels/", messages.label, name="label"),
     path("trees/<uuid:tree_id>/", messages.tree, name="tree"),
+    path("trees/<uuid:tree_id>/follow/", messages.follow, name="follow"),
     path("contributions/", contributions.contributions, name="contributions"),
     path("notifications/", notifications.page, name="notifications"),
     path("notifications/read/", notifications.read, name="notifications_read"),

@@ -12,7 +12,7 @@ from oasst.accounts.enums import Scope
 from oasst.accounts.models import User
 from oasst.lib.api import answers, require_valid
 from oasst.lib.idempotency import once
-from tasks_app import browsing, labels, own_work, pacing, reactions, reading, rewording
+from tasks_app import browsing, following, labels, own_work, pacing, reactions, reading, rewording
 from tasks_app.api.message_schemas import (
     FindMessages,
     FindOwn,
@@ -91,6 +91,20 @@ def read_tree(request: HttpRequest, tree_id: UUID) -> Any:
         raise MessageNotFound
     _require_no_review(tree, user)
     return _tree(tree, user)
+
+
+@router.put("/trees/{uuid:tree_id}/follow", auth=WRITE, response=answers(None, 204))
+def follow_tree(request: HttpRequest, tree_id: UUID) -> Any:
+    """Be told when a reply of it is accepted and when it is finished."""
+    following.follow(tree_id, person(request), now=timezone.now())
+    return Status(204, None)
+
+
+@router.delete("/trees/{uuid:tree_id}/follow", auth=WRITE, response=answers(None, 204))
+def unfollow_tree(request: HttpRequest, tree_id: UUID) -> Any:
+    """Be told of it no more."""
+    following.unfollow(tree_id, person(request))
+    return Status(204, None)
 
 
 @router.patch(

@@ -124,6 +124,12 @@ class ReportForm(forms.Form):
     )
 
 
+class FollowForm(forms.Form):
+    """Whether to leave a conversation instead of following it."""
+
+    leave = forms.BooleanField(required=False)
+
+
 class FreeLabelForm(LabelFields):
     """Labels outside of a task. None has to be given, but one at least."""
 

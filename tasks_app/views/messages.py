@@ -9,15 +9,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
 from oasst.accounts.redirects import wanted_path
-from tasks_app import browsing, pacing, reactions, reading, timeline
+from tasks_app import browsing, following, pacing, reactions, reading, timeline
 from tasks_app.config import TreeConfig
 from tasks_app.enums import TreeState
 from tasks_app.errors import UnderReview
-from tasks_app.forms.messages import BrowseForm, FreeLabelForm, ReactionForm, ReportForm
+from tasks_app.forms.messages import BrowseForm, FollowForm, FreeLabelForm, ReactionForm, ReportForm
 from tasks_app.models import Message, MessageTree
 from tasks_app.reactions import InvalidReaction
 from tasks_app.views.edges import FORM_INVALID, contributor, slow_down
@@ -68,6 +68,20 @@ def tree(request: HttpRequest, tree_id: uuid.UUID) -> HttpResponse:
     return _to_own_review(request, found) or _tree_page(request, found)
 
 
+@require_POST
+@contributor
+def follow(request: HttpRequest, tree_id: uuid.UUID) -> HttpResponse:
+    """Follow a tree, or leave it with `leave`."""
+    form = FollowForm(request.POST)
+    if form.is_valid() and form.cleaned_data["leave"]:
+        following.unfollow(tree_id, request.user)
+        toasts.success(request, _("You are not told of this conversation any more."))
+    else:
+        following.follow(tree_id, request.user, now=timezone.now())
+        toasts.success(request, _("You are told of accepted replies, and of the end."))
+    return redirect("tasks:tree", tree_id)
+
+
 def _to_own_review(request: HttpRequest, found: MessageTree) -> HttpResponse | None:
     """To the task, if a review in this tree waits for the person's answer."""
     task = reading.own_review(found.pk, request.user, now=timezone.now())
@@ -89,6 +103,7 @@ def _tree_page(
         "state": TreeState(found.state),
         "root": root,
         "count": len(rows),
+        "is_followed": following.is_followed(found.pk, request.user),
         "target": target,
         "way": _way(root.find_target()),
     }

@@ -65,6 +65,7 @@ SHOWN = {
     "tasks_app.Contribution.user": "contributions.journal",
     "tasks_app.FirstSteps.user": "contributions.first_steps",
     "tasks_app.Notification.user": "contributions.notifications",
+    "tasks_app.TreeFollow.user": "contributions.followed_conversations",
     "tasks_app.NotificationSettings.user": "contributions.notification_settings",
 }
 # Secrets that live for minutes, whose turn it is, Django's own log, what moderators
