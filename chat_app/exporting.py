@@ -6,7 +6,7 @@ A chat gives one tree for each of its first prompts. Ids, those of people too, a
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -66,12 +66,15 @@ def export(
     selection: Selection,
     anonymizer: Anonymizer,
     *,
+    scrub: Callable[[str], str] | None = None,
     watch: export_format.Watch = iter,
 ) -> ExportReport:
-    """Write the chats of the selection to `stream`; `watch` sees them pass, as tqdm does."""
+    """Write the chats of the selection to `stream`; `watch` sees them pass, as tqdm does, and
+    `scrub` says what texts become."""
     report = ExportReport()
     with database.one_moment():
-        rows = _rows(file_format, selection, anonymizer, report, watch)
+        trees = _trees(selection, anonymizer, scrub, report, watch)
+        rows = _rows(file_format, trees)
         report.rows = export_format.write_objects(stream, rows)
     return report
 
@@ -101,26 +104,33 @@ def _chats(selection: Selection) -> QuerySet[Chat]:
     return chats.filter(wanted).order_by("created_at", "id")
 
 
-def _rows(
-    file_format: Format,
+def _trees(
     selection: Selection,
     anonymizer: Anonymizer,
+    scrub: Callable[[str], str] | None,
     report: ExportReport,
     watch: export_format.Watch,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[MessageTree]:
     for chat, messages in watch(_chats_with_messages(selection)):
         report.chats += 1
         for tree in build_trees(chat, messages):
             report.trees += 1
+            if scrub:
+                export_format.rewrite_texts(tree, scrub)
             anonymizer.tree(tree)
-            if file_format == Format.TREES:
-                yield export_format.tree_to_json(tree)
-            elif file_format == Format.SFT:
-                yield from export_format.sft_rows(tree)
-            elif file_format == Format.PREFERENCE:
-                yield from export_format.preference_rows(tree, export_format.tied_replies(tree))
-            else:
-                yield from export_format.tree_to_rows(tree)
+            yield tree
+
+
+def _rows(file_format: Format, trees: Iterable[MessageTree]) -> Iterator[dict[str, Any]]:
+    for tree in trees:
+        if file_format == Format.TREES:
+            yield export_format.tree_to_json(tree)
+        elif file_format == Format.SFT:
+            yield from export_format.sft_rows(tree)
+        elif file_format == Format.PREFERENCE:
+            yield from export_format.preference_rows(tree, export_format.tied_replies(tree))
+        else:
+            yield from export_format.tree_to_rows(tree)
 
 
 def _chats_with_messages(selection: Selection) -> Iterator[tuple[Chat, list[ChatMessage]]]:

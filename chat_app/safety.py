@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from chat_app.enums import Hold
+from oasst.lib import personal_data
 
 
 @dataclass(frozen=True)
@@ -56,21 +56,6 @@ def check(text: str) -> Finding:
         if is_found(text):
             return Finding(Hold.MARKED, reason)
     return FINE
-
-
-def count_personal(text: str) -> dict[str, int]:
-    """How many of which personal data a text seems to hold; kinds that it lacks are left out.
-
-    What one kind has found is not looked at for the next: a card number is no phone number.
-    """
-    counts = {}
-    for kind, (pattern, is_one) in _COUNTED.items():
-        found = [match for match in pattern.finditer(text) if is_one(match)]
-        if found:
-            counts[kind] = len(found)
-        for match in reversed(found):
-            text = f"{text[: match.start()]} {text[match.end() :]}"
-    return counts
 
 
 def kind_words(finding: Finding) -> str:
@@ -163,80 +148,22 @@ _OFFENSIVE = _pattern(
         the ~ problem ) \b
     """
 )
-_EMAIL = r"\b [\w.+-]{1,64} @ (?: [\w-]{1,63} \. ){1,4} [a-z]{2,24} \b"
-# Not out of the middle of a list of numbers.
-_PHONE = r"""(?<! [\w.,] ) (?<! \d [ ] ) (?: \+ \d{1,3} [-\s.]? )? (?: \(\d{1,4}\) [-\s.]? )?
-    \d{2,5} (?: [-\s.] \d{2,5} ){2,4} (?: \s? x \d{1,5} )? (?! [\w%] | [ ]? \d )"""
 _SOCIAL_SECURITY = r"(?<! [\d-] ) (?! 000 | 666 | 9 ) \d{3} - \d{2} - \d{4} (?! [\d-] )"
 _STREET = r"""\b \d{1,5} ~ (?: [A-Z]\w+ ~ ){1,3}
     (?: street | avenue | road | boulevard | lane | drive ) \b"""
-_PERSONAL = _pattern(rf"{_EMAIL} | {_SOCIAL_SECURITY} | {_STREET}")
-_PHONE_NUMBER = re.compile(_PHONE, re.VERBOSE | re.IGNORECASE)
-_DATE = re.compile(r"^\d{4}[-.\s]\d{1,2}[-.\s]\d{1,2}|^\d{1,2}[-.]\d{1,2}[-.]\d{4}")
-# As printed on cards: in fours, American Express in 4-6-5, or in one piece.
-_CARD = re.compile(
-    r"(?<![\w.,-])(?:\d{4}([ -])\d{4}\1\d{4}\1\d{4}|3\d{3}([ -])\d{6}\2\d{5}|\d{13,19})(?![\w-])"
-)
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
-
-
-_IP = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)")
+_NUMBER_OR_STREET = _pattern(rf"{_SOCIAL_SECURITY} | {_STREET}")
 
 
 def _is_payment(text: str) -> bool:
-    return any(map(_is_card, _CARD.finditer(text))) or any(map(_is_iban, _IBAN.finditer(text)))
-
-
-def _is_card(found: re.Match[str]) -> bool:
-    return is_card_number(re.sub(r"[ -]", "", found.group()))
-
-
-def _is_iban(found: re.Match[str]) -> bool:
-    return is_iban(found.group().replace(" ", ""))
-
-
-def _is_public_address(found: re.Match[str]) -> bool:
-    try:
-        return ip_address(found.group()).is_global
-    except ValueError:
-        return False
-
-
-def is_card_number(digits: str) -> bool:
-    """Whether the check digit is right (Luhn, ISO/IEC 7812-1) and an issuer has such numbers."""
-    if digits[0] not in "3456" or len(set(digits)) < 2:
-        return False
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (1 + place % 2)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
-
-
-def is_iban(code: str) -> bool:
-    """Whether the check digits are right (ISO 13616: modulo 97 is 1)."""
-    if not 15 <= len(code) <= 34:
-        return False
-    return int("".join(str(int(char, 36)) for char in code[4:] + code[:4])) % 97 == 1
+    return bool(personal_data.find(text, personal_data.PAYMENT))
 
 
 def _is_personal(text: str) -> bool:
-    return _PERSONAL(text) or any(map(_is_phone, _PHONE_NUMBER.finditer(text)))
+    return _NUMBER_OR_STREET(text) or bool(personal_data.find(text, _CONTACTS))
 
 
-def _is_phone(found: re.Match[str]) -> bool:
-    digits = sum(char.isdigit() for char in found.group())
-    return 9 <= digits <= 15 and not _DATE.match(found.group())
-
-
-_COUNTED: dict[str, tuple[re.Pattern[str], Callable[[re.Match[str]], bool]]] = {
-    "e-mail": (re.compile(_EMAIL, _FLAGS), bool),
-    "IBAN": (_IBAN, _is_iban),
-    "card": (_CARD, _is_card),
-    "IP": (_IP, _is_public_address),
-    "phone": (_PHONE_NUMBER, _is_phone),
-}
-PERSONAL = tuple(_COUNTED)  # the kinds that are counted
+# A text may speak of machines: their addresses get no mark.
+_CONTACTS = personal_data.CONTACT - {"IP"}
 _HELD: dict[str, Callable[[str], bool]] = {
     "self_harm": _SELF_HARM,
     "minors": _MINORS,

@@ -71,6 +71,7 @@ class Telling:
     labels: bool = False
     events: bool = False
     anonymizer: export_format.Anonymizer | None = None
+    scrub: Callable[[str], str] | None = None  # what texts become, as with `Scrubber`
 
 
 @dataclass
@@ -156,6 +157,8 @@ def _read(
             built = _build(tree, chunk, selection)
             if built is None:
                 continue
+            if telling.scrub:
+                export_format.rewrite_texts(built, telling.scrub)
             if telling.anonymizer:
                 telling.anonymizer.tree(built)
             yield built, ties

@@ -67,6 +67,7 @@ agreement, 0 what chance gives. No value means that too little was judged twice.
 {personal}
 
 A scan for patterns, not a promise: it knows no names, and takes some numbers for what they are not.
+{scrubbed}
 
 ## How it was chosen
 
@@ -89,6 +90,7 @@ def render(facts: Mapping[str, Any]) -> str:
         **{name: facts[name] for name in known},
         languages="\n".join(f"| {lang} | {n:,} |" for lang, n in counts["languages"].items()),
         gate=_gate(facts),
+        scrubbed=_scrubbed(facts),
         personal="\n".join(
             f"| {kind} | {row['found']:,} | {row['messages']:,} |"
             for kind, row in facts["personal_data"].items()
@@ -104,6 +106,15 @@ def _gate(facts: Mapping[str, Any]) -> str:
     removed = facts["counts"]["removed"]
     rows = [f"| {why} | {removed[reason]:,} |" for reason, why in LEFT_OUT.items()]
     return "\n".join(["| why | messages |", "|---|---|", *rows])
+
+
+def _scrubbed(facts: Mapping[str, Any]) -> str:
+    """What was replaced before the texts were written, if that was asked for."""
+    counts = facts.get("scrubbed")
+    if counts is None:
+        return "Nothing of it was replaced."
+    told = ", ".join(f"{n:,} {kind}" for kind, n in counts.items())
+    return f"It ran over texts in which `[e-mail]`, `[phone]` … stand for what was found: {told}."
 
 
 def _agreement(name: str, row: Mapping[str, Any]) -> str:

@@ -23,11 +23,10 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from chat_app import exporting as chats
-from chat_app import safety
 from chat_app.models import Chat
 from chat_app.offering import LICENCE
 from oasst.accounts.people import DELETED_DOMAIN
-from oasst.lib import database
+from oasst.lib import database, personal_data
 from tasks_app import export_format, exporting
 from tasks_app import usage as uses
 from tasks_app.agreement import Level, krippendorff_alpha
@@ -61,12 +60,14 @@ TREES_AT_ONCE = 200
 class Filter:
     """What goes into a snapshot: trees of the data collection, and chats whose owners agree.
 
-    With `gate` None nothing that smells of poison is left out.
+    With `gate` None nothing that smells of poison is left out. With `scrub_pii` what
+    `personal_data` finds in the texts is replaced.
     """
 
     trees: exporting.Selection
     chats: bool = False
     gate: GateRules | None = field(default_factory=GateRules)
+    scrub_pii: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         kept = {name: value for name, value in asdict(self.trees).items() if value is not None}
@@ -74,6 +75,7 @@ class Filter:
         gate = self.gate.to_dict() if self.gate else None
         return {
             "trees": json.loads(json.dumps(plain, default=str)), "chats": self.chats, "gate": gate,
+            "scrub_pii": self.scrub_pii,
         }  # fmt: skip
 
 
@@ -147,7 +149,8 @@ def _write(
 ) -> tuple[dict[str, Any], list[UUID], list[UUID]]:
     """Write the files; what snapshot.json says, who is in them, and which chats are."""
     with database.one_moment():
-        lines, keys, told = _write_trees(folder, wanted, watch)
+        scrubber = personal_data.Scrubber() if wanted.scrub_pii else None
+        lines, keys, told = _write_trees(folder, wanted, scrubber, watch)
         people = _known_people(keys)
         removed: dict[str, int] = {}
         if wanted.gate:
@@ -164,6 +167,7 @@ def _write(
         "counts": counts,
         "agreement": agreement,
         "personal_data": _personal_data(folder),
+        "scrubbed": scrubber.counts if scrubber else None,
         "licence": LICENCE,
         "created_at": now.isoformat(timespec="seconds"),
     }
@@ -174,7 +178,10 @@ def _write(
 
 
 def _write_trees(
-    folder: Path, wanted: Filter, watch: export_format.Watch
+    folder: Path,
+    wanted: Filter,
+    scrub: personal_data.Scrubber | None,
+    watch: export_format.Watch,
 ) -> tuple[files.Hashing, set[str], list[UUID]]:
     """Write the lines; their hashes, who is in them, and which chats are."""
     told: list[UUID] = []
@@ -182,11 +189,12 @@ def _write_trees(
     guests = _People(keep_messages=False)
     with export_format.open_output(folder / files.TREES) as stream:
         lines = files.Hashing(stream)
-        telling = exporting.Telling(labels=True, events=True, anonymizer=people)
+        telling = exporting.Telling(labels=True, events=True, anonymizer=people, scrub=scrub)
         exporting.export(lines, exporting.Format.TREES, wanted.trees, telling, watch=watch)
         if wanted.chats:
             see = partial(_note, told)
-            chats.export(lines, chats.Format.TREES, chats.Selection(), guests, watch=see)
+            every = chats.Selection()
+            chats.export(lines, chats.Format.TREES, every, guests, scrub=scrub, watch=see)
     return lines, people.ids | guests.ids, told
 
 
@@ -218,10 +226,10 @@ def _count(folder: Path) -> dict[str, Any]:
 
 def _personal_data(folder: Path) -> dict[str, dict[str, int]]:
     """How many addresses, numbers … stand in the texts, and in how many messages."""
-    found = {kind: {"found": 0, "messages": 0} for kind in safety.PERSONAL}
+    found = {kind: {"found": 0, "messages": 0} for kind in personal_data.KINDS}
     for tree in files.read(folder):
         for node in export_format.visit_messages(tree.prompt):
-            for kind, times in safety.count_personal(node.text).items():
+            for kind, times in personal_data.count(node.text).items():
                 found[kind]["found"] += times
                 found[kind]["messages"] += 1
     return found

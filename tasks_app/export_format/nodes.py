@@ -1,6 +1,6 @@
 """Trees and messages of the format as objects: walk, order, turn to JSON."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -59,6 +59,16 @@ def visit_messages(root: MessageNode) -> Iterator[MessageNode]:
         node = waiting.pop()
         yield node
         waiting.extend(reversed(node.replies))
+
+
+def rewrite_texts(tree: MessageTree, change: Callable[[str], str]) -> None:
+    """Put `change(text)` in the place of each text that somebody wrote, reasons of events too."""
+    for node in visit_messages(tree.prompt):
+        node.text = change(node.text)
+        for events in node.events.values():
+            for event in events:
+                if event.get("reason"):
+                    event["reason"] = change(event["reason"])
 
 
 def visit_threads(root: MessageNode) -> Iterator[list[MessageNode]]:

@@ -326,6 +326,18 @@ def test_command_writes_a_table_in_the_published_layout(tmp_path: Path) -> None:
     assert table.schema.metadata[b"oasst_schema_version"] == b"1"
 
 
+def test_command_replaces_personal_data_and_counts_it(tmp_path: Path) -> None:
+    grown = grow("P(A)", state=READY)
+    Message.objects.filter(pk=grown[1].pk).update(text="Write to ann@mail.org!")
+    path = tmp_path / "messages.jsonl"
+
+    out = run("--out", str(path), "--format", "messages", "--scrub-pii")
+
+    assert "Write to [e-mail]!" in path.read_text()
+    assert "ann@" not in path.read_text()
+    assert "Replaced: 1 e-mail, 0 IBAN" in out
+
+
 def test_command_without_a_file_writes_to_the_terminal(
     capsysbinary: pytest.CaptureFixture[bytes],
 ) -> None:

@@ -372,3 +372,12 @@ def test_the_card_tells_what_personal_data_a_scan_found() -> None:
     card = (snapshot.folder / "README.md").read_text()
     assert "| e-mail | 2 | 1 |" in card
     assert "ann@" not in card
+
+    scrubbed = snapshots.create(
+        "scrubbed", snapshots.Filter(exporting.Selection(), scrub_pii=True), now=NOW
+    )
+    assert b"[e-mail] and [e-mail], or look at [IP]." in b"".join(_lines(scrubbed))
+    told = snapshots.facts(scrubbed)
+    assert told["scrubbed"] == {"e-mail": 2, "IBAN": 0, "card": 0, "IP": 1, "phone": 0}
+    assert told["personal_data"]["e-mail"] == {"found": 0, "messages": 0}
+    assert "2 e-mail" in (scrubbed.folder / "README.md").read_text()

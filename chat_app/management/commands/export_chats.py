@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from chat_app import exporting
+from oasst.lib.personal_data import SCRUB_HELP, Scrubber
 from tasks_app.export_format import Anonymizer, Writable, open_output
 
 
@@ -53,22 +54,31 @@ class Command(BaseCommand):
             help="leave out texts that the safety check marked, for example for personal data",
         )
 
+        parser.add_argument("--scrub-pii", action="store_true", help=SCRUB_HELP)
+
     def handle(self, *args: Any, **options: Any) -> None:
         out: Path | None = options["out"]
+        scrubber = Scrubber() if options["scrub_pii"] else None
         if out is None:
-            self._export(sys.stdout.buffer, options)
+            self._export(sys.stdout.buffer, options, scrubber)
+            if scrubber:
+                self.stderr.write(scrubber.told())
             return
         try:
             with open_output(out) as stream:
-                report = self._export(stream, options)
+                report = self._export(stream, options, scrubber)
         except OSError as error:
             raise CommandError(f"{out}: {error.strerror or error}") from error
         self.stdout.write(
             f"Exported {report.trees} trees of {report.chats} chats as {report.rows} "
             f"{options['format']} to {out}."
         )
+        if scrubber:
+            self.stdout.write(scrubber.told())
 
-    def _export(self, stream: Writable, options: dict[str, Any]) -> exporting.ExportReport:
+    def _export(
+        self, stream: Writable, options: dict[str, Any], scrub: Scrubber | None
+    ) -> exporting.ExportReport:
         selection = exporting.Selection(
             since=options["from_date"],
             until=options["to_date"],
@@ -84,6 +94,7 @@ class Command(BaseCommand):
             options["format"],
             selection,
             Anonymizer(options["anonymize_seed"] or secrets.token_hex(16)),
+            scrub=scrub,
             watch=lambda chats: tqdm(chats, total=total, unit=" chats", disable=None),
         )
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from oasst.lib.personal_data import SCRUB_HELP, Scrubber
 from tasks_app import exporting
 from tasks_app.enums import TreeState
 from tasks_app.export_format import Anonymizer, Writable, open_output
@@ -44,6 +45,7 @@ class Command(BaseCommand):
             metavar="S",
             help="replace all ids of people, messages and trees; the same seed gives the same ids",
         )
+        parser.add_argument("--scrub-pii", action="store_true", help=SCRUB_HELP)
         _add_filters(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -53,13 +55,17 @@ class Command(BaseCommand):
         out: Path | None = options["out"]
         _check(selection, file_format, out)
         seed = options["anonymize_seed"]
+        scrubber = Scrubber() if options["scrub_pii"] else None
         telling = exporting.Telling(
             labels=options["labels"],
             events=options["events"],
             anonymizer=None if seed is None else Anonymizer(seed),
+            scrub=scrubber,
         )
         if out is None:
             self._export(sys.stdout.buffer, file_format, selection, telling)
+            if scrubber:
+                self.stderr.write(scrubber.told())
             return
         try:
             with open_output(out) as stream:
@@ -67,6 +73,8 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{out}: {error.strerror or error}") from error
         self.stdout.write(f"Exported {report.trees} trees as {report.rows} {file_format} to {out}.")
+        if scrubber:
+            self.stdout.write(scrubber.told())
 
     def _export(
         self,

@@ -10,6 +10,7 @@ from django.core.validators import validate_slug
 from django.utils import timezone
 from tqdm import tqdm
 
+from oasst.lib.personal_data import SCRUB_HELP
 from tasks_app import exporting
 from tasks_app.enums import TreeState
 from training import snapshots
@@ -138,6 +139,7 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also replies that look planted: phrases of few people, copies, one person's weight",
     )
+    parser.add_argument("--scrub-pii", action="store_true", help=SCRUB_HELP)
     parser.add_argument("--limit", type=int, metavar="N", help="at most so many trees")
     parser.add_argument(
         "--chats", action="store_true", help="also chats whose owners allow it, with their votes"
@@ -157,7 +159,9 @@ def _filter(options: dict[str, Any]) -> snapshots.Filter:
         limit=options["limit"],
     )
     gate = None if options["no_gate"] else GateRules()
-    return snapshots.Filter(trees, chats=options["chats"], gate=gate)
+    return snapshots.Filter(
+        trees, chats=options["chats"], gate=gate, scrub_pii=options["scrub_pii"]
+    )
 
 
 def _facts(snapshot: Snapshot) -> dict[str, Any]:
