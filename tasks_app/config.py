@@ -154,6 +154,19 @@ class TreeConfig:
         _("So many red flags delete a reply, or end the tree of a prompt."),
         least=1,
     )
+    hold_payment_numbers: bool = tunable(
+        True,
+        AUTO_MODERATION,
+        _("Hold texts with a number of a card or bank account whose check digits are right."),
+    )
+    hold_contact_data: bool = tunable(
+        False, AUTO_MODERATION, _("Hold texts with an e-mail address, phone number or IP address.")
+    )
+    hold_words: tuple[str, ...] = tunable(
+        (),
+        AUTO_MODERATION,
+        _("Hold texts with one of these words: word, word* for any ending, de:word in German."),
+    )
     p_activate_backlog_tree: float = tunable(
         0.1, BACKLOG, _("Chance that a tree which ends activates one of the backlog.")
     )

@@ -52,6 +52,8 @@ def status(message: Message, config: TreeConfig, *, ranked: int = 0) -> Status:
     needed = reviewing.needed(message, config)
     if message.deleted:
         return Status(_("Removed"), "bad", "trash-2")
+    if message.held and message.findings:
+        return Status(_("A moderator looks first"), "info", "hourglass")
     if message.review_result is False:
         return Status(_("Not accepted"), "bad", "circle-x")
     if reviewing.waits_for_moderator(message, config):

@@ -24,6 +24,7 @@ from tasks_app import (
     prompt_rankings,
     reactions,
     scoring,
+    screening,
     similar,
     texts,
     trees,
@@ -109,7 +110,8 @@ def _submit_reply(
     lang = lang or task.lang
     tree = tree or _new_tree(task, lang, config, now)
     _claim_place(task, tree, config)
-    message = _store_message(task, tree, user, text, lang, provenance, now)
+    found = screening.examine(text, lang, config)
+    message = _store_message(task, tree, user, text, lang, provenance, found, now)
     _finish(task, now, submission=submission, result=message)
     kind = ContributionKind.PROMPT if message.is_root else ContributionKind.REPLY
     data = {"length": len(text), "role": message.role}
@@ -394,6 +396,7 @@ def _store_message(
     text: str,
     lang: str,
     provenance: str,
+    findings: list[dict[str, Any]],
     now: datetime,
 ) -> Message:
     detected = languages.detect(text)
@@ -409,7 +412,8 @@ def _store_message(
         detected_lang=detected.lang if detected else "",
         depth=parent.depth + 1 if parent else 0,
         provenance=provenance[:500],
-        held=task.user.is_held,
+        held=task.user.is_held or bool(findings),
+        findings=findings or None,
         created_at=now,
     )
 

@@ -169,6 +169,8 @@ class Message(models.Model):
         db_default=False,
         help_text=_("Only its author and staff see it until a moderator lets it out."),
     )
+    # What made it wait for a moderator, by `screening`.
+    findings = models.JSONField(_("findings"), null=True, blank=True)
     review_count = models.PositiveIntegerField(_("reviews"), default=0)
     review_result = models.BooleanField(
         _("review result"), null=True, blank=True, help_text=_("Empty: undecided.")

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from oasst.accounts import people, roles
 from oasst.lib.errors import DomainError
 from tasks_app import facts as tree_facts
-from tasks_app import similar, trees, turns
+from tasks_app import screening, similar, trees, turns
 from tasks_app.config import TreeConfig
 from tasks_app.enums import REVIEWING_STATES, Emoji, ReportState, SkipMark, TreeState
 from tasks_app.enums import ModerationKind as Kind
@@ -239,7 +239,8 @@ def rewrite(message: Message, text: str, *, actor: Any, reason: str, now: dateti
         message=message, text=text, user=actor, reason=reason, created_at=now
     )
     message.text, message.edited = text, True
-    message.save(update_fields=["text", "edited"])
+    message.findings = screening.forget_places(message.findings)
+    message.save(update_fields=["text", "edited", "findings"])
     similar.forget(message)
 
 

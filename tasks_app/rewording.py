@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from tasks_app import languages, texts, trees, turns
+from tasks_app import languages, screening, texts, trees, turns
+from tasks_app.config import TreeConfig
 from tasks_app.enums import REVIEWING_STATES, SkipMark, TreeState
 from tasks_app.errors import MessageNotFound, TextChanged, TextStays
 from tasks_app.models import Message, MessageTree, Reaction, Report, Task, TextLabels
@@ -71,16 +72,18 @@ def reword(message_id: uuid.UUID, user: "User", text: str, *, base: str, now: da
     texts.check_not_said(user, text, config=config, now=now, but=message.pk)
     _end_lapsed_reviews(message, now)
     rewrite(message, text, actor=user, reason=REASON, now=now)
-    _describe(message)
+    _describe(message, config)
     trees.advance(tree, config=config, now=now)
     return message
 
 
-def _describe(message: Message) -> None:
+def _describe(message: Message, config: TreeConfig) -> None:
     """What is derived from the text."""
     detected = languages.detect(message.text)
     message.detected_lang, message.detoxify = detected.lang if detected else "", None
-    message.save(update_fields=["detected_lang", "detoxify"])
+    message.findings = screening.examine(message.text, message.lang, config) or None
+    message.held = message.held or bool(message.findings)
+    message.save(update_fields=["detected_lang", "detoxify", "findings", "held"])
 
 
 def _require_untouched(message: Message, user: "User", now: datetime) -> None:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from oasst.accounts.models import User
 from oasst.lib.desk.display import NONE, Fact, link, page_url, row_link, when
 from oasst.lib.languages import name as language_name
-from tasks_app import reading, similar
+from tasks_app import reading, screening, similar
 from tasks_app.admin import log, question_item
 from tasks_app.admin.report_item import items
 from tasks_app.enums import Emoji
@@ -158,6 +158,7 @@ def facts(message: Message, veil: Veil) -> list[Fact]:
         (_("Reactions"), ", ".join(counts) or NONE),
         (_("Where the text is from"), provenance),
         (_("Very similar to"), _similar(message, veil)),
+        (_("Held for"), _held_for(message, veil)),
         (_("Id"), format_html("<code>{}</code>", message.pk)),
         (_("Public page"), link(public_url(message), _("Open"))),
     ]
@@ -168,6 +169,12 @@ def _similar(message: Message, veil: Veil) -> SafeString | str:
     found = [] if veil.hides(message) else similar.of(message)
     links = ((row_link(row.other, _("Message")), f"{row.similarity:.0%}") for row in found)
     return format_html_join(", ", "{} {}", links) or NONE
+
+
+def _held_for(message: Message, veil: Veil) -> SafeString | str:
+    """What made the text wait, each with its words where the reader may see them."""
+    found = [] if veil.hides(message) else screening.shown(message)
+    return format_html_join(", ", "{} <mark>{}</mark>", found) or NONE
 
 
 def _language(message: Message) -> str:

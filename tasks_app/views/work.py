@@ -88,6 +88,8 @@ def _submit(request: HttpRequest, task: Task, shown: Material, now: datetime) ->
         return redirect("tasks:work", task.pk)  # which tells now what was known
     receipt = receipts.of(task, undo_url=_undo_url(stored), now=now)
     toasts.success(request, _thanks(task), extra_tags=receipt.tags)
+    if isinstance(stored, Message) and stored.held and stored.findings:
+        toasts.info(request, _("A moderator looks at your text first. Nothing of it is lost."))
     if assignment.has_synthetic(shown.replies):
         return redirect("tasks:work", task.pk)  # which tells now whose was which
     return handout.after(request, task)

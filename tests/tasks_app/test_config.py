@@ -54,6 +54,9 @@ ORIGINAL = {
 }
 # What the original did not have. None of them changes a number above.
 OURS = {
+    "hold_payment_numbers": True,
+    "hold_contact_data": False,
+    "hold_words": (),
     # Reservations in place of guesses (design 4).
     "reservation_write_minutes": 30,
     "reservation_review_minutes": 10,

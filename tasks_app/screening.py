@@ -1,0 +1,68 @@
+"""What makes a text wait for a moderator before anybody else sees it: personal data, listed words.
+
+Off or on by the tunables `hold_…`. What was found is kept in `Message.findings`: a list of
+`{"kind", "start", "end"}`, offsets in characters; kinds are those of `personal_data`, or "word".
+"""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from oasst.lib import personal_data
+from tasks_app.config import TreeConfig
+from tasks_app.models import Message
+
+WORD = "word"
+# Scripts that put no spaces between words: there a listed word may stand anywhere.
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+
+
+def examine(text: str, lang: str, config: TreeConfig) -> list[dict[str, Any]]:
+    """What a moderator should look at first; empty if the text may go its way."""
+    kinds = personal_data.PAYMENT if config.hold_payment_numbers else frozenset()
+    if config.hold_contact_data:
+        kinds |= personal_data.CONTACT
+    spans = personal_data.find(text, kinds) if kinds else []
+    found = [{"kind": span.kind, "start": span.start, "end": span.end} for span in spans]
+    if pattern := _pattern(config.hold_words, lang):
+        found += [
+            {"kind": WORD, "start": match.start(), "end": match.end()}
+            for match in pattern.finditer(text)
+        ]
+    return found
+
+
+def shown(message: Message) -> list[tuple[str, str]]:
+    """Kind and matched text of what a message is held for; no text if staff changed it since."""
+    return [
+        (found["kind"], message.text[found["start"] : found["end"]] if "start" in found else "")
+        for found in message.findings or ()
+    ]
+
+
+def forget_places(findings: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+    """The same without offsets, once the text is another."""
+    return findings and [{"kind": found["kind"]} for found in findings]
+
+
+@lru_cache(maxsize=64)
+def _pattern(words: tuple[str, ...], lang: str) -> re.Pattern[str] | None:
+    """All entries of a list that hold for a language, longest first; None if there are none."""
+    entries = [_entry(word, lang) for word in sorted(words, key=len, reverse=True)]
+    kept = [entry for entry in entries if entry]
+    return re.compile("|".join(kept), re.IGNORECASE) if kept else None
+
+
+def _entry(word: str, lang: str) -> str:
+    """`word`, `word*` or `lang:word` as a pattern; empty if it is for another language."""
+    tag, colon, rest = word.partition(":")
+    if colon and tag != lang:
+        return ""
+    word = rest.strip() if colon else word
+    stem = word.removesuffix("*")
+    if not stem:
+        return ""
+    pattern = r"\s+".join(map(re.escape, stem.split()))
+    if _UNSPACED.search(stem):
+        return pattern
+    return rf"(?<!\w){pattern}" + (r"\w*" if word.endswith("*") else r"(?!\w)")
