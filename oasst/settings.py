@@ -214,6 +214,12 @@ LANGUAGE_CODE = "en"
 # (`make lint-messages` sees to it); a catalogue that is being worked on is not listed here yet.
 LANGUAGES = [
     ("en", "English"),
+    ("de", "Deutsch"),
+    ("es", "Español"),
+    ("fr", "Français"),
+    ("ru", "Русский"),
+    ("zh-hans", "简体中文"),
+    ("ar", "العربية"),
 ]
 LANGUAGE_COOKIE_AGE = 60 * 60 * 24 * 365
 LANGUAGE_COOKIE_SECURE = HTTPS

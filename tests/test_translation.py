@@ -30,6 +30,7 @@ pytestmark = pytest.mark.slow
 # Names, and what people of the tests write.
 NAMES = {
     *LANGUAGES.values(),
+    *dict(settings.LANGUAGES).values(),
     *(name.replace("_", " ") for name in timezones.known()),
     *("UTC", "Open Assistant", "Pseudo", "Alt ↑", "Alt ↓", "http://localhost", "noreply@localhost"),
     *("Alice", "Bob", "Max", "Mona", "Root", "alice@example.org", "max@example.org"),

@@ -223,7 +223,7 @@ def test_account_page_needs_few_queries(
 ) -> None:
     client.force_login(alice)
 
-    with django_assert_max_num_queries(8):  # type: ignore[operator]
+    with django_assert_max_num_queries(9):  # type: ignore[operator]
         client.get("/account/")
 
 
