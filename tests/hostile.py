@@ -48,14 +48,14 @@ NAME = f'"><{CANARY} onload=canary()>'
 READ_BY_CONTRIBUTORS = ["/dashboard/", "/tasks/", "/messages/", "/messages/?mine=on&",
                         "/contributions/", "/account/", "/account/email/", "/account/delete/",
                         "/accounts/logout/", "/messages/{message}/", "/trees/{tree}/",
-                        "/messages/{message}/report/", "/messages/{message}/labels/",
-                        "/messages/{mine}/edit/"]  # fmt: skip
+                        "/messages/{message}/report/", "/messages/{message}/labels/"]  # fmt: skip
 CHAT = ["/chat/", "/chat/?q=canary&", "/chat/settings/", "/chat/{chat}/", "/chat/{chat}/settings/",
         "/chat/{chat}/rename/", "/chat/{chat}/delete/", "/chat/{chat}/share/",
         "/chat/{chat}/messages/{reply}/", "/chat/{chat}/messages/{reply}/?plain=on&",
         "/chat/{chat}/messages/{prompt}/edit/", "/chat/{chat}/messages/{reply}/report/",
         "/chat/shared/{shared}/", "/models/"]  # fmt: skip
-WORK = ["/tasks/{writing}/", "/tasks/{review}/", "/tasks/{ranking}/", "/questions/{question}/"]
+WORK = ["/tasks/{writing}/", "/tasks/{review}/", "/tasks/{ranking}/", "/questions/{question}/",
+        "/messages/{mine}/edit/"]  # fmt: skip
 MODELS = ["message", "messagetree", "report", "task", "contribution", "moderationaction",
           "configchange"]  # fmt: skip
 READ_BY_STAFF = ["/admin/", "/admin/search/?s=canary&extended=1&",

@@ -55,6 +55,8 @@ tasks:label                   message  POST login go    go    403   go    go    
 tasks:label                   refused  GET  login 200   404   404   200   200
 tasks:label                   removed  POST login 404   404   404   404   404
 tasks:tree                    tree     GET  login 200   200   200   200   200
+tasks:follow                  tree     GET  405   405   405   405   405   405
+tasks:follow                  tree     POST login go    go    go    go    go    tasks:tree
 tasks:contributions           -        GET  login 200   200   200   200   200
 tasks:agreement               -        GET  200   200   200   200   200   200
 tasks:disputed                -        GET  login 403   403   403   200   200

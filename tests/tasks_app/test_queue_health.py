@@ -46,7 +46,8 @@ def page(client: Client, user: User, address: str = "/tasks/queues/") -> str:
     client.force_login(user)
     response = client.get(address)
     assert response.status_code == 200
-    return response.content.decode()
+    main: str = response.content.decode().partition("<main")[2].partition("</main>")[0]
+    return main
 
 
 def test_queue_counts_each_place_once_by_its_age() -> None:
