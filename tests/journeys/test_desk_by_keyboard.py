@@ -63,6 +63,7 @@ def test_report_is_decided_by_keyboard_alone(
     expect(page.get_by_label("Note")).to_be_focused()
     send(page, "Contains a telephone number, down to the last digit.")
     expect(page.get_by_text("1 report is decided.")).to_be_visible()
+    page.wait_for_load_state()  # the words are there before the scripts that know the keys
     page.keyboard.press("n")
     page.wait_for_url(f"**{page_of(second)}")
     page.keyboard.press("a")
