@@ -105,12 +105,7 @@ def make(where: Path, *, now: datetime) -> Path:
 
 def check(backup: Path) -> Manifest:
     """Read the manifest and compare every part with it. Raises BackupError."""
-    try:
-        read = json.loads((backup / MANIFEST).read_text(encoding="utf-8"))
-        parts = {name: Part(**part) for name, part in read["parts"].items()}
-        manifest = Manifest(read["made_at"], read["migrations"], parts)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BackupError(f"{backup} is no backup: {MANIFEST} cannot be read ({error})") from error
+    manifest = _manifest(backup)
     for name, part in manifest.parts.items():
         path = backup / name
         if not path.is_file() or _part(path) != part:
@@ -161,15 +156,19 @@ def make_nightly() -> None:
         return
     where, now = Path(settings.BACKUP_DIR), timezone.now()
     newest = kept(where)[-1:]
-    if newest and _made_at(newest[0]) > now - _NIGHT:
+    if newest and datetime.fromisoformat(_manifest(newest[0]).made_at) > now - _NIGHT:
         return
     logger.info("backup: %s", make(where, now=now))
     prune(where, settings.BACKUP_KEEP)
 
 
-def _made_at(backup: Path) -> datetime:
-    read = json.loads((backup / MANIFEST).read_text(encoding="utf-8"))
-    return datetime.fromisoformat(read["made_at"])
+def _manifest(backup: Path) -> Manifest:
+    try:
+        read = json.loads((backup / MANIFEST).read_text(encoding="utf-8"))
+        parts = {name: Part(**part) for name, part in read["parts"].items()}
+        return Manifest(read["made_at"], read["migrations"], parts)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BackupError(f"{backup} is no backup: {MANIFEST} cannot be read ({error})") from error
 
 
 def _require_empty() -> None:
