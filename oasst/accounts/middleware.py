@@ -84,18 +84,22 @@ def note_daily_use(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
-class TermsGate:
-    """Sends people who have not agreed to the current terms to the welcome page.
-
-    Somebody who agreed to earlier terms can still send the form that is open, so that no text is
-    lost; the next page asks.
-    """
+class _Gate:
+    """A middleware that only looks before a view runs."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
+
+
+class TermsGate(_Gate):
+    """Sends people who have not agreed to the current terms to the welcome page.
+
+    Somebody who agreed to earlier terms can still send the form that is open, so that no text is
+    lost; the next page asks.
+    """
 
     def process_view(
         self, request: HttpRequest, view: object, args: object, kwargs: object
@@ -113,17 +117,11 @@ class TermsGate:
         return HttpResponseRedirect(f"{url}?{urlencode({'next': next_url})}" if next_url else url)
 
 
-class StaffGate:
+class StaffGate(_Gate):
     """Opens what staff alone may see to those who showed a second factor.
 
     Who has none is led to set it up, who did not show it lately shows it, and comes back.
     """
-
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
 
     def process_view(
         self, request: HttpRequest, view: object, args: object, kwargs: object
