@@ -159,6 +159,7 @@ alice /messages/{message}/report/              text*                  category=s
 alice /messages/{message}/report/?             next                   -
 alice /messages/{message}/labels/              spam                   -
 alice /messages/{message}/labels/              next                   spam=0
+alice /trees/{tree}/follow/                      leave                  -
 alice /questions/{question}/                   text*                  -
 alice /chat/                                   text*                  -
 alice /chat/                                   model                  text=Hello
