@@ -7,6 +7,9 @@ from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oasst.settings")
 os.environ.setdefault("DATABASE_POOL_SIZE", "10")
+# A page is answered within five seconds, if only by saying that the database is too busy.
+os.environ.setdefault("DATABASE_STATEMENT_TIMEOUT_MS", "4000")
+os.environ.setdefault("DATABASE_PATIENCE_MS", "4500")
 
 # First: it sets Django up, which everything below needs.
 pages = get_asgi_application()
@@ -23,6 +26,7 @@ from django.urls import re_path
 
 from chat_app.routing import websocket_urlpatterns
 from oasst.lib import server
+from oasst.lib.admission import Admission
 
 server.repair()
 
@@ -46,5 +50,8 @@ def _own_pages_only(application: Any) -> Any:
 
 sockets = URLRouter([*websocket_urlpatterns, re_path("", WebsocketDenier.as_asgi())])
 application = ProtocolTypeRouter(
-    {"http": pages, "websocket": _own_pages_only(CookieMiddleware(sockets))}
+    {
+        "http": Admission(pages, at_once=settings.WEB_REQUESTS_AT_ONCE),
+        "websocket": _own_pages_only(CookieMiddleware(sockets)),
+    }
 )

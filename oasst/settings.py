@@ -7,6 +7,7 @@ insecure defaults. It starts nothing: `oasst.lib.services` does.
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
@@ -14,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from environ import Env
 
 from oasst import admin_look
-from oasst.lib import env, services, webhook
+from oasst.lib import env, patience, services, webhook
 
 env.load_env_file()
 BASE_DIR = env.BASE_DIR
@@ -120,13 +121,20 @@ DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
     f"-c statement_timeout={env.integer('DATABASE_STATEMENT_TIMEOUT_MS', 30_000)}"
     " -c idle_in_transaction_session_timeout=60000"
 )
+DATABASES["default"]["OPTIONS"]["connect_timeout"] = 5
 # Planning a query often takes longer than running it: prepared, it is planned once per connection.
 DATABASES["default"]["OPTIONS"] |= {"server_side_binding": True, "prepare_threshold": 5}
 # A web server runs each request in a thread of its own, so it keeps connections in a pool
 # (`asgi.py` asks for one). Workers fork, which a pool does not survive: they keep one connection.
 DATABASE_POOL_SIZE = env.integer("DATABASE_POOL_SIZE", 0)
 if DATABASE_POOL_SIZE:
-    pool = {"min_size": 2, "max_size": DATABASE_POOL_SIZE, "timeout": 10}
+    # Who finds no connection is told soon. A pool that keeps on trying pauses ever longer between
+    # two tries; one that gives up tries anew with the next page.
+    pool: dict[str, Any] = {"min_size": 2, "max_size": DATABASE_POOL_SIZE}
+    pool |= {"timeout": 2, "reconnect_timeout": 1}
+    # A server that says nothing at all does not even end a query that takes too long.
+    if DATABASE_PATIENCE_MS := env.integer("DATABASE_PATIENCE_MS", 0):
+        pool["connection_class"] = patience.impatient(DATABASE_PATIENCE_MS / 1000)
     DATABASES["default"]["OPTIONS"]["pool"] = pool
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
@@ -304,6 +312,11 @@ if HTTPS:
     CSRF_COOKIE_NAME = "__Host-csrftoken"
 
 # The project's own
+
+# Requests that a web process works on at once; more are told to come back in a moment.
+WEB_REQUESTS_AT_ONCE = env.integer("WEB_REQUESTS_AT_ONCE", 40, minimum=1)
+# How long requests may still take when a web process is asked to end.
+WEB_DRAIN_S = env.integer("WEB_DRAIN_S", 30)
 
 MODELS_DIR = Path(env.text("MODELS_DIR") or VAR_DIR / "models")
 # Where training writes: one folder per run, and the snapshots of the data.

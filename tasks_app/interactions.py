@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import IntegrityError, transaction
 
+from oasst.lib import database
 from oasst.lib.characters import UNSTORABLE
 from tasks_app import (
     gold,
@@ -88,7 +89,7 @@ def submit_reply(
         raise
 
 
-@transaction.atomic
+@database.retried
 def _submit_reply(
     task_id: uuid.UUID,
     user: "User",
@@ -137,7 +138,7 @@ def submit_labels(
         raise
 
 
-@transaction.atomic
+@database.retried
 def _submit_labels(
     task_id: uuid.UUID, user: "User", values: dict[str, float], now: datetime
 ) -> TextLabels | GoldAnswer:
@@ -207,7 +208,7 @@ def submit_ranking(
         raise
 
 
-@transaction.atomic
+@database.retried
 def _submit_ranking(
     task_id: uuid.UUID,
     user: "User",
@@ -245,7 +246,7 @@ def _submit_ranking(
     return ranking
 
 
-@transaction.atomic
+@database.retried
 def skip(task_id: uuid.UUID, user: "User", *, now: datetime, reason: str = "") -> Task:
     """Give a task back. Its item is not offered to this person again. Skipping twice is fine."""
     config, task, tree = turns.begin(task_id, user, now)
@@ -264,7 +265,7 @@ def skip(task_id: uuid.UUID, user: "User", *, now: datetime, reason: str = "") -
     return task
 
 
-@transaction.atomic
+@database.retried
 def extend(task_id: uuid.UUID, user: "User", *, now: datetime) -> datetime:
     """Hold the task's slot for longer, as the open page asks. Returns until when.
 
@@ -297,7 +298,7 @@ def save_draft(
         return _put_draft(task, body, "", now)
 
 
-@transaction.atomic
+@database.retried
 def discard_draft(task_id: uuid.UUID, user: "User") -> bool:
     """Throw away what somebody entered for a task of theirs; False if there is nothing (more).
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from oasst.lib import database
 from oasst.lib.errors import DomainError
 from tasks_app import announcing, journal, labels, moderation, trees, turns
 from tasks_app.config import TreeConfig
@@ -35,7 +35,7 @@ class InvalidReport(DomainError):
     default_message = _("Please choose what is wrong with the message.")
 
 
-@transaction.atomic
+@database.retried
 def react(
     message_id: uuid.UUID, user: "User", code: str, *, now: datetime, op: str = "toggle"
 ) -> dict[str, int]:
@@ -60,7 +60,7 @@ def react(
     return message.emojis
 
 
-@transaction.atomic
+@database.retried
 def report(
     message_id: uuid.UUID, user: "User", category: str, text: str, *, now: datetime
 ) -> Report:
@@ -92,7 +92,7 @@ def report(
     return stored
 
 
-@transaction.atomic
+@database.retried
 def label_freely(
     message_id: uuid.UUID, user: "User", values: Mapping[str, float], *, now: datetime
 ) -> TextLabels:

@@ -10,8 +10,7 @@ import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.db import transaction
-
+from oasst.lib import database
 from tasks_app import languages, screening, texts, trees, turns
 from tasks_app.config import TreeConfig
 from tasks_app.enums import REVIEWING_STATES, SkipMark, TreeState
@@ -50,7 +49,7 @@ def find(message_id: uuid.UUID, user: "User", *, now: datetime) -> Message:
     return message
 
 
-@transaction.atomic
+@database.retried
 def reword(message_id: uuid.UUID, user: "User", text: str, *, base: str, now: datetime) -> Message:
     """Give an own message another text; the one before is kept as a revision.
 

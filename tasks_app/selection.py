@@ -7,10 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
-
+from oasst.lib import database
 from tasks_app import eligibility, gold, lottery, offers, prompt_rankings, turns
 from tasks_app.config import TreeConfig
 from tasks_app.eligibility import Search
@@ -72,16 +71,23 @@ def next_task(
     `message_id` only a task on that message will do. Raises NotAllowed, TooManyPendingTasks,
     NoTaskAvailable.
     """
-    task = None
     for _ in range(MAX_TRIES):
-        # Whoever missed has written nothing. Ended by a rollback, the transaction would make the
-        # connection forget its prepared queries.
-        with transaction.atomic(), suppress(_Missed):
-            task = _next_task(user, kind, langs, message_id, now, rng)
+        task, has_missed = _try(user, kind, langs, message_id, now, rng)
+        if task is not None:
+            return task
+        if not has_missed:
             break
-    if task is None:
-        raise NoTaskAvailable
-    return task
+    raise NoTaskAvailable
+
+
+@database.retried
+def _try(*args: Any) -> tuple[Task | None, bool]:
+    """What `_next_task` gives, and whether it was missed by a hair and should be drawn again."""
+    # Whoever missed has written nothing. Ended by a rollback, the transaction would make the
+    # connection forget its prepared queries.
+    with suppress(_Missed):
+        return _next_task(*args), False
+    return None, True
 
 
 def _next_task(

@@ -4,8 +4,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.db import transaction
-
+from oasst.lib import database
 from tasks_app import journal, labels, reviewing, trees, turns
 from tasks_app.config import TreeConfig
 from tasks_app.enums import REVIEWING_STATES, TreeState
@@ -26,7 +25,7 @@ def is_offered(label_set: TextLabels) -> bool:
     return trees_in_review.filter(messages=label_set.message_id).exists()
 
 
-@transaction.atomic
+@database.retried
 def undo_labels(task_id: uuid.UUID, user: "User", *, now: datetime) -> Task:
     """Take a review back: its person has the task again, with the answers as a draft.
 

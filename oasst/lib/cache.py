@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
+
+from oasst.lib.patience import Once
 
 logger = logging.getLogger(__name__)
 PATIENCE: dict[str, Any] = {"socket_connect_timeout": 1, "socket_timeout": 1}
@@ -23,7 +23,7 @@ def _try(call: Callable[..., Any], *args: Any, otherwise: Any = None) -> Any:
 
 class _Client(RedisCacheClient):
     def __init__(self, servers: list[str], **options: Any) -> None:
-        super().__init__(servers, retry=Retry(NoBackoff(), 1), **PATIENCE, **options)
+        super().__init__(servers, retry=Once(), **PATIENCE, **options)
 
     def add(self, key: Any, value: Any, timeout: Any) -> bool:
         return _try(super().add, key, value, timeout, otherwise=True)

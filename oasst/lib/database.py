@@ -1,14 +1,27 @@
 """What the project needs of PostgreSQL beyond the ORM: some columns, one moment, and databases to
 throw away."""
 
+import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import Model
+from psycopg.errors import DeadlockDetected, SerializationFailure
+
+from oasst.lib.patience import ImpatientConnection
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MOST_RETRIES = 3
+_CONFLICTS = (DeadlockDetected, SerializationFailure)
 
 
 def write(row: Model, **columns: Any) -> None:
@@ -33,7 +46,46 @@ def one_moment() -> Iterator[None]:
             # Whoever reads a whole database may take longer than a page may.
             cursor.execute("SET LOCAL statement_timeout = 0")
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        with _waiting_on():
+            yield
+
+
+@contextmanager
+def _waiting_on() -> Iterator[None]:
+    """Let this thread's connection wait as long as it takes, where pages would give up."""
+    link = connection.connection
+    if not isinstance(link, ImpatientConnection):
         yield
+        return
+    before, link.patience_s = link.patience_s, None
+    try:
+        yield
+    finally:
+        link.patience_s = before
+
+
+def retried(act: Callable[P, T]) -> Callable[P, T]:
+    """Run the function in a transaction; again if PostgreSQL broke that off for the sake of others.
+
+    Of two transactions that wait for each other (deadlock) or cannot both have seen what they saw
+    (serialization), one is ended, which is no fault of its own. Inside another transaction, which
+    would be gone too, the error goes up.
+    """
+
+    @wraps(act)
+    def persistent(*args: P.args, **kwargs: P.kwargs) -> T:
+        tries = 1 if connection.in_atomic_block else 1 + MOST_RETRIES
+        for left in reversed(range(tries)):
+            try:
+                with transaction.atomic():
+                    return act(*args, **kwargs)
+            except OperationalError as error:
+                if not left or not isinstance(error.__cause__, _CONFLICTS):
+                    raise
+                logger.warning("%s runs again: %s", act.__name__, type(error.__cause__).__name__)
+        raise AssertionError("unreachable")
+
+    return persistent
 
 
 @contextmanager

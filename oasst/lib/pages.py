@@ -57,6 +57,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _plain_page("500.html", status=500)
 
 
+def busy() -> bytes:
+    """The page for whoever comes while a web process has all that it can do."""
+    return _plain_page("503.html", status=503).content
+
+
 def _plain_page(
     template: str, *, status: int, headers: dict[str, str] | None = None
 ) -> HttpResponse:

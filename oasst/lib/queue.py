@@ -16,10 +16,10 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.module_loading import import_string
 from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 from rq import Retry as JobRetry
+
+from oasst.lib.patience import Once
 
 logger = logging.getLogger(__name__)
 
@@ -42,12 +42,14 @@ def silent() -> Iterator[None]:
 
 @cache
 def redis_client() -> Redis:
-    """Give the client of requests: it tries twice, a second each, so no page waits for Redis."""
+    """Give the client of requests: it tries twice, a second each, and then lets no page wait for a
+    while.
+    """
     return Redis.from_url(
         settings.REDIS_URL,
         socket_connect_timeout=1,
         socket_timeout=1,
-        retry=Retry(NoBackoff(), 1),
+        retry=Once(),
     )
 
 

@@ -4,10 +4,11 @@ import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 from django.contrib.sessions.models import Session
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection, transaction
 
 from oasst.lib import database
 from tests.factories import NOW
@@ -87,3 +88,73 @@ def test_scratch_database_is_new_and_dropped_however_it_ends(
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_database WHERE datname = %s", seen)
         assert cursor.fetchone() == (0,)
+
+
+def swap(first: str, second: str, both_hold_one: Barrier) -> Callable[[], int]:
+    """Lock two rows, one after the other; gives how often that was tried."""
+    tries = 0
+
+    @database.retried
+    def act() -> int:
+        nonlocal tries
+        tries += 1
+        Session.objects.filter(session_key=first).update(session_data=second)
+        if tries == 1:
+            both_hold_one.wait(10)
+        Session.objects.filter(session_key=second).update(session_data=first)
+        return tries
+
+    def on_a_connection_of_its_own() -> int:
+        try:
+            return act()
+        finally:
+            connection.close()
+
+    return on_a_connection_of_its_own
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_transaction_that_a_deadlock_ended_runs_again() -> None:
+    add("a")
+    add("b")
+    both_hold_one = Barrier(2)
+
+    with ThreadPoolExecutor() as pool:
+        tries = [
+            pool.submit(swap("a", "b", both_hold_one)),
+            pool.submit(swap("b", "a", both_hold_one)),
+        ]
+        assert sorted(each.result() for each in tries) == [1, 2]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_transaction_is_not_tried_for_ever() -> None:
+    tries = []
+
+    @database.retried
+    def act() -> None:
+        tries.append(1)
+        with connection.cursor() as cursor:
+            cursor.execute("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$")
+
+    with pytest.raises(OperationalError):
+        act()
+
+    assert len(tries) == 1 + database.MOST_RETRIES
+
+
+@pytest.mark.django_db
+def test_inside_another_transaction_nothing_is_tried_again() -> None:
+    tries = []
+
+    @database.retried
+    def act() -> None:
+        tries.append(1)
+        with connection.cursor() as cursor:
+            cursor.execute("DO $$ BEGIN RAISE SQLSTATE '40P01'; END $$")
+
+    with pytest.raises(OperationalError), transaction.atomic():
+        act()
+
+    assert len(tries) == 1
