@@ -1,17 +1,28 @@
-"""Two repairs to daphne 4.2, without which a server that ends tells no browser so."""
+"""Repairs to daphne 4.2, without which a server that ends tells no browser so and drops what it is
+just answering."""
 
+import asyncio
 from typing import Any
 
+from daphne.http_protocol import WebRequest
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
+from django.conf import settings
+from twisted.internet.defer import Deferred
+from twisted.web.http import HTTPChannel
 
+_listen_success = Server.listen_success
 _kill_all_applications = Server.kill_all_applications
+
+# What is answered has to leave before the connections are cut.
+FLUSH_S = 0.2
 
 
 def repair() -> None:
     """Change daphne in this process; doing it twice changes nothing."""
     WebSocketProtocol.serverClose = _close
-    Server.kill_all_applications = _kill
+    Server.listen_success = _note_port
+    Server.kill_all_applications = _end
 
 
 def _close(self: WebSocketProtocol, code: int | None = None) -> None:
@@ -22,12 +33,62 @@ def _close(self: WebSocketProtocol, code: int | None = None) -> None:
     self.sendCloseFrame(code=1000 if code is None else code)
 
 
-def _kill(self: Server) -> Any:
-    """Forget first what has no application: the request that every socket once began as.
+def _note_port(self: Server, port: Any) -> None:
+    """Remember what to stop listening on."""
+    self.ports = [*getattr(self, "ports", ()), port]
+    _listen_success(self, port)
 
-    daphne stumbles over the first of these, and then cancels nothing at all.
+
+def _end(self: Server) -> Any:
+    """Take no more connections, close sockets, and give requests WEB_DRAIN_S to be answered.
+
+    Twisted waits for what this returns before it ends.
     """
-    for protocol, details in list(self.connections.items()):
-        if "application_instance" not in details:
-            del self.connections[protocol]
-    return _kill_all_applications(self)
+    for port in getattr(self, "ports", ()):
+        port.stopListening()
+    HTTPChannel.checkPersistence = _say_close  # type: ignore[method-assign]
+    for protocol, application in _applications(self).items():
+        if isinstance(protocol, WebRequest):
+            _close_after(protocol)
+        else:
+            application.cancel()
+    return Deferred.fromFuture(asyncio.ensure_future(_drain(self)))
+
+
+async def _drain(self: Server) -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + settings.WEB_DRAIN_S
+    while (left_s := deadline - loop.time()) > 0:
+        answering = [
+            application
+            for protocol, application in _applications(self).items()
+            if isinstance(protocol, WebRequest) and not application.done()
+        ]
+        if not answering:
+            break
+        await asyncio.wait(answering, timeout=left_s)
+    await asyncio.sleep(FLUSH_S)
+    self.connections = {protocol: self.connections[protocol] for protocol in _applications(self)}
+    await _kill_all_applications(self).asFuture(loop)
+
+
+def _applications(self: Server) -> dict[Any, asyncio.Future[None]]:
+    """What runs, by its protocol; a request that became a socket has nothing running."""
+    return {
+        protocol: details["application_instance"]
+        for protocol, details in self.connections.items()
+        if "application_instance" in details
+    }
+
+
+def _say_close(self: HTTPChannel, request: Any, version: bytes) -> bool:
+    """Answer, but let no more requests come by this connection."""
+    request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
+    return False
+
+
+def _close_after(request: WebRequest) -> None:
+    request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
+    channel = getattr(request, "channel", None)  # Twisted deletes it once all is answered
+    if channel is not None:
+        channel.persistent = False

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 TICK_S = 0.2
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
-HEALTHY_AFTER_S = 60.0
+HEALTHY_AFTER_S = 10.0
 STOP_TIMEOUT_S = 15.0
 # Asks Linux to end the program with whoever started it, even if that one is killed (prctl's
 # PR_SET_PDEATHSIG, SIGTERM), then becomes the program.
@@ -26,8 +26,8 @@ LAUNCHER = (
 
 
 def pause_before_restart(failures: int) -> float:
-    """Seconds to wait after `failures` early deaths in a row: 1, 2, 4, … at most 30."""
-    return min(FIRST_PAUSE_S * 2 ** max(0, failures - 1), LONGEST_PAUSE_S)
+    """Seconds to wait after `failures` early deaths in a row: none, then 1, 2, 4, … at most 30."""
+    return min(FIRST_PAUSE_S * 2 ** (failures - 1), LONGEST_PAUSE_S) if failures else 0.0
 
 
 @dataclass
@@ -37,6 +37,8 @@ class Program:
     name: str
     command: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
+    # Open files that it takes over, such as a socket to listen on.
+    files: Sequence[int] = ()
     process: subprocess.Popen[str] | None = None
     started_at: float = 0.0
     start_again_at: float = 0.0
@@ -57,17 +59,17 @@ class Program:
             text=True,
             errors="replace",
             start_new_session=True,
+            pass_fds=self.files,
         )
         self.started_at = now
         arguments = (self.process, self.name.ljust(width))
         threading.Thread(target=_copy_output, args=arguments, daemon=True).start()
 
     def note_death(self, now: float) -> None:
-        """Decide when to start again; one that ran well for a minute starts with a clean slate."""
+        """Decide when to start again: at once if it ran well for a while, else ever later."""
         assert self.process is not None
-        if now - self.started_at >= HEALTHY_AFTER_S:
-            self.failures = 0
-        self.failures += 1
+        ran_well = now - self.started_at >= HEALTHY_AFTER_S
+        self.failures = 0 if ran_well else self.failures + 1
         pause = pause_before_restart(self.failures)
         logger.warning(
             "%s ended with status %s, starts again in %.0f s",

@@ -67,8 +67,8 @@ def is_alive(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
-def test_pause_doubles_up_to_half_a_minute() -> None:
-    assert [pause_before_restart(n) for n in (1, 2, 3, 6, 60)] == [1, 2, 4, 30, 30]
+def test_pause_doubles_up_to_half_a_minute_with_each_early_death() -> None:
+    assert [pause_before_restart(n) for n in (0, 1, 2, 3, 6, 60)] == [0, 1, 2, 4, 30, 30]
 
 
 def test_a_child_that_is_killed_starts_again(supervise: Callable, tmp_path: Path) -> None:

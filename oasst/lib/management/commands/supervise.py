@@ -21,7 +21,10 @@ from oasst.lib.supervisor import STOP_TIMEOUT_S, Program, supervise
 
 logger = logging.getLogger(__name__)
 CHECK_SERVICES_EVERY_S = 5.0
+BACKLOG = 128
 LINK_MINUTES = 24 * 60
+# What is asked to end has to before the supervisor loses its patience.
+DRAIN_S = int(STOP_TIMEOUT_S - 5)
 
 
 class Command(BaseCommand):
@@ -42,20 +45,32 @@ class Command(BaseCommand):
     def handle(
         self, *, bind: str, port: int, sign_in: list[str], model: str | None, **options: object
     ) -> None:
-        _refuse_taken_port(bind, port)
+        listening = _listen(bind, port)
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
-        daphne = [sys.executable, "-m", "daphne", "-b", bind, "-p", str(port), "--no-server-name"]
+        # While the web server starts again, whoever connects waits instead of being refused.
+        daphne = [
+            sys.executable,
+            "-m",
+            "daphne",
+            "--fd",
+            str(listening.fileno()),
+            "--no-server-name",
+        ]
         daphne += ["--access-log", os.devnull]  # paths of sign-in links are secrets
         programs = [
-            Program("web", [*daphne, "oasst.asgi:application"]),
+            Program(
+                "web",
+                [*daphne, "oasst.asgi:application"],
+                env={"WEB_DRAIN_S": str(DRAIN_S)},
+                files=[listening.fileno()],
+            ),
             Program("worker", [*manage, "rqworker", "default", "--with-scheduler", "-v", "0"]),
             Program("long", [*manage, "rqworker", "long", "--with-scheduler", "-v", "0"]),
             Program("training", [*manage, "rqworker", "training", "-v", "0"]),
             Program("cron", [*manage, "cron"]),
         ]
         if model:
-            # It has to end before the supervisor loses its patience.
-            drain = ["--drain-s", str(STOP_TIMEOUT_S - 5)]
+            drain = ["--drain-s", str(DRAIN_S)]
             work = [*manage, "inference_worker", "--model", model, *drain]
             programs.append(Program("inference", work))
         watch = _Watch(self, partial(is_ready, port, bind), sign_in)
@@ -98,14 +113,13 @@ class _Watch:
         self.command.stdout.write("\n".join(lines))
 
 
-def _refuse_taken_port(bind: str, port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((bind, port))
-        except OSError as error:
-            message = f"Port {port} of {bind} cannot be used ({error.strerror}): choose another."
-            raise CommandError(message) from None
+def _listen(bind: str, port: int) -> socket.socket:
+    """Open the port. Raises CommandError if somebody has it."""
+    try:
+        return socket.create_server((bind, port), backlog=BACKLOG)
+    except OSError as error:
+        message = f"Port {port} of {bind} cannot be used ({error.strerror}): choose another."
+        raise CommandError(message) from None
 
 
 def _ensure_services() -> None:
