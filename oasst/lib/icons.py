@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from django.conf import settings
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 _LINES = (
@@ -29,6 +29,7 @@ _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _OUTER = re.compile(r"<svg[^>]*?viewBox=\"(?P<box>[^\"]+)\"[^>]*>(?P<body>.*)</svg>", re.DOTALL)
 
 
+@cache
 def icon_folder() -> Path:
     return Path(settings.BASE_DIR) / "node_modules" / "lucide-static" / "icons"
 
@@ -63,18 +64,30 @@ def _naming(label: str) -> SafeString:
 
 def icon(name: str, *, label: str = "", css_class: str = "") -> SafeString:
     """An icon of the text's size and colour. Without `label` it is decoration."""
-    box, body = _read_svg(icon_folder(), name)
-    classes = f"icon {css_class}" if css_class else "icon"
     on_page = _on_page.get()
     if on_page is None:
-        return format_html(
-            '<svg class="{}" viewBox="{}" width="24" height="24" {} {}>{}</svg>',
-            classes, box, mark_safe(_LINES), _naming(label), body,
-        )  # fmt: skip
+        return _whole(name, str(label), css_class)
     on_page.add(name)
+    return _reference(name, str(label), css_class)
+
+
+# A page has dozens of icons, and most of them are on every page.
+@lru_cache(maxsize=1024)
+def _whole(name: str, label: str, css_class: str) -> SafeString:
+    box, body = _read_svg(icon_folder(), name)
+    return format_html(
+        '<svg class="{}" viewBox="{}" width="24" height="24" {} {}>{}</svg>',
+        f"icon {css_class}".rstrip(), box, mark_safe(_LINES), _naming(label), body,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _reference(name: str, label: str, css_class: str) -> SafeString:
+    """To the symbol of the name in the sprite."""
+    _read_svg(icon_folder(), name)
     return format_html(
         '<svg class="{}" width="24" height="24" {}><use href="#icon-{}"/></svg>',
-        classes, _naming(label), name,
+        f"icon {css_class}".rstrip(), _naming(label), name,
     )  # fmt: skip
 
 
@@ -91,17 +104,17 @@ def drawn_once() -> Iterator[set[str]]:
 
 def sprite(names: set[str]) -> SafeString:
     """The lines of the icons of a page, which the page holds once."""
-    symbols = format_html_join(
-        "",
-        '<symbol id="icon-{}" viewBox="{}" {}>{}</symbol>',
-        (
-            (name, box, mark_safe(_LINES), body)
-            for name in sorted(names)
-            for box, body in [_read_svg(icon_folder(), name)]
-        ),
-    )
+    symbols = mark_safe("".join(_symbol(name) for name in sorted(names)))
     return format_html(
         '<svg class="visually-hidden" width="0" height="0" aria-hidden="true">{}</svg>', symbols
+    )
+
+
+@cache
+def _symbol(name: str) -> SafeString:
+    box, body = _read_svg(icon_folder(), name)
+    return format_html(
+        '<symbol id="icon-{}" viewBox="{}" {}>{}</symbol>', name, box, mark_safe(_LINES), body
     )
 
 
