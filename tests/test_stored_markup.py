@@ -34,7 +34,7 @@ def poisoned(db: None) -> Given:
     [
         ("bob", READ_BY_CONTRIBUTORS),
         ("alice", WORK + CHAT),
-        ("mona", READ_BY_CONTRIBUTORS + READ_BY_STAFF),
+        ("mona", READ_BY_STAFF),
         ("root", READ_BY_STAFF),
     ],
     ids=["bob", "alice", "mona", "root"],

@@ -5,7 +5,10 @@ person: a status, `login` (asked to sign in), or `go` (sent on to the route in t
 A method without a row is answered by 405. Trudy, who is banned, fares like a visitor everywhere.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T", str, int)
 
 # The message is Alice's, the review hers to do. Max is muted, Mona moderates, Root administrates.
 PAGES = """
@@ -419,3 +422,15 @@ def desk_rows() -> list[Row]:
     listed = {row.request for row in own}
     general = rows("\n".join(each), len(STAFF), space="admin:")
     return own + [row for row in general if row.request not in listed]
+
+
+def chosen(people: Sequence[str], outcomes: Sequence[T], number: int | None) -> dict[str, T]:
+    """Whom to ask, and what they should get: one person for each outcome, by the number of the row
+    another in each row, or everybody if that is None."""
+    pairs = list(zip(people, outcomes, strict=True))
+    if number is None:
+        return dict(pairs)
+    alike: dict[T, list[str]] = {}
+    for person, outcome in pairs:
+        alike.setdefault(outcome, []).append(person)
+    return {group[number % len(group)]: outcome for outcome, group in alike.items()}

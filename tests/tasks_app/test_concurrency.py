@@ -87,7 +87,7 @@ def draw(user: User, kind: str) -> Callable[[], Task]:
         ("P(A A)", K.PROMPTER_REPLY, 2),
     ],
 )
-@pytest.mark.parametrize("trees", [1, 3])
+@pytest.mark.parametrize("trees", [1, pytest.param(3, marks=pytest.mark.full)])
 def test_every_slot_goes_to_one_person(
     at_once: Any, drawing: str, kind: TaskType, slots: int, trees: int
 ) -> None:

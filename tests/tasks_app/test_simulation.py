@@ -282,7 +282,7 @@ def test_replay_of_the_same_seed_is_the_same_play(tmp_path: Path) -> None:
     assert acts[0] == acts[1]
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.django_db
 def test_replay_with_trolls_breaks_nothing_and_sticks_nowhere(tmp_path: Path) -> None:
     report = play(save(tmp_path, rich_tree("a")), contributors=18, trolls=0.5)

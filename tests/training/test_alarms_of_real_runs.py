@@ -207,6 +207,7 @@ def _from(path: str, folder: Path, *, lr: float, **values: Any) -> set[str]:
     return _ppo(folder, lr=lr, model={"path": path, "lora": LORA}, **(OF_FORTY_EIGHT | values))
 
 
+@pytest.mark.full
 def test_a_policy_that_is_paid_for_length_is_noticed(tmp_path: Path, ends_well: str) -> None:
     score = {"missing_eos_penalty": 0.0}
 

@@ -31,7 +31,7 @@ CASES = [
     pytest.param("dpo", "8bit", marks=full),
     pytest.param("ppo", "4bit", marks=full),
     ("ppo", "8bit"),
-    ("rloo", "4bit"),
+    pytest.param("rloo", "4bit", marks=full),
     pytest.param("rloo", "8bit", marks=full),
     pytest.param("grpo", "4bit", marks=full),
     pytest.param("grpo", "8bit", marks=full),
