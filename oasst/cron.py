@@ -48,6 +48,7 @@ LONG_JOBS = frozenset(
         "tasks_app.jobs.refit_reliability",
         "leaderboard_app.jobs.recount_statistics",
         "leaderboard_app.jobs.refresh_month",
+        "leaderboard_app.jobs.refresh_statistics",
         "leaderboard_app.jobs.refresh_total",
         "leaderboard_app.jobs.settle_points",
         "leaderboard_app.troll_jobs.refresh_month",
