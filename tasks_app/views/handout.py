@@ -59,6 +59,8 @@ def reclaim(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
         found = reclaiming.reclaim(task, user, now=now, rng=RNG)
     except NoTaskAvailable:
         return _nothing(request, kinds.KINDS[task.kind], [task.lang])
+    except TooManyPendingTasks as error:
+        return _too_many(request, error)
     if found.keeps_both:
         text = _("You had begun this one already. The older text is kept among your drafts.")
         toasts.info(request, text)

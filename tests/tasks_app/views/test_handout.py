@@ -167,6 +167,19 @@ def test_reclaim_overwrites_no_other_draft(web: Client, alice: User) -> None:
     assert "The older text is kept" in web.get(given.url(other)).text
 
 
+def test_reclaim_with_many_open_tasks_lists_them(web: Client, alice: User) -> None:
+    limit = config.TreeConfig.defaults().max_pending_tasks_per_user
+    expired = given.task(alice, K.ASSISTANT_REPLY, grow("P").root)
+    past = timezone.now() - timedelta(hours=1)
+    Task.objects.update(expires_at=past, reserved_until=past)
+    tasks = [given.task(alice, K.LABEL_ASSISTANT_REPLY, grow("P(A?)")[1]) for _ in range(limit)]
+
+    refused = web.post(given.url(expired, action="reclaim"))
+
+    assert refused.status_code == 429
+    assert all(given.url(task) in refused.text for task in tasks)
+
+
 def test_answers_to_a_review_that_has_expired_move_to_a_fresh_task(
     web: Client, alice: User
 ) -> None:
