@@ -19,6 +19,11 @@ def refresh_streak(user_id: str) -> None:
     ledger.refresh_streak(uuid.UUID(user_id))
 
 
+def follow_taken_back(user_id: str, tree_id: str) -> None:
+    """Book what follows from a review that its person took back."""
+    ledger.follow_taken_back(uuid.UUID(user_id), uuid.UUID(tree_id), now=timezone.now())
+
+
 def refresh_day() -> None:
     """Compute the board of the last day anew."""
     _refresh(Frame.DAY)

@@ -86,6 +86,16 @@ def refresh_frame(frame: Frame, *, now: datetime, at_once: int = PEOPLE_AT_ONCE)
 
 
 @transaction.atomic
+def follow_taken_back(user_id: UUID, tree_id: UUID, *, now: datetime) -> None:
+    """Settle a tree, and count somebody's entries anew, after they took a review back: its entry
+    went with it, whether it was settled or not, and the logs do not tell."""
+    take_turn()
+    _count, touched = _settle([tree_id], [], now)
+    touched |= {entry.user_id for entry in _hold({user_id: _LONG_AGO}, now)}
+    stats.refresh_people(touched | {user_id}, now=now)
+
+
+@transaction.atomic
 def refresh_streak(user_id: UUID) -> None:
     """Count somebody's days anew, in the time zone that they have now."""
     take_turn()

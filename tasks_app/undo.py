@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from oasst.lib import database
+from oasst.lib import database, queue
 from tasks_app import journal, labels, reviewing, trees, turns
 from tasks_app.config import TreeConfig
 from tasks_app.enums import REVIEWING_STATES, TreeState
@@ -47,6 +47,8 @@ def undo_labels(task_id: uuid.UUID, user: "User", *, now: datetime) -> Task:
     label_set = TextLabels.objects.select_related("message__imported_labels").get(task=task)
     reviewing.take_back(label_set, tree, config=config, now=now)
     journal.strike(task)
+    # By name, for it lives above: what is struck from the journal leaves nothing to read there.
+    queue.enqueue("leaderboard_app.jobs.follow_taken_back", str(user.pk), str(tree.pk))
     _reopen(task, tree, config, now)
     entered = labels.as_entered(label_set.values)
     Draft.objects.create(task=task, body=entered, saved_at=now)

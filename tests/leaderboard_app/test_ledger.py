@@ -232,6 +232,26 @@ def test_review_taken_back_leaves_the_ledger_and_counts_once_when_sent_again(bob
     assert list(ledger.disagreements()) == []
 
 
+def test_review_taken_back_after_it_was_booked_is_in_no_sum(
+    bob: User, django_capture_on_commit_callbacks: Any
+) -> None:
+    tree = grow("P(A? A?)")
+    given.review(bob, tree[1], GOOD)
+    task = hand_out(bob, TaskType.LABEL_ASSISTANT_REPLY, tree[2])
+    sent = NOW + A_MINUTE
+    interactions.submit_labels(task.pk, bob, GOOD, now=sent)
+    judged(tree[2], GOOD, GOOD)
+    booked(bob)
+    before = UserStats.objects.get(user=bob, frame="total", lang="")
+
+    with django_capture_on_commit_callbacks(execute=True):
+        undo.undo_labels(task.pk, bob, now=sent)
+
+    after = UserStats.objects.get(user=bob, frame="total", lang="")
+    assert (before.confirmed, after.confirmed) == (2, 0)
+    assert list(ledger.disagreements()) == []
+
+
 def test_running_twice_changes_nothing(alice: User) -> None:
     judged(given.reply(alice, grow("P").root), GOOD, GOOD, GOOD)
 
