@@ -36,7 +36,7 @@ def signed_in(problem: Problem) -> Callable[[View], View]:
             if not request.user.is_authenticated:
                 return _sign_in(request)
             if request.method == "POST":
-                allowance = count_write(request.user.pk)
+                allowance = _count_write(request.user.pk)
                 if not allowance.allowed:
                     return slow_down(request, allowance.retry_after_s)
             try:
@@ -49,8 +49,8 @@ def signed_in(problem: Problem) -> Callable[[View], View]:
     return guard
 
 
-def count_write(user_id: UUID) -> Allowance:
-    """Count one request of a person that may change something, by page or program."""
+def _count_write(user_id: UUID) -> Allowance:
+    """Count one request of a person that may change something; the APIs count by themselves."""
     return ratelimit.hit("writes", str(user_id), **_WRITES)
 
 

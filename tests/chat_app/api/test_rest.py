@@ -241,6 +241,19 @@ def test_too_many_requests_are_told_when_to_come_back(
     assert 0 < int(answers[2]["Retry-After"]) <= 60
 
 
+def test_writing_is_limited_by_token_and_apart_from_the_pages(
+    program: Program, web: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bearer, "WRITES_PER_MINUTE", 1)
+    other = Program(token_of(alice))
+
+    answers = [each.call("post", "/chats", {}) for each in (program, program, other)]
+
+    assert [answer.status_code for answer in answers] == [201, 429, 201]
+    assert program.call("get", "/chats").status_code == 200
+    assert web.post("/account/", {}).status_code != 429
+
+
 def test_too_many_prompts_are_told_when_to_come_back(
     program: Program, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
