@@ -5,9 +5,10 @@ Importing a file twice changes nothing the second time, nor does saying a thing 
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -40,12 +41,14 @@ OnBad = Callable[[BadLine], None]
 
 @dataclass
 class ImportReport:
-    """What an import did: trees and messages stored, trees that were there, lines it refused."""
+    """What an import did: trees and messages stored, trees that were there, lines it refused, and
+    the states that the file names and nobody knows, with the number of their trees."""
 
     trees: int = 0
     messages: int = 0
     known: int = 0
     bad: int = 0
+    unknown_states: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -89,11 +92,12 @@ def import_trees(
 ) -> ImportReport:
     """Store the trees of a `.jsonl` or `.jsonl.gz` file, of trees or of flat messages.
 
-    Each enters `state`, by default the one the file names, or the ranking backlog. A tree is
-    stored whole or not at all; what cannot be used goes to `on_bad` with line and reason. With
-    `dry_run` all is done and undone. With `link_authors` an author whose id is that of an account
-    is this account: for copies of what people wrote here; `copy_of` tells of trees of the file
-    which tree that was. `watch` sees the lines pass. Raises OSError.
+    Each enters `state`, by default the one the file names, or the ranking backlog if it names none
+    or one that is not known, which the report counts. A tree is stored whole or not at all; what
+    cannot be used goes to `on_bad` with line and reason. With `dry_run` all is done and undone.
+    With `link_authors` an author whose id is that of an account is this account: for copies of
+    what people wrote here; `copy_of` tells of trees of the file which tree that was. `watch` sees
+    the lines pass. Raises OSError.
     """
     config = TreeConfig.current()
     run = _Import(
@@ -227,7 +231,7 @@ def _store(batch: list[_Rows], run: _Import) -> None:
 
 def _rows(source: export_format.MessageTree, run: _Import) -> _Rows:
     """Rows of a tree as the file has it. Raises FormatError where a column is too short."""
-    state = run.state or _state(source)
+    state = run.state or _state(source, run)
     tree = MessageTree(
         id=_uuid(source.message_tree_id),
         lang=source.prompt.lang or "en",
@@ -248,11 +252,13 @@ def _rows(source: export_format.MessageTree, run: _Import) -> _Rows:
     return _Rows(source.line, tree, messages, labels)
 
 
-def _state(source: export_format.MessageTree) -> TreeState:
-    try:
-        state = TreeState(source.tree_state or "")
-    except ValueError:
+def _state(source: export_format.MessageTree, run: _Import) -> TreeState:
+    if not source.tree_state:
         return TreeState.BACKLOG_RANKING
+    if source.tree_state not in TreeState:
+        run.report.unknown_states[source.tree_state] += 1
+        return TreeState.BACKLOG_RANKING
+    state = TreeState(source.tree_state)
     return _STAND_INS.get(state, state)
 
 

@@ -233,13 +233,40 @@ def run(*arguments: str) -> tuple[str, str]:
 def test_command_tells_what_it_did_and_which_lines_were_bad(tmp_path: Path) -> None:
     path = save(tmp_path, tree(7), "[]")
 
-    out, err = run(str(path), "--state", "backlog_ranking")
+    out, err = StringIO(), StringIO()
+    with pytest.raises(CommandError, match="1 bad lines were left out; the rest was imported"):
+        call_command("import_trees", str(path), "--state", "growing", stdout=out, stderr=err)
 
-    assert out == (
+    assert out.getvalue() == (
         "Imported 1 trees with 1 messages from trees.jsonl; 0 were there already, 1 bad lines.\n"
     )
-    assert f"{path}:2: not a JSON object" in err
-    assert MessageTree.objects.get().state == TreeState.BACKLOG_RANKING
+    assert f"{path}:2: not a JSON object" in err.getvalue()
+    assert MessageTree.objects.get().state == TreeState.GROWING
+
+
+def test_command_imports_the_files_after_one_with_bad_lines(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    files = [save(tmp_path, tree(7), "[]"), save(tmp_path / "other", tree(8))]
+
+    with pytest.raises(CommandError, match="1 bad lines"):
+        run(*map(str, files))
+
+    assert MessageTree.objects.count() == 2
+
+
+def test_command_names_states_that_are_not_known(tmp_path: Path) -> None:
+    rows = [tree(1, state="not_applicable"), tree(2, state="not_applicable"), tree(3, state=None)]
+    path = save(tmp_path, *rows)
+
+    _out, told = run(str(path))
+    _out, silent = run(str(path), "--state", "growing", "--dry-run")
+
+    assert told == (
+        f"{path}: 2 trees are in a state 'not_applicable' that is not known here; they enter "
+        "backlog_ranking. Choose another with --state.\n"
+    )
+    assert silent == ""
+    assert set(MessageTree.objects.values_list("state", flat=True)) == {"backlog_ranking"}
 
 
 def test_command_refuses_files_it_cannot_use(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ class Command(BaseCommand):
     help = (
         "Import message trees from .jsonl or .jsonl.gz files, of trees or of flat messages. Trees "
         "that are there already are left alone, so repeating an import is safe. Lines that cannot "
-        "be used are reported on stderr with number and reason."
+        "be used are reported on stderr with number and reason; the others are imported all the "
+        "same, and the command ends with an error."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -33,10 +34,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         state = TreeState(options["state"]) if options["state"] else None
-        for path in options["files"]:
-            self._import(path, state, dry_run=options["dry_run"])
+        bad = sum(
+            self._import(path, state, dry_run=options["dry_run"]) for path in options["files"]
+        )
+        if bad:
+            done = "would be" if options["dry_run"] else "was"
+            raise CommandError(f"{bad} bad lines were left out; the rest {done} imported.")
 
-    def _import(self, path: Path, state: TreeState | None, *, dry_run: bool) -> None:
+    def _import(self, path: Path, state: TreeState | None, *, dry_run: bool) -> int:
+        """Import one file; how many of its lines are bad."""
+
         def show(bad: BadLine) -> None:
             tqdm.write(f"{path}:{bad.number}: {bad.reason}", file=self.stderr)  # type: ignore[arg-type]
 
@@ -59,3 +66,9 @@ class Command(BaseCommand):
             f"{would} {report.trees} trees with {report.messages} messages from {path.name}; "
             f"{report.known} were there already, {report.bad} bad lines."
         )
+        for name, trees in sorted(report.unknown_states.items()):
+            self.stderr.write(
+                f"{path}: {trees} trees are in a state {name!r} that is not known here; they "
+                f"enter {TreeState.BACKLOG_RANKING}. Choose another with --state."
+            )
+        return report.bad
