@@ -33,7 +33,9 @@ def review(
         if LABELS[name].widget != Widget.LIKERT:
             values[name] = truth
         elif name in line.labels or rng.random() >= P_UNANSWERED:
-            values[name] = _nudged(truth, rng)
+            # Everybody sees what is polite or harmless; how rude the rest is, they differ about.
+            is_fine = LABELS[name].inverted and truth == 0
+            values[name] = truth if is_fine else _nudged(truth, rng)
     if is_last and rng.random() < P_DISSENT:
         values["spam"] = 1.0 - values["spam"]
     return values

@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from oasst.accounts.models import User
 from tasks_app import checks, selection
+from tasks_app.agreement import Level, krippendorff_alpha
 from tasks_app.config import ConfigChange, TreeConfig
 from tasks_app.demo.build import Outcome, build
 from tasks_app.demo.content import stories
@@ -75,6 +76,19 @@ def test_demo_leaves_every_tree_in_the_state_of_its_story() -> None:
     states = {root.text: root.tree.state for root in roots}
 
     assert states == {story.prompt.text: story.state for story in stories()}
+
+
+@pytest.mark.parametrize("label", ["toxicity", "violence", "quality"])
+def test_people_of_the_demo_agree_better_than_chance(label: str) -> None:
+    units: dict[Any, list[float]] = {}
+    for message, values in TextLabels.objects.filter(kind="task").values_list("message", "values"):
+        if label in values:
+            units.setdefault(message, []).append(values[label])
+
+    found = krippendorff_alpha(units.values(), Level.ORDINAL)
+
+    assert found is not None
+    assert found > 0.3
 
 
 def test_demo_covers_every_state() -> None:

@@ -53,6 +53,16 @@ def test_divided_reviews_see_spam_by_turns() -> None:
     assert [values["spam"] for values in votes] == [0, 1, 0, 1, 0]
 
 
+def test_nobody_takes_offence_at_what_is_polite_and_harmless() -> None:
+    rude = Line("Shut up.", labels={"toxicity": 0.75})
+    seen: list[set[float]] = []
+    for line in (GOOD, rude):
+        reviews = [values for seed in SEEDS for values in three_reviews(line, seed)]
+        seen.append({values["toxicity"] for values in reviews if "toxicity" in values})
+
+    assert seen == [{0.0}, {0.5, 0.75, 1.0}]
+
+
 def test_reviews_fit_the_form() -> None:
     rng = random.Random(1)
     for seed in SEEDS:
