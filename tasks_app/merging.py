@@ -21,7 +21,7 @@ from oasst.accounts import merging, people
 from oasst.accounts.models import User
 from oasst.lib import queue
 from oasst.lib.errors import DomainError
-from tasks_app import moderation, trees
+from tasks_app import holding, moderation, trees, turns
 from tasks_app.config import TreeConfig
 from tasks_app.enums import LabelKind
 from tasks_app.enums import ModerationKind as Kind
@@ -29,6 +29,7 @@ from tasks_app.models import (
     Contribution,
     GoldAnswer,
     Message,
+    MessageTree,
     Ranking,
     Task,
     TextLabels,
@@ -108,17 +109,20 @@ def merge(
     The log keeps who did it and why. Raises CannotMerge, and what `lock_person` raises.
     """
     require_reason(reason)
-    source, into = User.objects.get(pk=source_id), User.objects.get(pk=into_id)
-    _require_fit(source, into)
-    if actor is not None and not actor.is_admin:
-        raise moderation.NotYours
-    _free_tasks(source, into, now)
     with transaction.atomic():
-        locked = {pk: moderation.lock_person(pk, actor) for pk in sorted([source_id, into_id])}
+        locked = {pk: moderation.lock_person(pk, actor) for pk in sorted({source_id, into_id})}
         source, into = locked[source_id], locked[into_id]
+        if actor is not None and not actor.is_admin:
+            raise moderation.NotYours
+        _require_fit(source, into)
+        touched = _lock_work(source, into)
+        freed = _free_tasks(source, into)
         done = plan(source, into)
         _move(source, into)
         _end(source, into, now)
+        config = TreeConfig.current()
+        for tree_id in sorted(freed):
+            trees.advance(touched[tree_id], config=config, now=now)
         data = {"from": str(source.pk), "votes_left": done.staying}
         record(Kind.MERGE_PEOPLE, actor=actor, reason=reason, now=now, user=into, data=data)
         queue.enqueue("oasst.privacy.forget_merged", str(source.pk))  # by name: it lives above
@@ -134,18 +138,29 @@ def _require_fit(source: User, into: User) -> None:
         raise CannotMerge
 
 
-def _free_tasks(source: User, into: User, now: datetime) -> None:
-    """Give open tasks back: all of `source`, and those of `into` on what `source` wrote."""
+def _lock_work(source: User, into: User) -> dict[uuid.UUID, MessageTree]:
+    """Lock what either has a hand in: a hand-out or submit of theirs that is under way comes to its
+    end first, and none comes in between. Gives the trees.
+
+    Everybody locks the person before the tree, and whoever locks several trees goes by their ids.
+    """
+    for person in sorted((source, into), key=lambda each: each.pk):
+        turns.lock_user(person)
+    ids = set(Task.objects.filter(user__in=[source, into]).values_list("tree", flat=True))
+    ids |= set(Message.objects.filter(user=source).values_list("tree", flat=True))
+    found = MessageTree.objects.locked().filter(pk__in=ids - {None}).order_by("pk")
+    return {tree.pk: tree for tree in found}
+
+
+def _free_tasks(source: User, into: User) -> set[uuid.UUID]:
+    """Give open tasks back: all of `source`, and those of `into` on what `source` wrote; the trees
+    that they were in."""
     begun = Task.objects.filter(done_at=None, skipped_at=None)
     about = Q(message__user=source) | Q(gold__message__user=source)
     doomed = begun.filter(Q(user=source) | Q(about, user=into))
-    ids = list(doomed.values_list("pk", flat=True))
-    for tree_id in set(doomed.exclude(tree=None).values_list("tree", flat=True)):
-        with transaction.atomic():
-            tree = moderation.locked_tree(tree_id)
-            Task.objects.filter(pk__in=ids, tree=tree).delete()
-            trees.advance(tree, config=TreeConfig.current(), now=now)
-    Task.objects.filter(pk__in=ids, done_at=None).delete()
+    found = dict(doomed.values_list("pk", "tree"))
+    Task.objects.filter(pk__in=found).delete()
+    return {tree_id for tree_id in found.values() if tree_id}
 
 
 def _move(source: User, into: User) -> None:
@@ -201,9 +216,10 @@ def _end(source: User, into: User, now: datetime) -> None:
     """Let both addresses sign in as `into`, whom what was decided about either binds; close the
     other account."""
     people.take_over_address(source, into)
-    for name, choose in (("muted_until", max), ("held_since", min)):
-        told = [getattr(each, name) for each in (source, into)]
-        setattr(into, name, choose((each for each in told if each), default=None))
+    both = (source, into)
+    into.muted_until = max((each.muted_until for each in both if each.muted_until), default=None)
+    if held := [each.held_since for each in both if each.held_since]:
+        holding.set_held(into, min(held), now=now)  # with all votes, whoever of the two gave them
     spoken = dict.fromkeys([*into.contribution_languages, *source.contribution_languages])
     into.contribution_languages = list(spoken)
     into.date_joined = min(source.date_joined, into.date_joined)

@@ -16,9 +16,11 @@ from django.utils import timezone
 from oasst.accounts.models import User
 from oasst.lib.errors import DomainError
 from tasks_app import (
+    holding,
     interactions,
     jobs,
     lottery,
+    merging,
     moderation,
     reactions,
     rewording,
@@ -274,6 +276,33 @@ def moderator(actor: User, rounds: int) -> Callable[[], None]:
                     act()
 
     return work
+
+
+def test_merging_accounts_against_what_both_are_doing_keeps_every_rule(
+    at_once: Any, root: User
+) -> None:
+    """Each of five people has two accounts, which write and judge side by side until they are
+    one; one of each second pair is held back."""
+    for _ in range(2):
+        for drawing in ("P(A? A?)", "P(A(P?) A)"):
+            grow(drawing, goal_tree_size=6)
+        grow("P(A A)", state=TreeState.RANKING)
+    mains, twins = factories.crowd(5, prefix="Main"), factories.crowd(5, prefix="Twin")
+    why = {"actor": root, "reason": "One person.", "now": timezone.now()}
+    for twin in twins[::2]:
+        holding.hold_user(twin.pk, **why)
+
+    def merge(main: User, twin: User) -> Callable[[], Any]:
+        """After a task or two, while both go on."""
+        work = contributor(main, 2)
+        return lambda: (work(), merging.merge(twin.pk, main.pk, **why))
+
+    merges = [merge(*pair) for pair in zip(mains, twins, strict=True)]
+    results = at_once([*merges, *(contributor(user, 6) for user in (*mains, *twins))])
+
+    assert [type(result) for result in results[:5]] == [tuple] * 5
+    assert User.objects.filter(pk__in=[twin.pk for twin in twins], is_active=True).count() == 0
+    assert oracle.problems() == []
 
 
 def play_a_busy_site(at_once: Any, mona: User, trees: int, rounds: int) -> int:
