@@ -101,11 +101,26 @@ class SnapshotForm(forms.Form):
         ),
     )
 
+    scrub_pii = forms.BooleanField(
+        label=_("Replace personal data in the texts"),
+        required=False,
+        help_text=_(
+            "E-mail addresses, telephone numbers, payment cards, IBANs and IP addresses become "
+            "words in brackets."
+        ),
+    )
+
     def wish(self) -> Wish:
         """What was asked for, but for the name."""
         data = self.cleaned_data
         langs = tuple(filter(None, (tag.strip() for tag in data["langs"].split(","))))
-        return Wish(langs, synthetic=data["synthetic"], chats=data["chats"], gate=data["gate"])
+        return Wish(
+            langs,
+            synthetic=data["synthetic"],
+            chats=data["chats"],
+            gate=data["gate"],
+            scrub_pii=data["scrub_pii"],
+        )
 
 
 class DiffForm(forms.Form):

@@ -46,6 +46,7 @@ class Wish:
     synthetic: bool = False
     chats: bool = False
     gate: bool = True
+    scrub_pii: bool = False
 
     def selection(self) -> Selection:
         """Its trees."""
@@ -54,7 +55,9 @@ class Wish:
     def filter(self) -> snapshots.Filter:
         """All of it."""
         gate = GateRules() if self.gate else None
-        return snapshots.Filter(self.selection(), chats=self.chats, gate=gate)
+        return snapshots.Filter(
+            self.selection(), chats=self.chats, gate=gate, scrub_pii=self.scrub_pii
+        )
 
 
 @transaction.atomic

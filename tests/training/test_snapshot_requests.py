@@ -43,12 +43,13 @@ def test_a_worker_makes_what_was_asked_for(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks, root: User
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        ask(wish=Wish(("en",), synthetic=True, gate=False), by=root)
+        ask(wish=Wish(("en",), synthetic=True, gate=False, scrub_pii=True), by=root)
 
     made = Snapshot.objects.get()
     assert (made.name, made.counts["trees"], made.created_by) == ("june", 2, root)
     assert made.filter["trees"]["langs"] == ["en"]
     assert (made.filter["gate"], "synthetic" in made.filter["trees"]) == (None, False)
+    assert made.filter["scrub_pii"]
     assert not SnapshotRequest.objects.exists()
 
 
