@@ -57,7 +57,7 @@ def snapshots_with_deleted() -> list[str]:
 # Deleted messages are few and have an index: the database begins with them.
 _WITH_DELETED = """
     SELECT s.name FROM tasks_app_datasnapshot s
-    WHERE s.superseded_at IS NULL AND EXISTS (
+    WHERE EXISTS (
         SELECT FROM tasks_app_message m
         JOIN tasks_app_snapshottree t ON t.tree_id = m.tree_id AND t.snapshot_id = s.id
         WHERE m.deleted AND m.id = ANY (t.message_ids)

@@ -15,6 +15,15 @@ class Stage(TextChoices):
     EVALUATE = "evaluate", _("Evaluation")
 
 
+class Superseded(TextChoices):
+    """Why nothing new may learn from a snapshot."""
+
+    ERASED = "erased", _("Somebody whose texts are in it had them erased")
+    WITHDRAWN = "withdrawn", _("The owner of a chat that is in it forbade or deleted it")
+    # Alone in that it ends, once what was deleted is put back.
+    DELETED = "deleted", _("A message that is in it was deleted")
+
+
 class RunState(TextChoices):
     # Waits for a worker; after a worker died, again.
     QUEUED = "queued", _("Waiting")

@@ -57,8 +57,8 @@ def heed_withdrawn_chats() -> None:
 
 
 def heed_deleted_messages() -> None:
-    """Mark snapshots with messages that were deleted since."""
-    snapshots.supersede_deleted(now=timezone.now())
+    """Mark snapshots with messages that were deleted since, and no more once these are back."""
+    snapshots.heed_deletions(now=timezone.now())
 
 
 def tell_usage() -> None:

@@ -19,6 +19,7 @@ from training.enums import (
     RunState,
     Stage,
     StepState,
+    Superseded,
 )
 from training.querysets import CheckQuerySet, RunQuerySet, SnapshotQuerySet
 from training.rundir import RunDir
@@ -49,8 +50,12 @@ class Snapshot(models.Model):
     people = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="+", blank=True)
     # Which chats are in it, to be found when their owners forbid or delete them.
     chats = ArrayField(models.UUIDField(), default=list, blank=True, editable=False)
-    # Somebody's data that is in it was erased since: nothing new may be trained on it.
+    # Something that is in it was withdrawn since: nothing new may be trained on it.
     superseded_at = models.DateTimeField(_("superseded"), null=True, blank=True)
+    # Empty for those superseded before this was kept.
+    superseded_why = models.CharField(
+        _("why superseded"), max_length=12, choices=Superseded, blank=True, db_default=""
+    )
 
     objects = SnapshotQuerySet.as_manager()
 

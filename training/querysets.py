@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
-from training.enums import CheckState, RunState
+from training.enums import CheckState, RunState, Superseded
 
 if TYPE_CHECKING:
     from training.models import Snapshot, SnapshotCheck, TrainingRun  # noqa: F401
@@ -28,8 +29,12 @@ class RunQuerySet(models.QuerySet["TrainingRun"]):
 
 class SnapshotQuerySet(models.QuerySet["Snapshot"]):
     def current(self) -> SnapshotQuerySet:
-        """Those of which nothing was erased since."""
+        """Those of which nothing was withdrawn since."""
         return self.filter(superseded_at=None)
+
+    def not_for_ever(self) -> SnapshotQuerySet:
+        """Those, and the ones that a deletion has superseded, which may be undone."""
+        return self.filter(Q(superseded_at=None) | Q(superseded_why=Superseded.DELETED))
 
 
 class CheckQuerySet(models.QuerySet["SnapshotCheck"]):

@@ -37,6 +37,7 @@ from tasks_app.ranking import kendall_tau
 from training import data_gate, dataset_card, rundir, runs, snapshot_changes, usage
 from training import snapshot_files as files
 from training.data_gate import GateRules
+from training.enums import Superseded
 from training.errors import SnapshotBroken, SnapshotCurrent, SnapshotExists
 from training.models import Snapshot, below_runs
 from training.snapshot_changes import Change
@@ -357,38 +358,55 @@ def facts(snapshot: Snapshot) -> dict[str, Any]:
 def supersede(user: User, *, now: datetime) -> list[Snapshot]:
     """Mark every snapshot that holds something of a person whose data is erased, and end the runs
     that wait for one of them; may run twice."""
-    return _supersede(Snapshot.objects.filter(people=user), now)
+    return _supersede(Snapshot.objects.filter(people=user), Superseded.ERASED, now)
 
 
 def supersede_withdrawn(*, now: datetime) -> list[Snapshot]:
     """The same for snapshots with a chat that its owner has forbidden or deleted since."""
     gone = [
         snapshot.pk
-        for snapshot in Snapshot.objects.current().exclude(chats=[]).only("chats")
+        for snapshot in Snapshot.objects.not_for_ever().exclude(chats=[]).only("chats")
         if Chat.objects.filter(pk__in=snapshot.chats, allow_data_use=True).count()
         < len(snapshot.chats)
     ]
-    return _supersede(Snapshot.objects.filter(pk__in=gone), now)
+    return _supersede(Snapshot.objects.filter(pk__in=gone), Superseded.WITHDRAWN, now)
 
 
-def supersede_deleted(*, now: datetime) -> list[Snapshot]:
+def heed_deletions(*, now: datetime) -> list[Snapshot]:
     """The same for snapshots with a message that was deleted since; those made to show what was
-    deleted stay."""
-    held = Snapshot.objects.filter(name__in=uses.snapshots_with_deleted())
-    return _supersede(held.filter(filter__trees__deleted=False), now)
+    deleted stay. Where every such message is back, it ends again, unless the texts were removed."""
+    without = Snapshot.objects.filter(filter__trees__deleted=False)
+    held = without.filter(name__in=uses.snapshots_with_deleted())
+    _reinstate(without.filter(superseded_why=Superseded.DELETED).exclude(pk__in=held))
+    return _supersede(held, Superseded.DELETED, now)
 
 
-def _supersede(held: SnapshotQuerySet, now: datetime) -> list[Snapshot]:
+def _supersede(held: SnapshotQuerySet, why: Superseded, now: datetime) -> list[Snapshot]:
+    """Mark those that are current, and note what ends no more where it only was a deletion."""
     marked = list(held.current())
+    if why != Superseded.DELETED:
+        held.filter(superseded_why=Superseded.DELETED).update(superseded_why=why)
     if not marked:
         return []
-    Snapshot.objects.filter(pk__in=[snapshot.pk for snapshot in marked]).update(superseded_at=now)
+    found = Snapshot.objects.filter(pk__in=[snapshot.pk for snapshot in marked])
+    found.update(superseded_at=now, superseded_why=why)
     for snapshot in marked:
-        snapshot.superseded_at = now
+        snapshot.superseded_at, snapshot.superseded_why = now, why
         logger.warning("snapshot %s is superseded: something in it was withdrawn", snapshot.name)
     usage.tell_of_superseded(marked)
     runs.refuse_superseded(now=now)
     return marked
+
+
+def _reinstate(found: SnapshotQuerySet) -> None:
+    back = [snapshot for snapshot in found if not is_removed(snapshot)]
+    for snapshot in back:
+        # Not if somebody's data in it was erased meanwhile.
+        row = Snapshot.objects.filter(pk=snapshot.pk, superseded_why=Superseded.DELETED)
+        row.update(superseded_at=None, superseded_why="")
+        snapshot.refresh_from_db()
+        logger.info("snapshot %s is current again: what was deleted is back", snapshot.name)
+    usage.tell_of_superseded(back)
 
 
 def remove_texts(snapshot: Snapshot) -> None:

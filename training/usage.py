@@ -24,7 +24,7 @@ def tell_of_snapshot(snapshot: Snapshot) -> None:
 
 
 def tell_of_superseded(snapshots: Iterable[Snapshot]) -> None:
-    """Say that something in them was withdrawn; what is in them stays told."""
+    """Say that something in them was withdrawn, or no more; what is in them stays told."""
     record_usage(snapshots=[_use_of(snapshot, None) for snapshot in snapshots])
 
 

@@ -91,6 +91,25 @@ def test_deleting_a_message_supersedes_the_snapshots_it_is_in(mona: User) -> Non
     assert {row.name for row in known} == {"shows-deleted", "after"}
 
 
+def test_a_snapshot_is_current_again_once_what_was_deleted_is_back(mona: User, alice: User) -> None:
+    grown = grow("P(A A)", state=READY, authors={2: alice})
+    first, _erased, cleared = create("first"), create("erased"), create("cleared")
+    for snapshot in (first, cleared):
+        snapshot.people.clear()
+    moderation.delete_message(grown[1].pk, actor=mona, reason="Names a person.", now=NOW)
+    jobs.heed_deleted_messages()
+    assert not Snapshot.objects.current().exists()
+    erase_person(alice, now=NOW)
+    snapshots.remove_texts(Snapshot.objects.get(name="cleared"))
+
+    moderation.restore_message(grown[1].pk, actor=mona, reason="It is theirs.", now=NOW)
+    for _twice in range(2):
+        jobs.heed_deleted_messages()
+
+    assert list(Snapshot.objects.current()) == [first]
+    assert [row.name for row in DataSnapshot.objects.filter(superseded_at=None)] == ["first"]
+
+
 def test_what_was_never_told_is_told_later() -> None:
     grown = grow("P(A)", state=READY)
     snapshot = create()
