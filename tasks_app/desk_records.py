@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from tasks_app.enums import BulkKind, BulkState, ReportState
-from tasks_app.querysets import ReportQuerySet
+from tasks_app.querysets import QuestionQuerySet, ReportQuerySet
 
 
 class Report(models.Model):
@@ -68,10 +68,12 @@ class Report(models.Model):
 # Characters of a question and of its answer.
 MOST_ASKED = 1000
 MOST_ANSWERED = 2000
+_WAITS = Q(answered_at=None, withdrawn_at=None)
 
 
 class Question(models.Model):
-    """Something the moderators ask a person, who answers once or not at all.
+    """Something the moderators ask a person, who answers once or not at all. Until then it can be
+    taken back.
 
     The person is not told which moderator asked.
     """
@@ -88,23 +90,30 @@ class Question(models.Model):
     asked_at = models.DateTimeField(_("asked"))
     answer = models.CharField(_("answer"), max_length=MOST_ANSWERED, blank=True)
     answered_at = models.DateTimeField(_("answered"), null=True, blank=True)
+    withdrawn_at = models.DateTimeField(_("taken back"), null=True, blank=True)
+
+    objects = QuestionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("question")
         indexes = [
-            models.Index(fields=["-id"], condition=Q(answered_at=None), name="question_open"),
+            models.Index(fields=["-id"], condition=_WAITS, name="question_waits"),
         ]
         constraints = [
             models.UniqueConstraint(
                 fields=["person", "message"],
-                condition=Q(answered_at=None),
+                condition=_WAITS,
                 nulls_distinct=False,
-                name="question_one_open_per_thing",
+                name="question_one_waits_per_thing",
             ),
             models.CheckConstraint(
                 name="question_answered_in_words",
                 condition=Q(answered_at=None, answer="")
                 | (Q(answered_at__isnull=False) & ~Q(answer="")),
+            ),
+            models.CheckConstraint(
+                name="question_answered_or_taken_back",
+                condition=Q(answered_at=None) | Q(withdrawn_at=None),
             ),
         ]
 
@@ -114,7 +123,7 @@ class Question(models.Model):
     @property
     def is_open(self) -> bool:
         """True while it waits for its answer."""
-        return self.answered_at is None
+        return self.answered_at is None and self.withdrawn_at is None
 
 
 class BulkAction(models.Model):

@@ -256,6 +256,7 @@ class ModerationKind(TextChoices):
     NAME_PRIZE = "name_prize", _("Named the period of a prize")
     PUBLISH_PRIZE = "publish_prize", _("Published the winners of a prize")
     ASK_PERSON = "ask_person", _("Asked a person something")
+    WITHDRAW_QUESTION = "withdraw_question", _("Took a question to a person back")
     LEAVE_OUT_TREE = "leave_out_tree", _("Left a tree out of a bulk action")
     UNDO = "undo", _("Undid an action")
 

@@ -23,6 +23,7 @@ from tasks_app.models import (
     Report,
     TreeTransition,
 )
+from tasks_app.notice_records import NotifiedFact
 from tasks_app.usage_records import DataSnapshot, TrainedModel
 
 _REMOVALS = frozenset({ModerationKind.DELETE_MESSAGE, ModerationKind.AUTO_DELETE})
@@ -130,6 +131,8 @@ def _of_acts(rows: Sequence[ModerationAction]) -> Iterable[Fact]:
             yield from _change(row)
         elif row.action == ModerationKind.RESOLVE_REPORT:
             yield from _outcomes(row)
+        elif row.action == ModerationKind.WITHDRAW_QUESTION:
+            yield from _withdrawal(row)
     split = [row for row in rows if row.action == ModerationKind.DECIDE_SPLIT]
     yield from _verdicts({row.message_id for row in split if row.message_id})
 
@@ -164,6 +167,14 @@ def _outcomes(row: ModerationAction) -> Iterable[Fact]:
         key = f"report:{report.pk}:{report.state}"
         if report.user_id:
             yield Fact(report.user_id, Kind.REPORT, key, report.message_id, report.pk)
+
+
+def _withdrawal(row: ModerationAction) -> Iterable[Fact]:
+    """Of a question that its person was told of."""
+    pk = row.data["question"]
+    if row.user_id and NotifiedFact.objects.filter(user=row.user_id, key=f"question:{pk}").exists():
+        data = {"question": pk, "act": "withdrawn"}
+        yield Fact(row.user_id, Kind.QUESTION, f"question_withdrawn:{pk}", data=data)
 
 
 def _of_questions(rows: Sequence[Question]) -> Iterable[Fact]:

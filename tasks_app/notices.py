@@ -55,6 +55,8 @@ def _text(kind: Kind, notification: Notification) -> str:
         return _ACTS[notification.data.get("act", "removed")]()
     if kind == Kind.STOPPED:
         return _("The conversation that you began was stopped.")
+    if kind == Kind.QUESTION and notification.data.get("act") == "withdrawn":
+        return _("The moderators have taken a question back. It needs no answer.")
     if kind == Kind.QUESTION:
         return _("The moderators have a question for you.")
     if notification.report is not None:

@@ -50,7 +50,7 @@ SECTIONS: Sections = {
     "questions": (
         Question.objects,
         "person",
-        "id message_id text asked_at answer answered_at",
+        "id message_id text asked_at answer answered_at withdrawn_at",
     ),
     "tasks": (
         Task.objects,
@@ -79,7 +79,8 @@ def collect(user: User) -> dict[str, Iterable[dict[str, Any]]]:
     meanwhile why they were asked something."""
     if user.held_since is None:
         return rows_of(user, SECTIONS)
-    untold = (ModerationKind.HOLD_USER, ModerationKind.ASK_PERSON)
+    asked = (ModerationKind.ASK_PERSON, ModerationKind.WITHDRAW_QUESTION)
+    untold = (ModerationKind.HOLD_USER, *asked)
     told = ModerationAction.objects.exclude(action__in=untold)
     _rows, column, names = SECTIONS["moderation"]
     return rows_of(user, {**SECTIONS, "moderation": (told, column, names)})

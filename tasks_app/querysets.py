@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Message,
         MessageTree,
         Offer,
+        Question,
         Ranking,
         Reliability,
         Report,
@@ -280,6 +281,14 @@ class ReportQuerySet(models.QuerySet["Report"]):
         return self.annotate(
             urgency=models.ExpressionWrapper(urgency, output_field=models.FloatField())
         ).order_by("-urgency", "created_at", "id")
+
+
+class QuestionQuerySet(models.QuerySet["Question"]):
+    """Questions about what moderators ask people."""
+
+    def waiting(self) -> Self:
+        """Those without an answer, and not taken back."""
+        return self.filter(answered_at=None, withdrawn_at=None)
 
 
 class GoldItemQuerySet(models.QuerySet["GoldItem"]):

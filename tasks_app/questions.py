@@ -69,6 +69,22 @@ class AlreadyAsked(DomainError):
     )
 
 
+class AnsweredMeanwhile(DomainError):
+    """A question is taken back that has its answer."""
+
+    code = "answered_meanwhile"
+    status = 409
+    default_message = _("The question is answered already; the answer stands on its page.")
+
+
+class QuestionWithdrawn(DomainError):
+    """An answer to what was taken back."""
+
+    code = "question_withdrawn"
+    status = 409
+    default_message = _("The moderators have taken this question back. It needs no answer.")
+
+
 class QuestionNotFound(DomainError):
     """No such question, or one to somebody else."""
 
@@ -128,7 +144,7 @@ def ask(
     person = lock_person(person_id, actor)
     if not person.is_active:
         raise NobodyToAsk
-    waiting = Question.objects.filter(person=person, message=message, answered_at=None).first()
+    waiting = Question.objects.waiting().filter(person=person, message=message).first()
     if waiting is not None:
         if (waiting.text, waiting.asked_by_id) != (text, actor.pk):
             raise AlreadyAsked
@@ -140,6 +156,28 @@ def ask(
     # person wrote it.
     told = {"question": question.pk}
     record(ModerationKind.ASK_PERSON, actor=actor, reason=reason, now=now, user=person, data=told)
+    return question
+
+
+@transaction.atomic
+def withdraw(question_id: int, *, actor: Any, reason: str, now: datetime) -> Question:
+    """Take a question back; who was told of it is told so. Twice is fine.
+
+    Locks the account, then the question. Raises QuestionNotFound, AnsweredMeanwhile, NotYours.
+    """
+    require_reason(reason)
+    found = Question.objects.filter(pk=question_id).first()
+    if found is None:
+        raise QuestionNotFound
+    person = lock_person(found.person_id, actor)
+    question = _locked(question_id, person)
+    if question.answered_at:
+        raise AnsweredMeanwhile
+    if question.withdrawn_at is None:
+        question.withdrawn_at = now
+        question.save(update_fields=["withdrawn_at"])
+        told, kind = {"question": question.pk}, ModerationKind.WITHDRAW_QUESTION
+        record(kind, actor=actor, reason=reason, now=now, user=person, data=told)
     return question
 
 
@@ -156,19 +194,26 @@ def find(question_id: int, person: "User") -> Question:
 def answer(question_id: int, person: "User", text: str, *, now: datetime) -> Question:
     """Answer a question, once; muted people may. The same answer sent again is fine.
 
-    Raises AnswerEmpty, TextTooLong, QuestionNotFound, AlreadyAnswered.
+    Raises AnswerEmpty, TextTooLong, QuestionNotFound, AlreadyAnswered, QuestionWithdrawn.
     """
     text = _checked(text, MOST_ANSWERED, AnswerEmpty)
-    rows = Question.objects.select_for_update(no_key=True)
-    question = rows.filter(pk=question_id, person=person).first()
-    if question is None:
-        raise QuestionNotFound
-    if not question.is_open:
+    question = _locked(question_id, person)
+    if question.withdrawn_at:
+        raise QuestionWithdrawn
+    if question.answered_at:
         if question.answer != text:
             raise AlreadyAnswered
         return question
     question.answer, question.answered_at = text, now
     question.save(update_fields=["answer", "answered_at"])
+    return question
+
+
+def _locked(question_id: int, person: "User") -> Question:
+    rows = Question.objects.select_for_update(no_key=True)
+    question = rows.filter(pk=question_id, person=person).first()
+    if question is None:
+        raise QuestionNotFound
     return question
 
 

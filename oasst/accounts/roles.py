@@ -28,6 +28,7 @@ _MODERATOR_ACTIONS: dict[str, dict[str, tuple[str, ...]]] = {
         "bulkaction": ("view", "change"),
         "moderationaction": ("view", "change"),
         "golditem": ("view", "change"),
+        "question": ("view", "change"),
         "*": ("view",),
     },
     "chat_app": {"chatreport": ("view", "change"), "servedmodel": ("view",), "worker": ("view",)},

@@ -1,4 +1,5 @@
-"""Asking a person something: from their page, from a message of theirs, from a report on it."""
+"""Asking a person something: from their page, from a message of theirs, from a report on it; and
+taking it back."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +14,7 @@ from oasst.lib.desk.actions import DeskAction, ReasonForm
 from oasst.lib.fields import PlainText
 from tasks_app import moderation, questions
 from tasks_app.desk_records import MOST_ASKED
-from tasks_app.models import Message, Report
+from tasks_app.models import Message, Question, Report
 
 
 class AskForm(ReasonForm):
@@ -40,6 +41,25 @@ class Ask(DeskAction):
             "Neither changes anything by itself. Whoever is held back does not know: let the "
             "question not tell."
         )
+
+
+class Withdraw(DeskAction):
+    """Takes back what was asked."""
+
+    name, title, icon = "withdraw", _l("Take the question back"), "undo"
+
+    def fits(self, row: Question, *, actor: Any, now: datetime) -> bool:
+        return row.is_open
+
+    def explain(self, rows: Sequence[Any]) -> str:
+        return _(
+            "It can be answered no more. If the person was told of it, they are told that it "
+            "needs no answer; they can still read it."
+        )
+
+    def run(self, row: Question, data: dict[str, Any], *, actor: Any, now: datetime) -> str:
+        questions.withdraw(row.pk, actor=actor, reason=data["reason"], now=now)
+        return _("The question is taken back.")
 
 
 class AskPerson(Ask):

@@ -29,7 +29,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return context | {
         "title": _l("Moderators' desk"),
         "reports": _reports(),
-        "questions": Question.objects.filter(answered_at=None).count(),
+        "questions": Question.objects.waiting().count(),
         "urgent": _urgent(now),
         "states": _states(),
         "waiting": _waiting(),

@@ -11,11 +11,12 @@ from django.utils.translation import gettext_lazy as _l
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
 from unfold.decorators import display
 
+from oasst.lib.desk.admin import DeskAdmin
 from oasst.lib.desk.display import NONE, Fact, excerpt, link, page_url, row_link, when
 from oasst.lib.desk.filters import DaysFilter
 from tasks_app import reading
 from tasks_app.admin import message_page
-from tasks_app.admin.log import ReadOnlyAdmin
+from tasks_app.admin.ask import Withdraw
 from tasks_app.models import Message, Question
 
 
@@ -26,19 +27,25 @@ class AnsweredFilter(DropdownFilter):
     all_option = None
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, Any]]:
-        return [("open", _("Open")), ("answered", _("Answered")), ("all", _("All"))]
+        return [
+            ("open", _("Open")),
+            ("answered", _("Answered")),
+            ("withdrawn", _("Taken back")),
+            ("all", _("All")),
+        ]
 
     def value(self) -> str:
         return super().value() or "open"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        if self.value() not in {"open", "answered"}:
-            return queryset
-        return queryset.filter(answered_at__isnull=self.value() == "open")
+        if self.value() == "open":
+            return queryset.waiting()
+        column = {"answered": "answered_at", "withdrawn": "withdrawn_at"}.get(self.value())
+        return queryset.filter(**{f"{column}__isnull": False}) if column else queryset
 
 
 @admin.register(Question)
-class QuestionAdmin(ReadOnlyAdmin):
+class QuestionAdmin(DeskAdmin):
     """All questions, the newest first; asked from the pages of people, messages and reports."""
 
     list_display = ("text_column", "state_column", "person_column", "message_column",
@@ -51,6 +58,7 @@ class QuestionAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     list_select_related = ("person", "asked_by", "message")
     page_template = "admin/desk/question.html"
+    desk_actions = (Withdraw(),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         """Without those that would tell who wrote what the moderator is about to rank."""
@@ -74,7 +82,9 @@ class QuestionAdmin(ReadOnlyAdmin):
 
     @display(description=_l("state"), label={"open": "info", "answered": "success"})
     def state_column(self, row: Question) -> tuple[str, str]:
-        return ("open", _("Open")) if row.is_open else ("answered", _("Answered"))
+        if row.is_open:
+            return "open", _("Open")
+        return ("answered", _("Answered")) if row.answered_at else ("withdrawn", _("Taken back"))
 
     @display(description=_l("person"))
     def person_column(self, row: Question) -> SafeString | str:
@@ -104,4 +114,5 @@ def facts(row: Question) -> list[Fact]:
         (_("Asked"), when(row.asked_at)),
         (_("Asked by"), row_link(row.asked_by)),
         (_("Answered"), when(row.answered_at)),
+        (_("Taken back"), when(row.withdrawn_at)),
     ]

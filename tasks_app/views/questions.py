@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from tasks_app import pacing, questions, reading
 from tasks_app.forms.questions import AnswerForm
 from tasks_app.models import Question
-from tasks_app.questions import AlreadyAnswered
+from tasks_app.questions import AlreadyAnswered, QuestionWithdrawn
 from tasks_app.views.edges import FORM_INVALID, contributor
 
 TOO_MANY = 429
@@ -38,7 +38,7 @@ def question(request: HttpRequest, question_id: int) -> HttpResponse:
     text = form.cleaned_data["text"]
     try:
         questions.answer(found.pk, request.user, text, now=timezone.now())
-    except AlreadyAnswered as error:
+    except (AlreadyAnswered, QuestionWithdrawn) as error:
         found = questions.find(found.pk, request.user)
         return _page(request, found, form, status=error.status, problem=error.message, unsent=text)
     toasts.success(request, _("Thank you. The moderators read your answer."))

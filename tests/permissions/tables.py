@@ -270,8 +270,8 @@ accounts_user_act                 ask_person       POST go   go   accounts_user_
 accounts_user_act                 ask_root         GET  403  403
 accounts_user_act                 ask_root         POST 403  403
 tasks_app_question_change         Question         POST 200  200
-tasks_app_question_act            nothing          GET  404  404
-tasks_app_question_act            nothing          POST 404  404
+tasks_app_question_act            take_back        GET  200  200
+tasks_app_question_act            take_back        POST go   go   tasks_app_question_change
 accounts_user_act                 ban_root         GET  403  403
 accounts_user_act                 ban_root         POST 403  403
 tasks_app_message_change          Message          POST 200  200

@@ -246,6 +246,7 @@ def _desk_pages(rows: dict[str, Model], root: User) -> dict[str, dict[str, Any]]
         "ask": act("Message", "ask"),
         "ask_report": act("Report", "ask"),
         "ask_person": act("User", "ask"),
+        "take_back": act("Question", "withdraw"),
         "ask_root": {"object_id": root.pk, "name": "ask"},
         "ban_root": {"object_id": root.pk, "name": "ban"},
         "resolve": act("ChatReport", "resolve"),
@@ -298,4 +299,5 @@ def _data() -> dict[tuple[str, str], dict[str, Any]]:
             )
         },
         ("tasks:question", "asked"): {"text": "Because."},
+        ("admin:tasks_app_question_act", "take_back"): reason,
     }

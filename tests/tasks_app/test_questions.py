@@ -167,6 +167,43 @@ def test_muted_people_may_answer_and_nothing_else_changes(
     assert alice.muted_until == until
 
 
+# Taking back
+
+
+def take_back(asked: Question, actor: User) -> Question:
+    return questions.withdraw(asked.pk, actor=actor, reason="I found it.", now=SOON)
+
+
+def test_question_taken_back_is_logged_and_answered_no_more(
+    message: Message, alice: User, mona: User, root: User
+) -> None:
+    asked = ask(message, mona)
+    for actor in (root, mona):
+        assert take_back(asked, actor).withdrawn_at == SOON
+    with pytest.raises(questions.QuestionWithdrawn):
+        questions.answer(asked.pk, alice, "My own notes.", now=SOON)
+    again = ask(message, mona)
+
+    logged = ModerationAction.objects.get(action=ModerationKind.WITHDRAW_QUESTION)
+    assert (logged.actor, logged.user_id, logged.message_id) == (root, alice.pk, None)
+    assert (logged.reason, logged.data) == ("I found it.", {"question": asked.pk})
+    assert list(Question.objects.waiting()) == [again]
+
+
+def test_answered_questions_and_those_of_colleagues_are_not_taken_back(
+    message: Message, alice: User, mona: User, root: User
+) -> None:
+    asked = ask(message, mona)
+    questions.answer(asked.pk, alice, "My own notes.", now=SOON)
+    colleague = person("Max", role=roles.MODERATORS)
+    other = questions.ask(colleague.pk, ASK, actor=root, reason="why", now=NOW)
+
+    for row, error in ((asked, questions.AnsweredMeanwhile), (other, moderation.NotYours)):
+        with pytest.raises(error):
+            take_back(row, mona)
+    assert not Question.objects.exclude(withdrawn_at=None).exists()
+
+
 # At the same time
 
 
@@ -220,6 +257,26 @@ def test_each_question_is_told_alone_and_leads_to_its_page(
     ]
     assert {notices.notice(row).text for row in told} == {"The moderators have a question for you."}
     assert ASK not in str([row.data for row in told])
+
+
+def test_who_was_told_of_a_question_is_told_that_it_is_taken_back(
+    message: Message, alice: User, mona: User
+) -> None:
+    asked = ask(message, mona)
+    assert tell() == 1
+    take_back(asked, mona)
+    assert [tell(after=timedelta(minutes=10)) for _twice in range(2)] == [1, 0]
+
+    newest = Notification.objects.filter(user=alice).latest("pk")
+    assert notices.notice(newest).text.startswith("The moderators have taken a question back.")
+    assert notices.target(newest) == f"/questions/{asked.pk}/"
+    assert "I found it." not in notices.notice(newest).note
+
+
+def test_what_is_taken_back_at_once_is_no_news(message: Message, mona: User) -> None:
+    take_back(ask(message, mona), mona)
+
+    assert tell(after=timedelta(minutes=10)) == 0
 
 
 def test_what_is_answered_already_is_no_news(message: Message, alice: User, mona: User) -> None:
@@ -277,7 +334,8 @@ def test_download_tells_no_hold_by_why_somebody_was_asked(
     message: Message, alice: User, mona: User
 ) -> None:
     holding.hold_user(alice.pk, actor=mona, reason="A troll?", now=NOW)
-    ask(message, mona, reason="To know whether the hold stays.")
+    asked = ask(message, mona, reason="To know whether the hold stays.")
+    take_back(asked, mona)
     alice.refresh_from_db()
 
     assert rows(alice, "moderation") == []

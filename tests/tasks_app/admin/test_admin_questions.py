@@ -118,6 +118,24 @@ def test_answer_stands_on_the_pages_from_which_it_was_asked(
         assert "&lt;b&gt;Because." in page
 
 
+def test_question_is_taken_back_from_its_page(
+    moderator: Client, bob: User, mona: User, message: Message
+) -> None:
+    open_, answered = (
+        questions.ask(bob.pk, "One?", actor=mona, reason="why", now=timezone.now()),
+        questions.ask_author(message.pk, "Two?", actor=mona, reason="w", now=timezone.now()),
+    )
+    questions.answer(answered.pk, bob, "Yes.", now=timezone.now())
+    assert act_on(answered, "withdraw") not in moderator.get(page_of(answered)).text
+    assert act_on(open_, "withdraw") in moderator.get(page_of(open_)).text
+
+    moderator.post(act_on(open_, "withdraw"), WHY)
+
+    assert "Taken back before there was an answer." in moderator.get(page_of(open_)).text
+    assert found(moderator.get(list_of(Question))) == []
+    assert found(moderator.get(list_of(Question) + "?state=withdrawn")) == [open_]
+
+
 def test_overview_counts_what_is_open(moderator: Client, bob: User, mona: User) -> None:
     asked = questions.ask(bob.pk, "One?", actor=mona, reason="why", now=timezone.now())
     assert moderator.get("/admin/").context["questions"] == 1

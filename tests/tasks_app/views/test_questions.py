@@ -79,6 +79,20 @@ def test_answer_that_does_not_fit_is_explained_and_kept_in_the_form(
     assert stored(asked) == ""
 
 
+def test_question_taken_back_says_so_and_shows_the_answer_to_be_copied(
+    web: Client, asked: Question, mona: User
+) -> None:
+    questions.withdraw(asked.pk, actor=mona, reason="Found.", now=timezone.now())
+    page = web.get(url(asked)).text
+    late = web.post(url(asked), {"text": "My own notes."})
+
+    for text in (page, late.text):
+        assert text.count("The moderators have taken this question back.") == 1
+        assert "<textarea" not in text
+    assert (late.status_code, "My own notes." in late.text) == (409, True)
+    assert stored(asked) == ""
+
+
 def test_second_answer_is_refused_and_shown_to_be_copied(web: Client, asked: Question) -> None:
     web.post(url(asked), {"text": "My own notes."})
     again = web.post(url(asked), {"text": "My own notes."})
