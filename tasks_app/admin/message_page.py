@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -26,13 +27,14 @@ from tasks_app.models import (
     Message,
     MessageRevision,
     Ranking,
-    RankingConsensus,
     Report,
     TextLabels,
 )
 from tasks_app.reading import Veil
 
 MOST_ROWS = 50
+# What a message is loaded with for its page.
+BESIDE = ("tree", "user", "imported_labels", "consensus")
 # Tone of the badges on the desk's own pages, by the key that `state` gives.
 TONES = {
     "held": "warn",
@@ -103,11 +105,9 @@ def bubble(message: Message, veil: Veil) -> dict[str, Any]:
 
 
 def context(message: Message, veil: Veil) -> dict[str, Any]:
-    """What the page of a message shows."""
-    rows = Message.objects.defer("search_vector", "detoxify").select_related("user")
-    thread = rows.thread(message)
+    """What the page of a message shows, which is loaded with `BESIDE`."""
+    thread, replies = _around(message)
     revisions = MessageRevision.objects.filter(message=message).select_related("user")
-    replies = list(rows.filter(parent=message).order_by("rank", "created_at", "id")[:MOST_ROWS])
     return {
         "title": _("Message"),
         "thread": [bubble(node, veil) for node in thread],
@@ -117,7 +117,7 @@ def context(message: Message, veil: Veil) -> dict[str, Any]:
         "next_url": next_url(message),
         "public_url": public_url(message),
         "label_sets": label_sets([message.pk]).get(message.pk, []),
-        "imported": imported_labels([message.pk]).get(message.pk),
+        "imported": _imported(message),
         **(_order_of(message, replies) if replies else {}),
         "reports": items(
             Report.objects.filter(message=message)
@@ -130,11 +130,24 @@ def context(message: Message, veil: Veil) -> dict[str, Any]:
     }
 
 
+def _around(message: Message) -> tuple[list[Message], list[Message]]:
+    """The thread down to a message, and the first replies to it. One query."""
+    rows = Message.objects.defer("search_vector", "detoxify").select_related("user")
+    above = Q(tree=message.tree_id, depth__lt=message.depth)
+    found = rows.filter(above | Q(parent=message)).order_by("rank", "created_at", "id")
+    replies = [node for node in found if node.parent_id == message.pk]
+    known = {node.pk: node for node in found}
+    thread = [message]
+    while (parent := thread[0].parent_id) is not None:
+        thread.insert(0, known[parent])
+    return thread, replies[:MOST_ROWS]
+
+
 def _order_of(message: Message, replies: Iterable[Message]) -> dict[str, Any]:
     """How people ranked the replies, and what follows from it."""
     return {
         "rankings": rankings([message.pk], numbers(replies)).get(message.pk, []),
-        "consensus": RankingConsensus.objects.filter(parent=message).first(),
+        "consensus": message.consensus if hasattr(message, "consensus") else None,
     }
 
 
@@ -205,11 +218,16 @@ def _values(values: Mapping[str, float]) -> list[tuple[str, str]]:
 
 def imported_labels(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[tuple[str, str]]]:
     """Means and counts that imported files gave."""
-    found = {}
-    for row in ImportedLabelAggregate.objects.filter(message__in=ids):
-        values = row.values.items()
-        found[row.message_id] = [(name, f"{v['value']:.2f} × {v['count']}") for name, v in values]
-    return found
+    rows = ImportedLabelAggregate.objects.filter(message__in=ids)
+    return {row.message_id: _means(row) for row in rows}
+
+
+def _imported(message: Message) -> list[tuple[str, str]] | None:
+    return _means(message.imported_labels) if hasattr(message, "imported_labels") else None
+
+
+def _means(row: ImportedLabelAggregate) -> list[tuple[str, str]]:
+    return [(name, f"{v['value']:.2f} × {v['count']}") for name, v in row.values.items()]
 
 
 def rankings(

@@ -321,7 +321,9 @@ class MessageAdmin(DeskAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         waiting = Report.objects.waiting().filter(message=OuterRef("pk"))
-        rows = super().get_queryset(request).select_related("tree", "user")
+        is_page = "object_id" in request.resolver_match.kwargs
+        beside = message_page.BESIDE if is_page else self.list_select_related
+        rows = super().get_queryset(request).select_related(*beside)
         return rows.defer("search_vector", "detoxify").annotate(
             open_reports=count_of(waiting, "message")
         )
