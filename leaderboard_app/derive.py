@@ -66,10 +66,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Vote:
-    """How one's answer, or text, compares with what the others say, as in PointEntry."""
+    """How one's answer, or text, compares with what the others say, as in PointEntry.
+
+    `is_alone`: a ranking that is decided and has nothing to be compared with.
+    """
 
     closeness: float | None = None
     knows: bool | None = None
+    is_alone: bool = False
 
 
 @dataclass
@@ -248,7 +252,7 @@ def _compared_ranking(row: Row, message: MessageFacts, votes: Votes) -> Vote:
     mine = next((groups for task, *_, groups in cast_votes if task == row.task_id), None)
     others = _of_others(cast_votes, row)
     found = None if mine is None else rules.ranking_closeness(mine, others)
-    return Vote(1.0 if found is None else found)
+    return Vote(found, is_alone=found is None)
 
 
 def _compared_review(
@@ -290,8 +294,8 @@ def _vote(row: Row, entry: PointEntry | None, votes: Votes) -> Vote:
 def _wanted(row: Row, entries: dict[Reason, PointEntry], vote: Vote) -> dict[Reason, Standing]:
     """Where every entry of a contribution should stand, those too that it should have no more."""
     first = entries.get(row.reason)
-    held = first is not None and first.held
-    wanted = _earned(row, vote.closeness, held=held)
+    held, waits = (first.held, first.waits) if first else (False, False)
+    wanted = _earned(row, vote, held=held, waits=waits)
     half = wanted[row.reason]
     for reason in entries:
         if reason not in wanted:
@@ -301,16 +305,18 @@ def _wanted(row: Row, entries: dict[Reason, PointEntry], vote: Vote) -> dict[Rea
     return wanted
 
 
-def _earned(row: Row, closeness: float | None, *, held: bool) -> dict[Reason, Standing]:
+def _earned(row: Row, vote: Vote, *, held: bool, waits: bool) -> dict[Reason, Standing]:
     if row.is_quick:
         return {row.reason: Standing(EntryState.REVERSED, Why.TOO_QUICK)}
     if row.message is None:
-        return {row.reason: rules.of_prompt_ranking(held=held)}
+        return {row.reason: rules.of_lone_ranking(Why.COUNTED, held=held, waits=waits)}
     if row.reason in rules.WRITTEN:
         return rules.of_text(row.reason, row.message, held=held)
+    if vote.is_alone:
+        return {row.reason: rules.of_lone_ranking(Why.RANKED, held=held, waits=waits)}
     if row.reason == Reason.RANKING:
-        return rules.of_ranking(closeness, held=held)
-    return {row.reason: rules.of_review(closeness, held=held)}
+        return rules.of_ranking(vote.closeness, held=held, waits=waits)
+    return {row.reason: rules.of_review(vote.closeness, held=held)}
 
 
 def _told(standing: Standing) -> tuple[str, str]:

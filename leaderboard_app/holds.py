@@ -1,4 +1,4 @@
-"""Which entries count nothing because of what their person did around them.
+"""Which entries count nothing, or wait, because of what their person did around them.
 
 Reads the ledger, applies `reliance`; writes nothing. Only entries near to what changed are read.
 """
@@ -9,7 +9,7 @@ from itertools import groupby
 from uuid import UUID
 
 from leaderboard_app import reliance, rules
-from leaderboard_app.enums import Why
+from leaderboard_app.enums import Reason, Why
 from leaderboard_app.models import PointEntry
 from leaderboard_app.reliance import SPAN, Outcome
 
@@ -22,11 +22,13 @@ _AROUND = """
     SELECT near.* FROM unnest(%(people)s::uuid[], %(times)s::timestamptz[]) AS changed (who, at),
     LATERAL (
         (SELECT * FROM leaderboard_app_pointentry e
-            WHERE e.user_id = changed.who AND e.at >= changed.at AND e.settled_at IS NOT NULL
+            WHERE e.user_id = changed.who AND e.at >= changed.at
+            AND (e.settled_at IS NOT NULL OR e.waits)
             AND e.reason = ANY(%(reasons)s) AND e.why <> ALL(%(not)s))
         UNION ALL
         (SELECT * FROM leaderboard_app_pointentry e
-            WHERE e.user_id = changed.who AND e.at < changed.at AND e.settled_at IS NOT NULL
+            WHERE e.user_id = changed.who AND e.at < changed.at
+            AND (e.settled_at IS NOT NULL OR e.waits)
             AND e.reason = ANY(%(reasons)s) AND e.why <> ALL(%(not)s)
             ORDER BY e.at DESC, e.id DESC LIMIT %(before)s)
     ) near ORDER BY near.user_id, near.at, near.id
@@ -43,7 +45,8 @@ def earliest(entries: Iterable[PointEntry]) -> dict[UUID, datetime]:
 
 
 def flips(since: Mapping[UUID, datetime]) -> list[PointEntry]:
-    """The entries of these people whose `held` is not what it should be, with what it should be.
+    """The entries of these people whose `held` or `waits` is not what it should be, with what it
+    should be.
 
     Of each person only the entries that something from the given time on can tell upon. One query.
     """
@@ -65,9 +68,12 @@ def flips(since: Mapping[UUID, datetime]) -> list[PointEntry]:
 
 
 def _flipped(entries: list[PointEntry]) -> Iterator[PointEntry]:
-    for entry, held in zip(entries, reliance.held([_outcome(e) for e in entries]), strict=True):
-        if entry.held != held:
-            entry.held = held
+    outcomes = [_outcome(entry) for entry in entries]
+    found = zip(entries, reliance.held(outcomes), reliance.unsure(outcomes), strict=True)
+    for entry, held, is_unsure in found:
+        waits = is_unsure and not held and entry.reason == Reason.RANKING
+        if (entry.held, entry.waits) != (held, waits):
+            entry.held, entry.waits = held, waits
             yield entry
 
 

@@ -119,7 +119,8 @@ def disagreements() -> Iterator[tuple[str, str, str]]:
             yield "entries_stand_as_the_rules_say", str(entry.pk), f"should be {entry}: {entry.why}"
     for users in _chunks(_people()):
         for entry in holds.flips(dict.fromkeys(users, _LONG_AGO)):
-            yield "entries_are_held_as_the_rules_say", str(entry.pk), f"held: {entry.held}"
+            detail = f"held: {entry.held}, waits: {entry.waits}"
+            yield "entries_are_held_as_the_rules_say", str(entry.pk), detail
     yield from stats.disagreements()
 
 
@@ -164,7 +165,7 @@ def _hold(since: Mapping[UUID, datetime], now: datetime) -> list[PointEntry]:
     flipped = holds.flips(since)
     if not flipped:
         return []
-    PointEntry.objects.bulk_update(flipped, ["held"], batch_size=500)
+    PointEntry.objects.bulk_update(flipped, ["held", "waits"], batch_size=500)
     done = Contribution.objects.filter(pk__in=[entry.contribution_id for entry in flipped])
     trees = set(done.exclude(message=None).values_list("message__tree", flat=True))
     loose = list(done.filter(message=None).values_list("pk", flat=True))

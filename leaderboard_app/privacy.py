@@ -12,7 +12,7 @@ SECTIONS: Sections = {
     "points": (
         PointEntry.objects,
         "user",
-        "reason points state why lang at settled_at closeness knows held",
+        "reason points state why lang at settled_at closeness knows held waits",
     ),
     "standings": (UserStats.objects, "user", "frame lang confirmed pending computed_at"),
     "streak": (Streak.objects, "user", "since last_day longest"),

@@ -4,8 +4,9 @@ Each contribution is looked at together with those that follow it, so what gives
 reaches back to what they did before, and one odd contribution among good ones is nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from statistics import fmean
 
 # So many decided contributions are looked at together: one and those after it. While fewer
@@ -18,6 +19,11 @@ OF_THE_HONEST = 0.85
 # Reviews at random come to 0.6, rankings to 0.5. Honest reviews come to 0.9, rankings to 0.87 (the
 # three annotators of PandaLM).
 VOTES_ARE_GOOD = 0.7
+# Rankings count once the votes are that good beyond luck: at the lower end of the interval that
+# holds nine in ten, as if each vote were right or wrong, without anything to begin with. Two
+# replies are in the others' order by chance every other time; of who orders them so, one in thirty
+# gets by after five, one in a hundred after ten.
+BEYOND_LUCK = 1.28
 # Junk is hardly ever accepted, and who calls everything good never objects; half and half is 0.5.
 SENSE_IS_GOOD = 0.65
 
@@ -37,9 +43,18 @@ class Outcome:
 
 def held(outcomes: Sequence[Outcome]) -> list[bool]:
     """Which contributions of one person count nothing, in the order in which they were made."""
+    return _by_span(outcomes, _is_poor)
+
+
+def unsure(outcomes: Sequence[Outcome]) -> list[bool]:
+    """Around which of them too little is known for a ranking to count yet."""
+    return _by_span(outcomes, _may_be_luck)
+
+
+def _by_span(outcomes: Sequence[Outcome], judge: Callable[[Sequence[Outcome]], bool]) -> list[bool]:
     last = max(0, len(outcomes) - SPAN)
     starts = [min(number, last) for number in range(len(outcomes))]
-    spans = {start: _is_poor(outcomes[start : start + SPAN]) for start in set(starts)}
+    spans = {start: judge(outcomes[start : start + SPAN]) for start in set(starts)}
     return [spans[start] for start in starts]
 
 
@@ -49,6 +64,20 @@ def _is_poor(span: Sequence[Outcome]) -> bool:
     text is good."""
     votes, sense = record(each.vote for each in span), record(each.knows for each in span)
     return votes < VOTES_ARE_GOOD or sense < SENSE_IS_GOOD
+
+
+def _may_be_luck(span: Sequence[Outcome]) -> bool:
+    votes = [each.vote for each in span if each.vote is not None]
+    return not votes or at_least(fmean(votes), len(votes)) < VOTES_ARE_GOOD
+
+
+def at_least(mean: float, n: int) -> float:
+    """What the mean of very many like these is not below, nine times in ten. Source: Wilson 1927,
+    the lower end of the score interval."""
+    z = BEYOND_LUCK
+    middle = mean + z**2 / (2 * n)
+    spread = z * sqrt(mean * (1 - mean) / n + (z / (2 * n)) ** 2)
+    return (middle - spread) / (1 + z**2 / n)
 
 
 def record(values: Iterable[float | None]) -> float:

@@ -111,7 +111,7 @@ def is_too_quick(reason: Reason, seconds: float) -> bool:
 def of_text(reason: Reason, message: MessageFacts, *, held: bool) -> dict[Reason, Standing]:
     """The entries of somebody who wrote `message`: the first half, the second half, its place.
 
-    `held`, here and below, is what `reliance` says of the contribution.
+    `held`, and `waits` below, is what `reliance` says of the contribution.
     """
     half = _of_text(message)
     if held and half.state == EntryState.CONFIRMED:
@@ -145,9 +145,12 @@ def gone(reason: Reason, half: Standing) -> Standing:
     return _reversed(Why.MOVED if reason in PLACES else Why.UNDECIDED)
 
 
-def of_prompt_ranking(*, held: bool) -> Standing:
-    """An order of prompts, which has nothing to be compared with."""
-    return _reversed(Why.HELD) if held else _confirmed(Why.COUNTED)
+def of_lone_ranking(why: Why, *, held: bool, waits: bool) -> Standing:
+    """An order of prompts, or of replies that nobody else ranked: there is nothing to compare it
+    with, so it counts, for `why`, if others do."""
+    if held:
+        return _reversed(Why.HELD)
+    return _pending(Why.WAITS_FOR_MORE) if waits else _confirmed(why)
 
 
 def of_review(closeness: float | None, *, held: bool) -> Standing:
@@ -159,7 +162,7 @@ def of_review(closeness: float | None, *, held: bool) -> Standing:
     return _reversed(Why.HELD) if held else _confirmed(Why.DECIDED)
 
 
-def of_ranking(closeness: float | None, *, held: bool) -> dict[Reason, Standing]:
+def of_ranking(closeness: float | None, *, held: bool, waits: bool) -> dict[Reason, Standing]:
     """A ranking of which `closeness` is known once there are ranks."""
     if closeness is None:
         return {Reason.RANKING: _pending(Why.WAITS_FOR_RANKS)}
@@ -170,7 +173,7 @@ def of_ranking(closeness: float | None, *, held: bool) -> dict[Reason, Standing]
     standings = {Reason.RANKING: _confirmed(Why.RANKED)}
     if closeness >= RANKING_AGREES:
         standings[Reason.RANKING_AGREED] = _confirmed(Why.AGREED)
-    return standings
+    return dict.fromkeys(standings, _pending(Why.WAITS_FOR_MORE)) if waits else standings
 
 
 def is_plainly_rejected(reviews: Collection[Mapping[str, float]]) -> bool:

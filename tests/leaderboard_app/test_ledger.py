@@ -10,6 +10,7 @@ from leaderboard_app import ledger
 from leaderboard_app.models import PointEntry, Streak, UserStats
 from oasst.accounts.models import User
 from tasks_app import holding, interactions, moderation, splits, taking_back, undo
+from tasks_app.config import overridden
 from tasks_app.enums import LabelKind, TaskType, TreeState
 from tasks_app.models import Contribution, Message, ModerationAction
 from tests.factories import GOOD, NOW, SPAM, crowd, grow, hand_out, label
@@ -163,6 +164,39 @@ def test_what_was_sent_faster_than_one_reads_counts_nothing(alice: User, bob: Us
     assert booked(bob).popitem()[1] == ("reversed", "too_quick")
 
 
+def test_ranking_waits_until_the_votes_around_it_are_no_luck(bob: User) -> None:
+    tree, replies = grow("P(A A)", state=TreeState.RANKING), grow("P(A? A? A?)").messages[1:]
+    for ranker in (bob, *crowd(2, prefix="Ranker")):
+        given.rank(ranker, tree.root, [tree[1], tree[2]])
+    assert booked(bob)["ranking"] == ("pending", "waits_for_more")
+    assert (score(bob), list(ledger.disagreements())) == (0, [])
+
+    for message in replies:
+        given.review(bob, message)
+        judged(message, GOOD, GOOD)
+
+    found = booked(bob)
+    assert found["ranking"] == ("confirmed", "ranked")
+    assert found["ranking_agreed"] == ("confirmed", "agreed")
+    assert list(ledger.disagreements()) == []
+
+
+def test_ranking_that_nobody_shares_tells_nothing_and_counts_with_other_votes(bob: User) -> None:
+    with overridden(num_required_rankings=1):
+        for _ in range(3):
+            tree = grow("P(A A)", state=TreeState.RANKING)
+            given.rank(bob, tree.root, [tree[1], tree[2]])
+    assert booked(bob) == {"ranking": ("pending", "waits_for_more")}
+
+    for standing in (*[("pending", "waits_for_more")] * 3, ("confirmed", "ranked")):
+        message = grow("P(A?)")[1]
+        given.review(bob, message)
+        judged(message, GOOD, GOOD)
+        assert booked(bob)["ranking"] == standing
+    assert PointEntry.objects.filter(user=bob, reason="ranking_agreed").count() == 0
+    assert list(ledger.disagreements()) == []
+
+
 def test_places_are_those_of_the_consensus_and_move_with_late_rankings(alice: User) -> None:
     tree = grow("P(A A)", state=TreeState.RANKING)
     first, second = tree[1], tree[2]
@@ -174,8 +208,8 @@ def test_places_are_those_of_the_consensus_and_move_with_late_rankings(alice: Us
         given.rank(ranker, tree.root, [first, second])
     assert booked(alice)["first"] == ("confirmed", "placed")
     assert booked(rankers[0]) == {
-        "ranking": ("confirmed", "ranked"),
-        "ranking_agreed": ("confirmed", "agreed"),
+        "ranking": ("pending", "waits_for_more"),
+        "ranking_agreed": ("pending", "waits_for_more"),
     }
 
     Message.objects.filter(pk=first.pk).update(rank=1)  # as rankings of many more people would

@@ -1,5 +1,7 @@
 """Whose contributions count nothing: numbers worked out by hand."""
 
+from math import comb
+
 import pytest
 
 from leaderboard_app import reliance
@@ -42,6 +44,34 @@ def test_who_does_not_know_what_belongs_here_is_held_until_they_do() -> None:
 
 def test_everything_is_held_with_one_record() -> None:
     assert all_held([*sense(1, 1), *votes(*[0.3] * 7)])
+
+
+def all_unsure(outcomes: list[Outcome]) -> bool:
+    found = reliance.unsure(outcomes)
+    assert len(set(found)) == 1
+    return found[0]
+
+
+def test_good_votes_are_luck_until_there_are_some() -> None:
+    assert [all_unsure(votes(*[1.0] * n)) for n in (1, 3, 4)] == [True, True, False]
+    assert [all_unsure(votes(*[0.93] * n)) for n in (6, 7)] == [True, False]
+    assert all_unsure(votes(*[1.0] * 7, 0.0))
+    assert not all_unsure(votes(*[1.0] * 13, 0.0, 0.0))
+    assert all_unsure([Outcome(knows=1.0)])
+    assert reliance.unsure([]) == []
+
+
+@pytest.mark.parametrize(("orders", "most"), [(5, 0.032), (8, 0.004), (10, 0.011), (13, 0.002)])
+def test_few_of_those_who_order_two_replies_at_random_get_by(orders: int, most: float) -> None:
+    every = range(orders + 1)
+    by_luck = [n for n in every if not all_unsure(votes(*[1.0] * n, *[0.0] * (orders - n)))]
+
+    assert sum(comb(orders, n) for n in by_luck) / 2**orders <= most
+
+
+def test_lower_end_of_the_interval_is_worked_out_by_hand() -> None:
+    # 8 of 10: (0.8 + 0.08192 − 1.28 √(0.016 + 0.004096)) / 1.16384
+    assert reliance.at_least(0.8, 10) == pytest.approx(0.60182, abs=1e-4)
 
 
 def test_what_gives_somebody_away_reaches_back_but_not_for_ever() -> None:
