@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oasst.settings")
 os.environ.setdefault("DATABASE_POOL_SIZE", "10")
@@ -11,8 +11,8 @@ os.environ.setdefault("DATABASE_POOL_SIZE", "10")
 os.environ.setdefault("DATABASE_STATEMENT_TIMEOUT_MS", "4000")
 os.environ.setdefault("DATABASE_PATIENCE_MS", "4500")
 
-# First: it sets Django up, which everything below needs.
-pages = get_asgi_application()
+# First: everything below needs it.
+django.setup(set_prefix=False)
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import (
@@ -27,6 +27,7 @@ from django.urls import re_path
 from chat_app.routing import websocket_urlpatterns
 from oasst.lib import server
 from oasst.lib.admission import Admission
+from oasst.lib.handler import ThreadedHandler
 
 server.repair()
 
@@ -51,7 +52,7 @@ def _own_pages_only(application: Any) -> Any:
 sockets = URLRouter([*websocket_urlpatterns, re_path("", WebsocketDenier.as_asgi())])
 application = ProtocolTypeRouter(
     {
-        "http": Admission(pages, at_once=settings.WEB_REQUESTS_AT_ONCE),
+        "http": Admission(ThreadedHandler(), at_once=settings.WEB_REQUESTS_AT_ONCE),
         "websocket": _own_pages_only(CookieMiddleware(sockets)),
     }
 )

@@ -14,8 +14,8 @@ Act = Callable[[], Any]
 PATIENCE_S = 10
 
 
-def wait_until(is_so: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+def wait_until(is_so: Callable[[], Any], *, patience_s: float = PATIENCE_S) -> None:
+    deadline = time.monotonic() + patience_s
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.01)

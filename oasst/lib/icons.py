@@ -71,8 +71,9 @@ def icon(name: str, *, label: str = "", css_class: str = "") -> SafeString:
     return _reference(name, str(label), css_class)
 
 
-# A page has dozens of icons, and most of them are on every page.
-@lru_cache(maxsize=1024)
+# A page has dozens of icons, and most of them are on every page. Typed, as a label that is marked as
+# safe is another than the same one that is not.
+@lru_cache(maxsize=1024, typed=True)
 def _whole(name: str, label: str, css_class: str) -> SafeString:
     box, body = _read_svg(icon_folder(), name)
     return format_html(
@@ -81,7 +82,7 @@ def _whole(name: str, label: str, css_class: str) -> SafeString:
     )  # fmt: skip
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1024, typed=True)
 def _reference(name: str, label: str, css_class: str) -> SafeString:
     """To the symbol of the name in the sprite."""
     _read_svg(icon_folder(), name)

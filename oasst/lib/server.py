@@ -2,6 +2,8 @@
 just answering."""
 
 import asyncio
+import os
+import threading
 from typing import Any
 
 from daphne.http_protocol import WebRequest
@@ -16,6 +18,7 @@ _kill_all_applications = Server.kill_all_applications
 
 # What is answered has to leave before the connections are cut.
 FLUSH_S = 0.2
+GRACE_S = 4
 
 
 def repair() -> None:
@@ -52,22 +55,33 @@ def _end(self: Server) -> Any:
             _close_after(protocol)
         else:
             application.cancel()
+    _leave_behind_what_hangs()
     return Deferred.fromFuture(asyncio.ensure_future(_drain(self)))
+
+
+def _leave_behind_what_hangs() -> None:
+    """End some time after the drain, whatever threads still do: Python would wait for them."""
+    ending = threading.Timer(settings.WEB_DRAIN_S + GRACE_S, os._exit, [0])
+    ending.daemon = True
+    ending.start()
 
 
 async def _drain(self: Server) -> None:
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + settings.WEB_DRAIN_S
+    deadline, is_quiet = loop.time() + settings.WEB_DRAIN_S, False
     while (left_s := deadline - loop.time()) > 0:
         answering = [
             application
             for protocol, application in _applications(self).items()
             if isinstance(protocol, WebRequest) and not application.done()
         ]
-        if not answering:
+        if answering:
+            await asyncio.wait(answering, timeout=left_s)
+        elif is_quiet:
             break
-        await asyncio.wait(answering, timeout=left_s)
-    await asyncio.sleep(FLUSH_S)
+        else:
+            await asyncio.sleep(FLUSH_S)
+        is_quiet = not answering
     self.connections = {protocol: self.connections[protocol] for protocol in _applications(self)}
     await _kill_all_applications(self).asFuture(loop)
 
