@@ -71,8 +71,8 @@ def icon(name: str, *, label: str = "", css_class: str = "") -> SafeString:
     return _reference(name, str(label), css_class)
 
 
-# A page has dozens of icons, and most of them are on every page. Typed, as a label that is marked as
-# safe is another than the same one that is not.
+# A page has dozens of icons, and most of them are on every page. Typed, because a label that is
+# marked as safe is another than the same one that is not.
 @lru_cache(maxsize=1024, typed=True)
 def _whole(name: str, label: str, css_class: str) -> SafeString:
     box, body = _read_svg(icon_folder(), name)

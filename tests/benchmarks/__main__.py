@@ -4,11 +4,15 @@ import argparse
 import json
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 NAMES = (
     "tasks", "engine", "chat", "training", "crowd", "agreement", "stats", "adapters", "similar",
+    "faults", "pages", "soak",
 )  # fmt: skip
 
 
@@ -17,6 +21,7 @@ def main() -> None:
     measures = {"tasks": _tasks, "engine": _engine, "chat": _chat, "training": _training}
     measures |= {"crowd": _crowd, "agreement": _agreement, "stats": _stats}
     measures |= {"adapters": _adapters, "similar": _similar}
+    measures |= {"faults": _faults, "pages": _pages, "soak": _soak}
     measure = measures[options.name]
     figures = measure(options)
     sys.stdout.write(json.dumps(figures, indent=None if options.json else 2) + "\n")
@@ -117,6 +122,60 @@ def _agreement(options: argparse.Namespace) -> dict[str, Any]:
     return agreement.measure(options.labels, say=_say)
 
 
+def _faults(options: argparse.Namespace) -> dict[str, Any]:
+    with _own_services() as folder:
+        from tests.benchmarks import faults
+
+        names = tuple(options.scenarios.split(",")) if options.scenarios else faults.SCENARIOS
+        return faults.measure(
+            names, folder, times=options.times, outage_s=options.outage_s, say=_say
+        )
+
+
+def _pages(options: argparse.Namespace) -> dict[str, Any]:
+    with _own_services() as folder:
+        from tests.benchmarks import pages
+
+        return pages.measure(_load(options, options.burst_s), folder, say=_say)
+
+
+def _soak(options: argparse.Namespace) -> dict[str, Any]:
+    with _own_services() as folder:
+        from tests.benchmarks import soak
+
+        return soak.measure(_load(options, burst_s=0), folder, say=_say)
+
+
+def _load(options: argparse.Namespace, burst_s: float) -> Any:
+    from tests.benchmarks import pages
+
+    return pages.Load(
+        messages=options.messages,
+        people=options.people,
+        rate=options.rate,
+        minutes=options.minutes,
+        burst_s=burst_s,
+    )
+
+
+@contextmanager
+def _own_services() -> Iterator[Path]:
+    """Be set up with a PostgreSQL and a Valkey of one's own, which may be stopped at will."""
+    with tempfile.TemporaryDirectory(prefix="oasst-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # PostgreSQL may run as another user
+        os.environ["OASST_VAR_DIR"] = name
+        for given in ("DATABASE_URL", "REDIS_URL"):
+            os.environ.pop(given, None)
+        _start_django()
+        from oasst.lib import services
+
+        try:
+            yield folder
+        finally:
+            services.stop()
+
+
 def _start_django() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.benchmarks.settings"
     os.environ.setdefault("TEST_DATABASE_NAME", "benchmark")
@@ -139,7 +198,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--seconds", type=float, default=15, help="per number of clients (tasks), of a reply (chat)"
     )
-    tasks = parser.add_argument_group("tasks, stats, similar")
+    tasks = parser.add_argument_group("tasks, stats, similar, pages, soak")
     tasks.add_argument("--messages", type=int, default=10_000, help="size of the database")
     tasks.add_argument("--clients", type=_numbers, default=(1, 8, 32), help="default: 1,8,32")
     tasks.add_argument("--requests", type=int, default=200, help="of each sort (stats, similar)")
@@ -160,6 +219,15 @@ def _options() -> argparse.Namespace:
     chat.add_argument("--settle-s", type=float, default=3, help="before the memory is looked at")
     training = parser.add_argument_group("training")
     training.add_argument("--steps", type=int, default=10, help="of each trainer, each round")
+    pages = parser.add_argument_group("pages, soak")
+    pages.add_argument("--rate", type=float, default=50, help="requests a second")
+    pages.add_argument("--minutes", type=float, default=5, help="at that rate")
+    pages.add_argument("--people", type=int, default=200)
+    pages.add_argument("--burst-s", type=float, default=60, help="at three times that rate (pages)")
+    faults = parser.add_argument_group("faults")
+    faults.add_argument("--scenarios", default="", help="kill,redis,database,shutdown; default all")
+    faults.add_argument("--times", type=int, default=20, help="that each thing is broken")
+    faults.add_argument("--outage-s", type=float, default=60, help="of what is stopped for long")
     crowd = parser.add_argument_group("crowd")
     crowd.add_argument("--seeds", type=int, default=20, help="crowds of each condition")
     crowd.add_argument("--svg", type=Path, metavar="FILE", help="draw reviews against accuracy")

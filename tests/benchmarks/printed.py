@@ -11,7 +11,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PATIENCE_S = 300
 
 
-def figures_of(*words: str) -> dict[str, Any]:
+def figures_of(*words: str, patience_s: float = PATIENCE_S) -> dict[str, Any]:
     """The figures of `python -m tests.benchmarks … --json`; it must end well."""
     result = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks", *words, "--json"],
@@ -19,7 +19,7 @@ def figures_of(*words: str) -> dict[str, Any]:
         env={**os.environ, "DJANGO_SETTINGS_MODULE": ""},
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=patience_s,
         check=False,
     )
     assert result.returncode == 0, result.stderr[-3000:]
