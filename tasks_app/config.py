@@ -167,6 +167,11 @@ class TreeConfig:
         AUTO_MODERATION,
         _("Hold texts with one of these words: word, word* for any ending, de:word in German."),
     )
+    hold_spam: bool = tunable(
+        False,
+        AUTO_MODERATION,
+        _("Hold texts that the spam model takes for spam; manage.py train_spam_model trains it."),
+    )
     p_activate_backlog_tree: float = tunable(
         0.1, BACKLOG, _("Chance that a tree which ends activates one of the backlog.")
     )

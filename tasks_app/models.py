@@ -18,6 +18,7 @@ from tasks_app import (
     follow_records,
     notice_records,
     similar_records,
+    spam_records,
     usage_records,
 )
 from tasks_app.config import ConfigChange
@@ -82,6 +83,7 @@ __all__ = [
     "follow_records",
     "notice_records",
     "similar_records",
+    "spam_records",
     "usage_records",
 ]
 
@@ -169,8 +171,7 @@ class Message(models.Model):
         db_default=False,
         help_text=_("Only its author and staff see it until a moderator lets it out."),
     )
-    # What made it wait for a moderator, by `screening`.
-    findings = models.JSONField(_("findings"), null=True, blank=True)
+    findings = models.JSONField(_("findings"), null=True, blank=True)  # by `screening`
     review_count = models.PositiveIntegerField(_("reviews"), default=0)
     review_result = models.BooleanField(
         _("review result"), null=True, blank=True, help_text=_("Empty: undecided.")

@@ -1,14 +1,17 @@
-"""What makes a text wait for a moderator before anybody else sees it: personal data, listed words.
+"""What makes a text wait for a moderator before anybody else sees it: personal data, listed words,
+what a model takes for spam.
 
 Off or on by the tunables `hold_…`. What was found is kept in `Message.findings`: a list of
 `{"kind", "start", "end"}`, offsets in characters; kinds are those of `personal_data`, or "word".
+Spam is in no one place: `{"kind": "spam", "score", "threshold"}`.
 """
 
 import re
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from oasst.lib import personal_data
+from tasks_app import spam
 from tasks_app.config import TreeConfig
 from tasks_app.models import Message
 
@@ -29,19 +32,34 @@ def examine(text: str, lang: str, config: TreeConfig) -> list[dict[str, Any]]:
             {"kind": WORD, "start": match.start(), "end": match.end()}
             for match in pattern.finditer(text)
         ]
+    if config.hold_spam and (verdict := spam.judge(text)) and verdict.is_spam:
+        found.append({"kind": spam.KIND, **verdict._asdict()})
     return found
 
 
-def shown(message: Message) -> list[tuple[str, str]]:
-    """Kind and matched text of what a message is held for; no text if staff changed it since."""
-    return [
-        (found["kind"], message.text[found["start"] : found["end"]] if "start" in found else "")
-        for found in message.findings or ()
-    ]
+class Found(NamedTuple):
+    """What a message is held for: the words of it, or what a model says of the whole."""
+
+    kind: str
+    text: str = ""
+    verdict: spam.Verdict | None = None
+
+
+def shown(message: Message) -> list[Found]:
+    """Everything that a message is held for; only kinds if staff changed the text since."""
+    return [_shown(found, message.text) for found in message.findings or ()]
+
+
+def _shown(found: dict[str, Any], text: str) -> Found:
+    if "start" in found:
+        return Found(found["kind"], text[found["start"] : found["end"]])
+    if "score" in found:
+        return Found(found["kind"], verdict=spam.Verdict(found["score"], found["threshold"]))
+    return Found(found["kind"])
 
 
 def forget_places(findings: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
-    """The same without offsets, once the text is another."""
+    """The same without offsets and scores, once the text is another."""
     return findings and [{"kind": found["kind"]} for found in findings]
 
 

@@ -11,13 +11,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from oasst.lib.desk.actions import ReasonForm
 from oasst.lib.desk.display import list_url
-from tasks_app import config, standing
+from tasks_app import config, spam, standing
 from tasks_app.admin.log import ReadOnlyAdmin
 from tasks_app.config import ConfigChange, InvalidSetting, TreeConfig
 
@@ -34,6 +35,7 @@ class Setting:
     default: str
     value: str
     source: str  # default | environment | stored
+    note: str = ""
 
     @property
     def source_label(self) -> str:
@@ -46,13 +48,38 @@ class Setting:
 
 
 def current_settings() -> list[Setting]:
-    """Every tunable in the order of `TreeConfig`. One query."""
+    """Every tunable in the order of `TreeConfig`. Two queries."""
     stored = ConfigChange.objects.overrides()
     environment = TreeConfig.defaults()
-    return [_setting(name, field, environment, stored) for name, field in config.fields().items()]
+    notes = {"hold_spam": _about_spam_model()}
+    return [
+        _setting(name, field, environment, stored, notes.get(name, ""))
+        for name, field in config.fields().items()
+    ]
 
 
-def _setting(name: str, field: Any, environment: TreeConfig, stored: dict[str, Any]) -> Setting:
+def _about_spam_model() -> str:
+    model = spam.in_force()
+    if model is None:
+        return _("No model is trained yet: this holds nothing.")
+    told = {
+        "model": model.pk,
+        "day": date_format(model.created_at, "DATE_FORMAT"),
+        "recall": f"{model.figures['recall']:.0%}",
+        "wrong": f"{model.figures['false_positives']:.1%}",
+    }
+    return (
+        _(
+            "Model %(model)s of %(day)s: of texts that it never saw it held %(recall)s of the "
+            "spam and %(wrong)s of the others."
+        )
+        % told
+    )
+
+
+def _setting(
+    name: str, field: Any, environment: TreeConfig, stored: dict[str, Any], note: str
+) -> Setting:
     outside = getattr(environment, name)
     source = "environment" if outside != field.default else "default"
     return Setting(
@@ -62,6 +89,7 @@ def _setting(name: str, field: Any, environment: TreeConfig, stored: dict[str, A
         default=shown(field.default),
         value=shown(stored.get(name, outside)),
         source="stored" if name in stored else source,
+        note=note,
     )
 
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from oasst.accounts.models import User
 from oasst.lib.desk.display import NONE, Fact, link, page_url, row_link, when
 from oasst.lib.languages import name as language_name
-from tasks_app import reading, screening, similar
+from tasks_app import reading, screening, similar, spam
 from tasks_app.admin import log, question_item
 from tasks_app.admin.report_item import items
 from tasks_app.enums import Emoji
@@ -187,7 +187,26 @@ def _similar(message: Message, veil: Veil) -> SafeString | str:
 def _held_for(message: Message, veil: Veil) -> SafeString | str:
     """What made the text wait, each with its words where the reader may see them."""
     found = [] if veil.hides(message) else screening.shown(message)
-    return format_html_join(", ", "{} <mark>{}</mark>", found) or NONE
+    return format_html_join("", '<span class="desk-found">{}</span>', map(_found, found)) or NONE
+
+
+def _found(found: screening.Found) -> tuple[SafeString]:
+    kinds = {
+        "card": _("Card number"),
+        "e-mail": _("E-mail address"),
+        "IBAN": _("Bank account"),
+        "IP": _("IP address"),
+        "phone": _("Phone number"),
+        screening.WORD: _("Listed word"),
+        spam.KIND: _("Looks like spam"),
+    }
+    detail: SafeString | str = ""
+    if found.text:
+        detail = format_html('<mark dir="auto">{}</mark>', found.text)
+    elif found.verdict is not None:
+        scores = found.verdict._asdict()
+        detail = _("score %(score).2f, held from %(threshold).2f") % scores
+    return (format_html("<span>{}</span> <span>{}</span>", kinds[found.kind], detail),)
 
 
 def _language(message: Message) -> str:

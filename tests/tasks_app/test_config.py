@@ -57,6 +57,7 @@ OURS = {
     "hold_payment_numbers": True,
     "hold_contact_data": False,
     "hold_words": (),
+    "hold_spam": False,
     # Reservations in place of guesses (design 4).
     "reservation_write_minutes": 30,
     "reservation_review_minutes": 10,

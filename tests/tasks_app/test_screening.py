@@ -10,6 +10,7 @@ from tasks_app import checks, fate, holding, rewording, screening
 from tasks_app.config import TreeConfig, overridden
 from tasks_app.enums import TaskType
 from tasks_app.models import Message, Offer
+from tasks_app.screening import Found
 from tests.factories import NOW, grow, hand_out, reply
 from tests.sessions import signed_in
 
@@ -65,7 +66,7 @@ def test_a_text_that_trips_is_kept_for_a_moderator_who_sees_why(
     assert not Offer.objects.filter(message=message).exists()
     assert not Message.objects.there_for(bob).filter(pk=message.pk).exists()
     desk = signed_in(mona).get(page_url(Message, message.pk)).content.decode()
-    assert f"card <mark>{CARD}</mark>" in desk
+    assert f'Card number</span> <span><mark dir="auto">{CARD}</mark>' in desk
 
     holding.release_message(message.pk, actor=mona, reason="An example.", now=NOW)
 
@@ -83,5 +84,5 @@ def test_a_text_that_is_changed_is_looked_at_again(alice: User) -> None:
         rewording.reword(message.pk, alice, "Come to the casino", base=base, now=NOW)
 
     message.refresh_from_db()
-    assert (message.held, screening.shown(message)) == (True, [("word", "casino")])
+    assert (message.held, screening.shown(message)) == (True, [Found("word", "casino")])
     assert list(checks.broken_invariants()) == []
