@@ -13,7 +13,7 @@ HONEST = 14  # beside seven who farm
 MOST = 0.1
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 def test_no_way_of_farming_pays_in_an_evening() -> None:
     # In an evening as short as this some seeds let somebody keep more by luck.

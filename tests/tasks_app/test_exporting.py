@@ -387,7 +387,7 @@ def read(path: Path) -> dict[str, tuple[str | None, list[tuple[Any, ...]]]]:
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.parametrize("flat", [False, pytest.param(True, marks=pytest.mark.full)])
 @pytest.mark.parametrize("name", FILES)
 def test_published_trees_come_out_as_they_went_in(
     data_folder: Path, tmp_path: Path, name: str, flat: bool

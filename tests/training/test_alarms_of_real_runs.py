@@ -238,14 +238,10 @@ def _with_a_way_out(folder: Path) -> str:
     return _supervised_on(folder, answers, max_length=128)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("lr", "seed", "noticed"),
-    [
-        (1e-2, 0, True),
-        pytest.param(1e-2, 1, True, marks=pytest.mark.full),
-        pytest.param(1e-2, 2, True, marks=pytest.mark.full),
-        pytest.param(1e-4, 0, False, marks=pytest.mark.full),
-    ],
+    [(1e-2, 0, True), (1e-2, 1, True), (1e-2, 2, True), (1e-4, 0, False)],
 )
 def test_a_policy_that_says_the_one_thing_that_pays_is_noticed(
     tmp_path: Path, lr: float, seed: int, noticed: bool
