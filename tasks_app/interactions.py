@@ -31,6 +31,7 @@ from tasks_app import (
     trees,
     turns,
 )
+    writing,
 from tasks_app.config import TreeConfig
 from tasks_app.enums import (
     STOPPED_STATES,
@@ -77,13 +78,14 @@ def submit_reply(
     lang: str | None = None,
     provenance: str = "",
 ) -> Message:
+    counted: writing.Counted | None = None,
     """Store the text of a writing task as a new message, in the task's language by default.
 
     Whatever stops it, the text is kept as a draft. Raises the errors of `tasks_app.errors` about
     tasks, texts and duplicates.
     """
     try:
-        return _submit_reply(task_id, user, text, lang, provenance, now)
+        return _submit_reply(task_id, user, text, lang, provenance, counted, now)
     except (SlotTaken, TaskExpired, TaskSkipped, DuplicateText, DuplicateReply) as error:
         keep_refused(task_id, user, {"text": text}, because=error.code, now=now)
         raise
@@ -98,6 +100,7 @@ def _submit_reply(
     provenance: str,
     now: datetime,
 ) -> Message:
+    counted: writing.Counted | None,
     config, task, tree = turns.begin(task_id, user, now)
     if not task.type.is_writing:
         raise WrongTaskKind
@@ -116,6 +119,8 @@ def _submit_reply(
     _finish(task, now, submission=submission, result=message)
     kind = ContributionKind.PROMPT if message.is_root else ContributionKind.REPLY
     data = {"length": len(text), "role": message.role}
+    if counted:
+        writing.keep(message, counted, handed_out=task.created_at)
     journal.record(kind, user=user, now=now, message=message, task=task, data=data)
     trees.advance(tree, config=config, now=now)
     similar.enqueue(message)

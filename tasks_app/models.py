@@ -50,6 +50,7 @@ from tasks_app.records import (
     TreeTransition,
 )
 
+from tasks_app.writing_records import Draft, WritingTrace
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -79,6 +80,7 @@ __all__ = [
     "TextLabels",
     "TreeTransition",
     "agreement_tables",
+    "WritingTrace",
     "first_steps_records",
     "follow_records",
     "notice_records",
@@ -482,19 +484,3 @@ class Ranking(models.Model):
 
     def __str__(self) -> str:
         return f"ranking below {self.parent_id}"
-
-
-class Draft(models.Model):
-    """What somebody has entered for a task and not submitted, or could no longer submit."""
-
-    task = models.OneToOneField(Task, models.CASCADE, primary_key=True, related_name="draft")
-    body = models.JSONField(_("content"))
-    saved_at = models.DateTimeField(_("saved"))
-    # Why it stayed a draft although the author submitted it; empty for an ordinary draft.
-    kept_because = models.CharField(_("kept because"), max_length=64, blank=True)
-
-    class Meta:
-        verbose_name = _("draft")
-
-    def __str__(self) -> str:
-        return f"draft for {self.task_id}"

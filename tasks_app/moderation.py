@@ -242,6 +242,7 @@ def rewrite(message: Message, text: str, *, actor: Any, reason: str, now: dateti
     message.findings = screening.forget_places(message.findings)
     message.save(update_fields=["text", "edited", "findings"])
     similar.forget(message)
+    writing.forget([message.pk])
 
 
 def lock_person(user_id: uuid.UUID, actor: Any) -> Any:

@@ -26,6 +26,7 @@ from tasks_app.models import (
     TextLabels,
 )
 from tasks_app.notice_records import Notification, NotificationSettings
+from tasks_app.writing_records import WritingTrace
 
 SECTIONS: Sections = {
     "messages": (
@@ -35,6 +36,11 @@ SECTIONS: Sections = {
         "review_result rank edited provenance created_at",
     ),
     "edits": (MessageRevision.objects, "user", "message_id text reason created_at"),
+    "how_messages_were_entered": (
+        WritingTrace.objects,
+        "message__user",
+        "message_id pasted seconds",
+    ),
     "reviews": (TextLabels.objects, "user", "message_id kind values created_at"),
     "answers_to_gold_items": (GoldAnswer.objects, "user", "item_id values missed created_at"),
     "reliability": (
@@ -87,8 +93,9 @@ def collect(user: User) -> dict[str, Iterable[dict[str, Any]]]:
 
 
 def erase(user: User, *, now: datetime) -> None:
-    """Remove drafts, open tasks with their slots, reliability, notifications, first steps and what
-    moderators asked. What was submitted stays, unless `user.erases_texts`.
+    """Remove drafts, how texts were entered, open tasks with their slots, reliability,
+    notifications, first steps and what moderators asked. What was submitted stays, unless
+    `user.erases_texts`.
 
     Takes one tree's lock at a time, so it must not run inside a transaction; may run twice.
     """
@@ -98,6 +105,7 @@ def erase(user: User, *, now: datetime) -> None:
     Draft.objects.filter(task__user=user).delete()
     Task.objects.filter(user=user, done_at=None, skipped_at=None).delete()
     Task.objects.filter(user=user).exclude(skip_reason="").update(skip_reason="")
+    WritingTrace.objects.filter(message__user=user).delete()
     Reliability.objects.filter(user=user).delete()
     FirstSteps.objects.filter(user=user).delete()
     Question.objects.filter(person=user).delete()

@@ -136,6 +136,8 @@ alice /tasks/{writing}/                        text*                  -
 alice /tasks/{writing}/                        origin                 text=Hello
 alice /tasks/{writing}/                        source*                text=Hello&origin=adapted
 alice /tasks/{writing}/draft/                  text*                  -
+alice /tasks/{writing}/                        pasted                 text=Hello&seconds=9
+alice /tasks/{writing}/                        seconds                text=Hello&pasted=9
 alice /tasks/{writing}/preview/                text*                  -
 alice /tasks/{writing}/skip/                   reason                 -
 alice /tasks/{writing}/skip/                   note*                  reason=time

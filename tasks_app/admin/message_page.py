@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from oasst.accounts.models import User
 from oasst.lib.desk.display import NONE, Fact, link, page_url, row_link, when
 from oasst.lib.languages import name as language_name
-from tasks_app import reading, screening, similar, spam
+from tasks_app import reading, screening, similar, spam, writing
 from tasks_app.admin import log, question_item
 from tasks_app.admin.report_item import items
 from tasks_app.enums import Emoji
@@ -34,7 +34,7 @@ from tasks_app.reading import Veil
 
 MOST_ROWS = 50
 # What a message is loaded with for its page.
-BESIDE = ("tree", "user", "imported_labels", "consensus")
+BESIDE = ("tree", "user", "imported_labels", "consensus", "writing")
 # Tone of the badges on the desk's own pages, by the key that `state` gives.
 TONES = {
     "held": "warn",
@@ -170,6 +170,7 @@ def facts(message: Message, veil: Veil) -> list[Fact]:
         (_("Rank"), NONE if message.rank is None else message.rank + 1),
         (_("Reactions"), ", ".join(counts) or NONE),
         (_("Where the text is from"), provenance),
+        (_("How it was entered"), _entered(message, veil)),
         (_("Very similar to"), _similar(message, veil)),
         (_("Held for"), _held_for(message, veil)),
         (_("Id"), format_html("<code>{}</code>", message.pk)),
@@ -182,6 +183,17 @@ def _similar(message: Message, veil: Veil) -> SafeString | str:
     found = [] if veil.hides(message) else similar.of(message)
     links = ((row_link(row.other, _("Message")), f"{row.similarity:.0%}") for row in found)
     return format_html_join(", ", "{} {}", links) or NONE
+
+
+def _entered(message: Message, veil: Veil) -> str:
+    """What its author's page counted; it proves nothing."""
+    if veil.task(message) or veil.hides(message) or not (entered := writing.of(message)):
+        return NONE
+    return _("%(pasted)d of %(characters)d characters pasted, %(seconds)d s at it") % {
+        "pasted": entered.pasted,
+        "characters": entered.characters,
+        "seconds": entered.seconds,
+    }
 
 
 def _held_for(message: Message, veil: Veil) -> SafeString | str:

@@ -1,5 +1,6 @@
 """What the forms share: labels as fields, and drafts of a form."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,24 @@ from tasks_app.labels import LABELS, Label, Widget
 
 # More than this of one field is not kept as a draft; the page keeps it, and so does the browser.
 MAX_DRAFT_CHARACTERS = 100_000
+
+
+# A nine-digit number fits into any column of numbers.
+_COUNT = re.compile(r"[0-9]{1,9}")
+
+
+class Count(forms.Field):
+    """How often something was, as a script of the page says. What is no number counts as not said:
+    it must never keep anybody from submitting."""
+
+    widget = forms.HiddenInput
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, **options)
+
+    def clean(self, value: Any) -> int | None:
+        """The number, or None."""
+        return int(value) if isinstance(value, str) and _COUNT.fullmatch(value) else None
 
 
 class Draftable(forms.Form):

@@ -16,6 +16,7 @@ from tasks_app.forms.fields import Draftable, LabelFields
 from tasks_app.labels import form_for, with_flags
 from tasks_app.models import Message, Task
 
+from tasks_app.writing import Counted
 PLACE = "place_"
 
 
@@ -40,6 +41,8 @@ class WritingForm(Draftable):
         widget=forms.RadioSelect,
     )
     source = PlainText(label=_("What did you build on?"), required=False, max_length=400)
+    # See `tasks_app.writing`.
+    pasted, seconds = Count(label=""), Count(label="")
 
     def clean(self) -> dict[str, Any]:
         """Whoever built on something says on what."""
@@ -55,6 +58,11 @@ class WritingForm(Draftable):
             return f"{self.ADAPTED}: {self.cleaned_data['source']}"
         return self.cleaned_data["origin"]
 
+
+    def counted(self) -> Counted | None:
+        """How the text was entered; None if no script counted."""
+        pasted, seconds = self.cleaned_data["pasted"], self.cleaned_data["seconds"]
+        return None if pasted is None or seconds is None else Counted(pasted, seconds)
 
 class KnownForm(forms.Form):
     """That an author was shown what is very similar, and sends all the same."""

@@ -24,6 +24,7 @@ from tasks_app import (
     similar,
     undo,
 )
+    writing,
 from tasks_app.assignment import Material
 from tasks_app.config import TreeConfig
 from tasks_app.enums import TaskType
@@ -107,7 +108,12 @@ def _alike(request: HttpRequest, task: Task, form: forms.WritingForm) -> dict[st
 def _store(task: Task, form: Any, user: Any, now: datetime) -> Answer:
     if task.type.is_writing:
         return interactions.submit_reply(
-            task.pk, user, form.cleaned_data["text"], now=now, provenance=form.provenance()
+            task.pk,
+            user,
+            form.cleaned_data["text"],
+            now=now,
+            provenance=form.provenance(),
+            counted=form.counted(),
         )
     if task.type.is_labeling:
         return interactions.submit_labels(task.pk, user, form.values(), now=now)
@@ -158,18 +164,21 @@ def _show(
         "hold": assignment.hold(task, now=now),
         "draft": getattr(task, "draft", None),
         "limit": TreeConfig.current().message_size_limit,
-        "similar": _hint(request, task, now),
+        **_hints(request, task, now),
         "wants_hints": first_steps.wants_hints(request.user, task.type),
         **extra,
     }
     return render(request, _template(task), context, status=status)
 
 
-def _hint(request: HttpRequest, task: Task, now: datetime) -> list[Message] | None:
-    """What the message to be reviewed is very similar to."""
+def _hints(request: HttpRequest, task: Task, now: datetime) -> dict[str, Any]:
+    """What the message to be reviewed is very similar to, and how it was entered."""
     if not task.type.is_labeling or task.message is None:
-        return None
-    return similar.hint(task.message, request.user, now=now)
+        return {}
+    return {
+        "similar": similar.hint(task.message, request.user, now=now),
+        "entered": writing.hint(task.message),
+    }
 
 
 def _template(task: Task) -> str:

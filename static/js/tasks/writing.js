@@ -1,4 +1,5 @@
 // Counts characters as the server does: code points, without white space at the ends.
+import { countEntering } from "./entering.js";
 
 const field = document.querySelector("textarea[data-limit]");
 const counter = document.getElementById("text-counter");
@@ -22,6 +23,7 @@ function showRendered() {
 }
 
 if (field) {
+  if (field.form.elements.seconds) countEntering(field);
   field.addEventListener("input", count);
   field.form.addEventListener("draft:written", showRendered);
   // The preview can wait for a connection; whether the text is safe stands beside it.

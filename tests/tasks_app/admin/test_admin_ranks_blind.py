@@ -7,7 +7,7 @@ from django.utils import timezone
 from oasst.accounts.models import User
 from tasks_app import reactions
 from tasks_app.enums import TaskType, TreeState
-from tasks_app.models import Message, MessageTree, Report, Task
+from tasks_app.models import Message, MessageTree, Report, Task, WritingTrace
 from tests.factories import crowd, grow
 from tests.sessions import SignIn
 from tests.tasks_app.admin.desk import list_of, page_of
@@ -37,6 +37,11 @@ def written_by(message: Message, person: User | None) -> None:
         model_name="" if person else MODEL,
         provenance={"pasted": 0.5} if person else {},
     )
+    if person:
+        trace = WritingTrace(message=message, pasted=len(message.text), seconds=1)
+        WritingTrace.objects.bulk_create([trace], ignore_conflicts=True)
+    else:
+        WritingTrace.objects.filter(message=message).delete()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from django.utils import timezone
 from oasst.accounts.models import User
 from tasks_app.config import overridden
 from tasks_app.enums import TaskType, TreeState
-from tasks_app.models import Message, MessageTree, Ranking, Task
+from tasks_app.models import Message, MessageTree, Ranking, Task, WritingTrace
 from tests.factories import crowd, grow
 from tests.sessions import SignIn
 from tests.tasks_app.views import given
@@ -60,6 +60,11 @@ def exchange_origins(tree: MessageTree) -> None:
     )
     replies.filter(synthetic=True).update(model_name=MODEL, imported_author="")
     replies.filter(synthetic=False).update(model_name="", imported_author="someone")
+    WritingTrace.objects.all().delete()
+    WritingTrace.objects.bulk_create(
+        WritingTrace(message=reply, pasted=len(reply.text), seconds=1)
+        for reply in replies.filter(synthetic=False)
+    )
 
 
 def answer(web: Client, url: str) -> tuple[int, str, str]:
