@@ -64,6 +64,7 @@ class Filter:
     role: str = ""
     state: str = ""  # "accepted" or "review"
     is_mine: bool = False
+    topic: str = ""
 
 
 def messages(
@@ -88,6 +89,8 @@ def messages(
 def _narrowed(rows: MessageQuerySet, wanted: Filter) -> MessageQuerySet:
     if wanted.words:
         rows = rows.matching(wanted.words)
+    if wanted.topic:
+        rows = rows.about(wanted.topic)
     if wanted.role:
         rows = rows.filter(role=wanted.role)
     if wanted.state == "accepted":

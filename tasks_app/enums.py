@@ -277,3 +277,29 @@ class NotificationKind(TextChoices):
     FOLLOWED_END = "followed_end", _("A conversation that I follow is finished")
     # Told to everybody: it waits for an answer.
     QUESTION = "question", _("The moderators ask me something")
+
+
+class Topic(TextChoices):
+    """What a conversation is about. A slug stays for ever: files and addresses hold it."""
+
+    PROGRAMMING = "programming", _("Programming")
+    COMPUTERS = "computers", _("Computers and phones")
+    MATHEMATICS = "mathematics", _("Mathematics")
+    SCIENCE = "science", _("Science")
+    NATURE = "nature", _("Animals and nature")
+    HEALTH = "health", _("Health")
+    LAW = "law", _("Law")
+    MONEY = "money", _("Money and business")
+    WORK = "work", _("Work and study")
+    HISTORY = "history", _("History")
+    SOCIETY = "society", _("Politics and society")
+    PHILOSOPHY = "philosophy", _("Philosophy and religion")
+    LANGUAGES = "languages", _("Languages and translation")
+    WRITING = "writing", _("Stories and writing")
+    ARTS = "arts", _("Music, film and art")
+    COOKING = "cooking", _("Cooking")
+    TRAVEL = "travel", _("Travel and places")
+    SPORTS = "sports", _("Sports and fitness")
+    GAMES = "games", _("Games and riddles")
+    PEOPLE = "people", _("Family and friends")
+    HOME = "home", _("Home and garden")

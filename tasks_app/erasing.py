@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 
 from oasst.accounts.models import User
-from tasks_app import moderation, similar, trees
+from tasks_app import moderation, similar, topics, trees
 from tasks_app.config import TreeConfig
 from tasks_app.enums import ModerationKind as Kind
 from tasks_app.models import Message, MessageRevision, Ranking, Report
@@ -41,6 +41,8 @@ def _erase_in_tree(tree_id: UUID, user: User, now: datetime) -> None:
         record(Kind.DELETE_MESSAGE, actor=None, reason=REASON, now=now, message=message, data=data)
     MessageRevision.objects.filter(message__in=theirs).delete()
     similar.drop(list(theirs.values_list("pk", flat=True)))
+    if theirs.filter(parent=None).exists():
+        topics.forget(tree)
     theirs.update(text=ERASED_TEXT, provenance="", detoxify=None, edited=False)
     trees.advance(tree, config=TreeConfig.current(), now=now)
     logger.info("tree %s: the texts of account %s were erased", tree.pk, user.pk)

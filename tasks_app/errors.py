@@ -189,6 +189,24 @@ class FollowsTooMany(DomainError):
     )
 
 
+class TooManyTopics(DomainError):
+    """More topics than a conversation has."""
+
+    code = "too_many_topics"
+    default_message = _("A conversation has three topics at most. Take some away.")
+
+
+class TopicsNotYours(DomainError):
+    """Topics of a conversation that somebody neither began nor reviewed."""
+
+    code = "topics_not_yours"
+    status = 403
+    default_message = _(
+        "Topics are chosen by whoever wrote or reviewed the first prompt, and by moderators. If "
+        "one is wrong, report the prompt and say which."
+    )
+
+
 class DuplicateReply(DomainError):
     """A second reply by the same person below the same message."""
 

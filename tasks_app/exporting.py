@@ -15,7 +15,7 @@ from django.db import reset_queries
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from oasst.lib import database
-from tasks_app import export_format
+from tasks_app import export_format, topics
 from tasks_app.enums import TreeState
 from tasks_app.export_format import MessageNode
 from tasks_app.label_means import means_of
@@ -90,6 +90,7 @@ class _Chunk:
     messages: dict[uuid.UUID, list[Message]] = field(default_factory=dict)
     labels: dict[uuid.UUID, dict[str, export_format.LabelMean]] = field(default_factory=dict)
     events: dict[uuid.UUID, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
+    topics: dict[uuid.UUID, list[str]] = field(default_factory=dict)
 
     def ids(self) -> list[uuid.UUID]:
         """Of all messages."""
@@ -203,6 +204,7 @@ def _load(trees: list[MessageTree], telling: Telling) -> _Chunk:
     messages = messages.select_related("imported_labels")
     for message in messages.defer("search_vector").order_by("depth", "created_at", "id"):
         chunk.messages.setdefault(message.tree_id, []).append(message)
+    chunk.topics = topics.of_trees(tree.pk for tree in trees)
     if telling.labels:
         chunk.labels = means_of(chunk.ids())
     if telling.events:
@@ -229,7 +231,8 @@ def _build(
             nodes[message.parent_id].replies.append(nodes[message.pk])
     if not selection.is_flat:
         export_format.sort_replies(root)
-    return export_format.MessageTree(str(tree.pk), tree.state, root, tree.origin or None)
+    told = [] if selection.is_flat else chunk.topics.get(tree.pk, [])
+    return export_format.MessageTree(str(tree.pk), tree.state, root, tree.origin or None, told)
 
 
 def _is_kept(message: Message, selection: Selection) -> bool:

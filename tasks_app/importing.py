@@ -21,9 +21,11 @@ from oasst.lib import queue
 from tasks_app import export_format, offers, trees
 from tasks_app import facts as tree_facts
 from tasks_app.config import TreeConfig
-from tasks_app.enums import TreeState
+from tasks_app.enums import Topic, TreeState
 from tasks_app.export_format import BadLine, MessageNode, visit_threads
 from tasks_app.models import ImportedLabelAggregate, Message, MessageTree, TreeTransition
+from tasks_app.topic_records import TreeTopic
+from tasks_app.topics import MOST
 from tasks_app.usage_records import DataSnapshot, SnapshotTree, TrainedModel
 
 BATCH_MESSAGES = 2000
@@ -59,6 +61,7 @@ class _Rows:
     tree: MessageTree
     messages: list[Message]
     labels: list[ImportedLabelAggregate]
+    topics: list[TreeTopic]
 
 
 @dataclass(frozen=True)
@@ -212,6 +215,7 @@ def _store(batch: list[_Rows], run: _Import) -> None:
     MessageTree.objects.bulk_create(rows.tree for rows in batch)
     Message.objects.bulk_create(message for rows in batch for message in rows.messages)
     ImportedLabelAggregate.objects.bulk_create(row for rows in batch for row in rows.labels)
+    TreeTopic.objects.bulk_create(row for rows in batch for row in rows.topics)
     TreeTransition.objects.bulk_create(
         TreeTransition(
             tree=rows.tree,
@@ -249,7 +253,13 @@ def _rows(source: export_format.MessageTree, run: _Import) -> _Rows:
     labels = [
         _labels(message, thread[-1]) for message, thread in zip(messages, threads, strict=True)
     ]
-    return _Rows(source.line, tree, messages, labels)
+    return _Rows(source.line, tree, messages, labels, _topics(source, tree))
+
+
+def _topics(source: export_format.MessageTree, tree: MessageTree) -> list[TreeTopic]:
+    """Those of the file that this site knows."""
+    known = [topic.value for topic in Topic if topic in source.topics]
+    return [TreeTopic(tree=tree, topic=name) for name in known[:MOST]]
 
 
 def _state(source: export_format.MessageTree, run: _Import) -> TreeState:

@@ -28,10 +28,11 @@ from tasks_app import (
     screening,
     similar,
     texts,
+    topics,
     trees,
     turns,
-)
     writing,
+)
 from tasks_app.config import TreeConfig
 from tasks_app.enums import (
     STOPPED_STATES,
@@ -77,15 +78,16 @@ def submit_reply(
     now: datetime,
     lang: str | None = None,
     provenance: str = "",
-) -> Message:
     counted: writing.Counted | None = None,
+    chosen_topics: Sequence[str] = (),
+) -> Message:
     """Store the text of a writing task as a new message, in the task's language by default.
 
-    Whatever stops it, the text is kept as a draft. Raises the errors of `tasks_app.errors` about
-    tasks, texts and duplicates.
+    `chosen_topics` are for a new prompt. Whatever stops it, the text is kept as a draft. Raises the
+    errors of `tasks_app.errors` about tasks, texts, duplicates and topics.
     """
     try:
-        return _submit_reply(task_id, user, text, lang, provenance, counted, now)
+        return _submit_reply(task_id, user, text, lang, provenance, counted, chosen_topics, now)
     except (SlotTaken, TaskExpired, TaskSkipped, DuplicateText, DuplicateReply) as error:
         keep_refused(task_id, user, {"text": text}, because=error.code, now=now)
         raise
@@ -98,9 +100,10 @@ def _submit_reply(
     text: str,
     lang: str | None,
     provenance: str,
+    counted: writing.Counted | None,
+    chosen_topics: Sequence[str],
     now: datetime,
 ) -> Message:
-    counted: writing.Counted | None,
     config, task, tree = turns.begin(task_id, user, now)
     if not task.type.is_writing:
         raise WrongTaskKind
@@ -116,11 +119,13 @@ def _submit_reply(
     _claim_place(task, tree, config)
     found = screening.examine(text, lang, config)
     message = _store_message(task, tree, user, text, lang, provenance, found, now)
+    if counted:
+        writing.keep(message, counted, handed_out=task.created_at)
+    if message.is_root:
+        topics.begin(message, chosen_topics, now=now)
     _finish(task, now, submission=submission, result=message)
     kind = ContributionKind.PROMPT if message.is_root else ContributionKind.REPLY
     data = {"length": len(text), "role": message.role}
-    if counted:
-        writing.keep(message, counted, handed_out=task.created_at)
     journal.record(kind, user=user, now=now, message=message, task=task, data=data)
     trees.advance(tree, config=config, now=now)
     similar.enqueue(message)

@@ -19,6 +19,7 @@ from tasks_app import (
     notice_records,
     similar_records,
     spam_records,
+    topic_records,
     usage_records,
 )
 from tasks_app.config import ConfigChange
@@ -49,8 +50,8 @@ from tasks_app.records import (
     Reaction,
     TreeTransition,
 )
-
 from tasks_app.writing_records import Draft, WritingTrace
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -79,13 +80,14 @@ __all__ = [
     "Task",
     "TextLabels",
     "TreeTransition",
-    "agreement_tables",
     "WritingTrace",
+    "agreement_tables",
     "first_steps_records",
     "follow_records",
     "notice_records",
     "similar_records",
     "spam_records",
+    "topic_records",
     "usage_records",
 ]
 

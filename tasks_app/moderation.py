@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from oasst.accounts import people, roles
 from oasst.lib.errors import DomainError
 from tasks_app import facts as tree_facts
-from tasks_app import screening, similar, trees, turns
+from tasks_app import screening, similar, topics, trees, turns, writing
 from tasks_app.config import TreeConfig
 from tasks_app.enums import REVIEWING_STATES, Emoji, ReportState, SkipMark, TreeState
 from tasks_app.enums import ModerationKind as Kind
@@ -243,6 +243,8 @@ def rewrite(message: Message, text: str, *, actor: Any, reason: str, now: dateti
     message.save(update_fields=["text", "edited", "findings"])
     similar.forget(message)
     writing.forget([message.pk])
+    if message.is_root:
+        topics.reconsider(message)
 
 
 def lock_person(user_id: uuid.UUID, actor: Any) -> Any:

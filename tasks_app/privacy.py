@@ -26,6 +26,7 @@ from tasks_app.models import (
     TextLabels,
 )
 from tasks_app.notice_records import Notification, NotificationSettings
+from tasks_app.topic_records import TopicChange
 from tasks_app.writing_records import WritingTrace
 
 SECTIONS: Sections = {
@@ -35,12 +36,12 @@ SECTIONS: Sections = {
         "id tree_id parent_id role text lang detected_lang depth deleted review_count "
         "review_result rank edited provenance created_at",
     ),
-    "edits": (MessageRevision.objects, "user", "message_id text reason created_at"),
     "how_messages_were_entered": (
         WritingTrace.objects,
         "message__user",
         "message_id pasted seconds",
     ),
+    "edits": (MessageRevision.objects, "user", "message_id text reason created_at"),
     "reviews": (TextLabels.objects, "user", "message_id kind values created_at"),
     "answers_to_gold_items": (GoldAnswer.objects, "user", "item_id values missed created_at"),
     "reliability": (
@@ -71,6 +72,7 @@ SECTIONS: Sections = {
         "user",
         "kind count message_id report_id data created_at read_at",
     ),
+    "topics_chosen": (TopicChange.objects, "user", "tree_id topics created_at"),
     "followed_conversations": (TreeFollow.objects, "user", "tree_id since"),
     "notification_settings": (
         NotificationSettings.objects,
@@ -103,9 +105,9 @@ def erase(user: User, *, now: datetime) -> None:
     if user.erases_texts:
         erasing.erase_texts(user, now=now)
     Draft.objects.filter(task__user=user).delete()
+    WritingTrace.objects.filter(message__user=user).delete()
     Task.objects.filter(user=user, done_at=None, skipped_at=None).delete()
     Task.objects.filter(user=user).exclude(skip_reason="").update(skip_reason="")
-    WritingTrace.objects.filter(message__user=user).delete()
     Reliability.objects.filter(user=user).delete()
     FirstSteps.objects.filter(user=user).delete()
     Question.objects.filter(person=user).delete()

@@ -112,6 +112,11 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """Messages of one person."""
         return self.filter(user=user)
 
+    def about(self, topic: str) -> Self:
+        """Messages of trees with this topic."""
+        told = _rows("TreeTopic").filter(tree=models.OuterRef("tree"), topic=topic)
+        return self.filter(models.Exists(told))
+
     def newest_first(self) -> Self:
         """In an order that pages can be cut from."""
         return self.order_by("-created_at", "id")

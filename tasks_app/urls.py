@@ -16,6 +16,7 @@ from tasks_app.views import (
     questions,
     queues,
     rewording,
+    topics,
     work,
 )
 
@@ -47,6 +48,7 @@ urlpatterns = [
     path("messages/<uuid:message_id>/labels/", messages.label, name="label"),
     path("trees/<uuid:tree_id>/", messages.tree, name="tree"),
     path("trees/<uuid:tree_id>/follow/", messages.follow, name="follow"),
+    path("trees/<uuid:tree_id>/topics/", topics.choose, name="topics"),
     path("contributions/", contributions.contributions, name="contributions"),
     path("notifications/", notifications.page, name="notifications"),
     path("notifications/read/", notifications.read, name="notifications_read"),

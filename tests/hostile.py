@@ -55,7 +55,7 @@ CHAT = ["/chat/", "/chat/?q=canary&", "/chat/settings/", "/chat/{chat}/", "/chat
         "/chat/{chat}/messages/{prompt}/edit/", "/chat/{chat}/messages/{reply}/report/",
         "/chat/shared/{shared}/", "/models/"]  # fmt: skip
 WORK = ["/tasks/{writing}/", "/tasks/{review}/", "/tasks/{ranking}/", "/questions/{question}/",
-        "/messages/{mine}/edit/"]  # fmt: skip
+        "/messages/{mine}/edit/", "/trees/{mine}/topics/"]  # fmt: skip
 MODELS = ["message", "messagetree", "report", "task", "contribution", "moderationaction",
           "configchange"]  # fmt: skip
 READ_BY_STAFF = ["/admin/", "/admin/search/?s=canary&extended=1&",

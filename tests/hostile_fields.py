@@ -96,6 +96,7 @@ alice /messages/?                              q*                     -
 alice /messages/?                              lang                   -
 alice /messages/?                              role                   -
 alice /messages/?                              state                  -
+alice /messages/?                              topic                  -
 alice /messages/?                              mine                   -
 alice /messages/?                              before*                -
 alice /contributions/?                         kind                   -
@@ -135,9 +136,9 @@ alice /tasks/random/next/                      lang                   -
 alice /tasks/{writing}/                        text*                  -
 alice /tasks/{writing}/                        origin                 text=Hello
 alice /tasks/{writing}/                        source*                text=Hello&origin=adapted
-alice /tasks/{writing}/draft/                  text*                  -
 alice /tasks/{writing}/                        pasted                 text=Hello&seconds=9
 alice /tasks/{writing}/                        seconds                text=Hello&pasted=9
+alice /tasks/{writing}/draft/                  text*                  -
 alice /tasks/{writing}/preview/                text*                  -
 alice /tasks/{writing}/skip/                   reason                 -
 alice /tasks/{writing}/skip/                   note*                  reason=time
@@ -162,6 +163,7 @@ alice /messages/{message}/report/?             next                   -
 alice /messages/{message}/labels/              spam                   -
 alice /messages/{message}/labels/              next                   spam=0
 alice /trees/{tree}/follow/                      leave                  -
+alice /trees/{mine}/topics/                    topic_law*             -
 alice /questions/{question}/                   text*                  -
 alice /chat/                                   text*                  -
 alice /chat/                                   model                  text=Hello

@@ -47,6 +47,10 @@ Conversation trees, written, reviewed and ranked by people: a frozen copy of one
 |---|---|
 {languages}
 
+## Topics
+
+{topics}
+
 ## Agreement of the people who judged
 
 | what | value | judged |
@@ -89,6 +93,7 @@ def render(facts: Mapping[str, Any]) -> str:
         **values,
         **{name: facts[name] for name in known},
         languages="\n".join(f"| {lang} | {n:,} |" for lang, n in counts["languages"].items()),
+        topics=_topics(counts.get("topics", {})),
         gate=_gate(facts),
         scrubbed=_scrubbed(facts),
         personal="\n".join(
@@ -98,6 +103,14 @@ def render(facts: Mapping[str, Any]) -> str:
         agreement="\n".join(_agreement(name, row) for name, row in facts["agreement"].items()),
         filter=filter_yaml,
     )
+
+
+def _topics(counts: Mapping[str, int]) -> str:
+    """What the trees are about; snapshots of before do not tell."""
+    if not counts:
+        return "No tree has one."
+    rows = [f"| {topic} | {n:,} |" for topic, n in counts.items()]
+    return "\n".join(["| topic, up to three a tree | trees |", "|---|---|", *rows])
 
 
 def _gate(facts: Mapping[str, Any]) -> str:

@@ -66,6 +66,7 @@ class Counts:
     messages: int = 0
     roles: Counter[str] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
+    topics: Counter[str] = field(default_factory=Counter)  # trees
     synthetic: int = 0
     ranked_replies: int = 0
     rankings: int = 0
@@ -74,6 +75,7 @@ class Counts:
     def add(self, tree: MessageTree) -> None:
         self.trees += 1
         self.from_chats += tree.origin == "chat"
+        self.topics.update(tree.topics)
         for node in export_format.visit_messages(tree.prompt):
             self._add_message(node)
 
@@ -87,7 +89,8 @@ class Counts:
 
     def to_dict(self) -> dict[str, Any]:
         counters = {
-            name: dict(getattr(self, name).most_common()) for name in ("roles", "languages")
+            name: dict(getattr(self, name).most_common())
+            for name in ("roles", "languages", "topics")
         }
         names = ("trees", "messages", "synthetic", "ranked_replies", "rankings", "from_chats")
         return {name: getattr(self, name) for name in names} | counters

@@ -2,11 +2,15 @@
 
 import uuid
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Count
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, OuterRef, QuerySet
+from django.db.models.functions import JSONObject
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from oasst.accounts.models import User
@@ -23,8 +27,10 @@ from tasks_app.models import (
     Task,
     TreeTransition,
 )
+from tasks_app.topic_records import TopicChange, TreeTopic
 
 DEEPEST_INDENT = 6
+MOST_CHOICES = 10
 
 
 def outline(messages: Iterable[Message]) -> Iterator[tuple[str, Message]]:
@@ -49,11 +55,12 @@ def context(tree: MessageTree, reader: User) -> dict[str, Any]:
     """What the page of a tree shows."""
     rows = Message.objects.filter(tree=tree).defer("search_vector", "detoxify")
     nodes = list(outline(rows.select_related("user")))
+    veil = reading.veil([tree.pk], reader)
     transitions = TreeTransition.objects.filter(tree=tree).select_related("actor")
     return {
         "title": _("Tree"),
-        "nodes": _nodes(nodes, reading.veil([tree.pk], reader)),
-        "facts": facts(tree, [message for _number, message in nodes]),
+        "nodes": _nodes(nodes, veil),
+        "facts": facts(tree, [message for _number, message in nodes], veil),
         "public_url": public_url(tree),
         "transitions": transitions.order_by("-id"),
         "offers": Offer.objects.filter(tree=tree, slots__gt=0).order_by("since"),
@@ -102,11 +109,47 @@ def _agreed(row: RankingConsensus | None, names: dict[str, str]) -> dict[str, An
     return {"order": order or NONE, "row": row}
 
 
-def facts(tree: MessageTree, messages: list[Message]) -> list[Fact]:
+def with_topics(trees: QuerySet) -> QuerySet:
+    """Trees with what they are about, and who chose that, as lists of plain values."""
+    about = TreeTopic.objects.filter(tree=OuterRef("pk")).order_by("topic")
+    chosen = TopicChange.objects.filter(tree=OuterRef("pk")).order_by("-id")[:MOST_CHOICES]
+    choice = JSONObject(user="user", name="user__display_name", topics="topics", at="created_at")
+    return trees.annotate(
+        about=ArraySubquery(about.values(row=JSONObject(topic="topic", suggested="suggested"))),
+        choices=ArraySubquery(chosen.values(row=choice)),
+    )
+
+
+def _topics(tree: Any) -> SafeString:
+    """What it is about, with the way to change it."""
+    rows = [(TreeTopic(topic=row["topic"]).label, row["suggested"]) for row in tree.about]
+    names = [f"{name} ({_('suggested')})" if suggested else name for name, suggested in rows]
+    change = link(reverse("tasks:topics", args=[tree.pk]), _("Change"))
+    return format_html("{} · {}", ", ".join(names) or NONE, change)
+
+
+def _choices(tree: Any, veil: reading.Veil) -> SafeString | str:
+    """Who chose which topics, the last first; its author is one of them."""
+    if tree.pk in veil.to_rank:
+        return NONE
+    told = (
+        (
+            link(page_url(User, row["user"]), row["name"]) if row["user"] else NONE,
+            ", ".join(row["topics"]) or NONE,
+            when(datetime.fromisoformat(row["at"])),
+        )
+        for row in tree.choices
+    )
+    return format_html_join(mark_safe("<br>"), "{}: {} {}", told) or NONE
+
+
+def facts(tree: MessageTree, messages: list[Message], veil: reading.Veil) -> list[Fact]:
     """The columns of a tree in words."""
     accepted = sum(message.is_accepted for message in messages)
     return [
         (_("Language"), language_name(tree.lang)),
+        (_("Topics"), _topics(tree)),
+        (_("Topics chosen by"), _choices(tree, veil)),
         (_("In this state"), when(tree.state_since)),
         (
             _("Accepted messages"),

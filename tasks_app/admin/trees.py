@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 from django.utils.translation import ngettext
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
 
 from oasst.lib.desk.actions import DeskAction
@@ -21,7 +21,7 @@ from oasst.lib.desk.display import excerpt, when
 from oasst.lib.desk.filters import DaysFilter, LanguageFilter, YesNoFilter
 from tasks_app import moderation
 from tasks_app.admin import tree_page
-from tasks_app.enums import TreeState
+from tasks_app.enums import Topic, TreeState
 from tasks_app.models import Message, MessageTree
 from tasks_app.querysets import count_of
 
@@ -110,6 +110,18 @@ class RetryScoring(DeskAction):
         return _("The tree is now: %s.") % TreeState(tree.state).label
 
 
+class TopicFilter(DropdownFilter):
+    """By what the conversation is about."""
+
+    title, parameter_name = _l("topic"), "topic"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return list(Topic.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(topics__topic=self.value()) if self.value() else queryset
+
+
 class ActiveFilter(YesNoFilter):
     """By whether work is handed out."""
 
@@ -128,6 +140,7 @@ class MessageTreeAdmin(DeskAdmin):
     list_filter = (
         ("state", ChoicesDropdownFilter),
         LanguageFilter,
+        TopicFilter,
         ActiveFilter,
         ("created_at", DaysFilter),
     )
@@ -140,7 +153,7 @@ class MessageTreeAdmin(DeskAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         prompt = Message.objects.filter(pk=OuterRef("pk")).values("text")
         messages = Message.objects.filter(tree=OuterRef("pk"))
-        return super().get_queryset(request).annotate(
+        return tree_page.with_topics(super().get_queryset(request)).annotate(
             prompt=Subquery(prompt), messages_count=count_of(messages, "tree")
         )  # fmt: skip
 

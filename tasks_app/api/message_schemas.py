@@ -10,7 +10,7 @@ from pydantic import BeforeValidator
 from oasst.lib.api import Strict, Text
 from tasks_app.api.task_schemas import MOST_CHARACTERS, Values
 from tasks_app.browsing import Cursor
-from tasks_app.enums import ContributionKind, Role, TreeState
+from tasks_app.enums import ContributionKind, Role, Topic, TreeState
 
 BIGGEST_ID = 2**63 - 1
 Category = Literal[
@@ -127,6 +127,7 @@ class TreeOut(Schema):
     id: UUID
     lang: str
     state: TreeState
+    topics: list[Topic]
     messages: list[TreeMessageOut]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from tasks_app import reading, rewording, timeline
+from tasks_app import reading, rewording, timeline, topics
 from tasks_app.config import TreeConfig
 from tasks_app.fate import Status
 from tasks_app.models import Message, MessageTree
@@ -52,7 +52,8 @@ def detail_out(card: reading.Card) -> dict[str, Any]:
 def tree_out(tree: MessageTree, root: reading.Card) -> dict[str, Any]:
     """A tree as TreeOut has it."""
     fields = {name: getattr(tree, name) for name in ("id", "lang", "state")}
-    return {**fields, "messages": [message_out(card) for card in _walk(root)]}
+    told = [row.topic for row in topics.of(tree.pk)]
+    return {**fields, "topics": told, "messages": [message_out(card) for card in _walk(root)]}
 
 
 def events_out(events: Iterable[timeline.Event]) -> list[dict[str, Any]]:

@@ -179,7 +179,12 @@ def submit_reply(request: HttpRequest, task_id: UUID, body: ReplyIn) -> Any:
     if body.refuse_similar:
         _refuse_similar(assignment.find(task_id, user), user, text)
     stored = interactions.submit_reply(
-        task_id, user, text, now=timezone.now(), provenance=provenance
+        task_id,
+        user,
+        text,
+        now=timezone.now(),
+        provenance=provenance,
+        chosen_topics=body.topics,
     )
     return receipt(assignment.find(task_id, user), stored)
 

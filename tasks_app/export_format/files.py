@@ -18,6 +18,7 @@ from tasks_app.export_format.parsing import (
     check_tree,
     node_from_json,
     short,
+    topics_of,
     tree_from_json,
 )
 
@@ -163,6 +164,7 @@ def _assemble(
     state = next((row["tree_state"] for _, row, _ in nodes if row.get("tree_state")), None)
     tree = MessageTree(tree_id, state, root, line=rows[0][0])
     try:
+        tree.topics = next(topics_of(row) for _, row, node in nodes if node is root)
         check_tree(tree)
     except FormatError as error:
         yield BadLine(tree.line, str(error))

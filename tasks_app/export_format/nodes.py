@@ -49,6 +49,7 @@ class MessageTree:
     tree_state: str | None
     prompt: MessageNode
     origin: str | None = None
+    topics: list[str] = field(default_factory=list)
     line: int = field(default=0, compare=False)  # where it began; not part of the format
 
 
@@ -102,6 +103,7 @@ def tree_to_json(tree: MessageTree) -> dict[str, Any]:
         "tree_state": tree.tree_state,
         "prompt": node_to_json(tree.prompt),
         "origin": tree.origin,
+        "topics": tree.topics or None,
     }
     return {name: value for name, value in row.items() if value is not None}
 
@@ -132,4 +134,6 @@ def tree_to_rows(tree: MessageTree) -> Iterator[dict[str, Any]]:
         row["message_tree_id"] = tree.message_tree_id
         if tree.tree_state is not None:
             row["tree_state"] = tree.tree_state
+        if tree.topics and node is tree.prompt:
+            row["topics"] = tree.topics
         yield row

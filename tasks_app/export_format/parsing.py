@@ -35,9 +35,15 @@ def tree_from_json(row: Mapping[str, Any]) -> MessageTree:
         tree_state=_optional(row, "tree_state", str),
         prompt=_nested(prompt),
         origin=_optional(row, "origin", str),
+        topics=topics_of(row),
     )
     check_tree(tree)
     return tree
+
+
+def topics_of(row: Mapping[str, Any]) -> list[str]:
+    """The topics of a tree, as a tree or the row of its prompt names them. Raises FormatError."""
+    return [_key("topics", name) for name in _optional(row, "topics", list) or []]
 
 
 def node_from_json(row: Mapping[str, Any]) -> MessageNode:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from oasst.lib.fields import PlainText
 from oasst.lib.languages import LANGUAGES
 from tasks_app.browsing import Cursor, Filter
-from tasks_app.enums import ContributionKind, Emoji, Role
+from tasks_app.enums import ContributionKind, Emoji, Role, Topic
 from tasks_app.forms.fields import LabelFields
 from tasks_app.labels import LABELS, REPORT_LABELS, free_form
 from tasks_app.models import Message
@@ -47,6 +47,9 @@ class BrowseForm(forms.Form):
         label=_("Role"), required=False, choices=[("", _("Any role")), *Role.choices]
     )
     state = forms.ChoiceField(label=_("State"), required=False, choices=STATES)
+    topic = forms.ChoiceField(
+        label=_("Topic"), required=False, choices=[("", _("Any topic")), *Topic.choices]
+    )
     mine = forms.BooleanField(required=False, widget=forms.HiddenInput)
     before = CursorField(required=False, widget=forms.HiddenInput)
 
@@ -67,6 +70,7 @@ class BrowseForm(forms.Form):
             role=asked["role"],
             state=asked["state"],
             is_mine=asked["mine"],
+            topic=asked["topic"],
         )
 
 

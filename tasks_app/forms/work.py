@@ -11,12 +11,14 @@ from django.utils.translation import gettext_lazy as _
 from oasst.lib.fields import PlainText
 from oasst.lib.languages import LANGUAGES
 from tasks_app.assignment import same_texts
+from tasks_app.enums import TaskType
 from tasks_app.errors import InvalidRanking
-from tasks_app.forms.fields import Draftable, LabelFields
+from tasks_app.forms.fields import Count, Draftable, LabelFields
+from tasks_app.forms.topics import TopicsForm
 from tasks_app.labels import form_for, with_flags
 from tasks_app.models import Message, Task
-
 from tasks_app.writing import Counted
+
 PLACE = "place_"
 
 
@@ -58,11 +60,15 @@ class WritingForm(Draftable):
             return f"{self.ADAPTED}: {self.cleaned_data['source']}"
         return self.cleaned_data["origin"]
 
-
     def counted(self) -> Counted | None:
         """How the text was entered; None if no script counted."""
         pasted, seconds = self.cleaned_data["pasted"], self.cleaned_data["seconds"]
         return None if pasted is None or seconds is None else Counted(pasted, seconds)
+
+
+class PromptForm(TopicsForm, WritingForm):
+    """A new prompt, and what it is about."""
+
 
 class KnownForm(forms.Form):
     """That an author was shown what is very similar, and sends all the same."""
@@ -179,6 +185,8 @@ def for_task(
     initial: dict[str, str] | None = None,
 ) -> WritingForm | LabelForm | RankingForm:
     """The form that answers `task`. A ranking needs the `replies` shown."""
+    if task.kind == TaskType.INITIAL_PROMPT:
+        return PromptForm(data, initial=initial)
     if task.type.is_writing:
         return WritingForm(data, initial=initial)
     if task.type.is_labeling:

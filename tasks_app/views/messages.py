@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import trigger_client_event
 
 from oasst.accounts.redirects import wanted_path
-from tasks_app import browsing, following, pacing, reactions, reading, timeline
+from tasks_app import browsing, following, pacing, reactions, reading, timeline, topics
 from tasks_app.config import TreeConfig
 from tasks_app.enums import TreeState
 from tasks_app.errors import UnderReview
@@ -38,7 +38,7 @@ def message_list(request: HttpRequest) -> HttpResponse:
     context |= {
         "cards": reading.cards(found, request.user),
         "is_mine": asked["mine"],
-        "is_filtered": bool(asked["q"] or asked["role"] or asked["state"]),
+        "is_filtered": any(asked[name] for name in ("q", "role", "state", "topic")),
         "more": _url(asked, before=more) if more else "",
         "newest": _url(asked) if asked["before"] else "",
     }
@@ -46,7 +46,7 @@ def message_list(request: HttpRequest) -> HttpResponse:
 
 
 def _url(asked: dict[str, Any], **extra: Any) -> str:
-    query = {name: asked[name] for name in ("q", "lang", "role", "state")} | extra
+    query = {name: asked[name] for name in ("q", "lang", "role", "state", "topic")} | extra
     query["mine"] = "on" if asked["mine"] else ""
     return "?" + urlencode({name: value for name, value in query.items() if value})
 
@@ -57,7 +57,7 @@ def message(request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
     """The tree of a message, with the message marked."""
     rows = Message.objects.there_for(request.user).select_related("tree")
     found = get_object_or_404(rows, pk=message_id)
-    return _to_own_review(request, found.tree) or _tree_page(request, found.tree, target=found.pk)
+    return to_own_review(request, found.tree) or _tree_page(request, found.tree, target=found.pk)
 
 
 @require_safe
@@ -65,7 +65,7 @@ def message(request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
 def tree(request: HttpRequest, tree_id: uuid.UUID) -> HttpResponse:
     """A whole tree."""
     found = get_object_or_404(MessageTree, pk=tree_id)
-    return _to_own_review(request, found) or _tree_page(request, found)
+    return to_own_review(request, found) or _tree_page(request, found)
 
 
 @require_POST
@@ -82,7 +82,7 @@ def follow(request: HttpRequest, tree_id: uuid.UUID) -> HttpResponse:
     return redirect("tasks:tree", tree_id)
 
 
-def _to_own_review(request: HttpRequest, found: MessageTree) -> HttpResponse | None:
+def to_own_review(request: HttpRequest, found: MessageTree) -> HttpResponse | None:
     """To the task, if a review in this tree waits for the person's answer."""
     task = reading.own_review(found.pk, request.user, now=timezone.now())
     if task is None:
@@ -103,6 +103,8 @@ def _tree_page(
         "state": TreeState(found.state),
         "root": root,
         "count": len(rows),
+        "topics": topics.of(found.pk),
+        "may_choose_topics": topics.may_choose(found.pk, request.user),
         "is_followed": following.is_followed(found.pk, request.user),
         "target": target,
         "way": _way(root.find_target()),

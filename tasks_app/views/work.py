@@ -22,9 +22,10 @@ from tasks_app import (
     reading,
     receipts,
     similar,
+    topics,
     undo,
-)
     writing,
+)
 from tasks_app.assignment import Material
 from tasks_app.config import TreeConfig
 from tasks_app.enums import TaskType
@@ -114,6 +115,7 @@ def _store(task: Task, form: Any, user: Any, now: datetime) -> Answer:
             now=now,
             provenance=form.provenance(),
             counted=form.counted(),
+            chosen_topics=form.topics() if task.kind == TaskType.INITIAL_PROMPT else (),
         )
     if task.type.is_labeling:
         return interactions.submit_labels(task.pk, user, form.values(), now=now)
@@ -164,11 +166,20 @@ def _show(
         "hold": assignment.hold(task, now=now),
         "draft": getattr(task, "draft", None),
         "limit": TreeConfig.current().message_size_limit,
+        **_suggested(task, form["text"].value() if task.type.is_writing else ""),
         **_hints(request, task, now),
         "wants_hints": first_steps.wants_hints(request.user, task.type),
         **extra,
     }
     return render(request, _template(task), context, status=status)
+
+
+def _suggested(task: Task, text: str | None) -> dict[str, Any]:
+    """The topics that the words of a new prompt tell of."""
+    if task.kind != TaskType.INITIAL_PROMPT:
+        return {}
+    found = topics.suggest(text or "", task.lang)
+    return {"asks_topics": True, "suggested": [topic.label for topic in found]}
 
 
 def _hints(request: HttpRequest, task: Task, now: datetime) -> dict[str, Any]:
@@ -299,9 +310,10 @@ def put_hints_away(request: HttpRequest, kind: str) -> HttpResponse:
 def preview(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
     """The text as readers will see it, and a hint if it seems to be in another language."""
     task = assignment.find(task_id, request.user)
-    form = forms.WritingForm(request.POST)
+    is_prompt = task.kind == TaskType.INITIAL_PROMPT
+    form = (forms.PromptForm if is_prompt else forms.WritingForm)(request.POST)
     text = form.draft().get("text", "")
-    context = {"task": task, **previews.of(request, text, task.lang)}
+    context = {"task": task, **previews.of(request, text, task.lang), **_suggested(task, text)}
     if request.htmx:
         return render(request, "tasks/_preview.html", context)
     return _show(request, task, assignment.material(task), form, preview=context)

@@ -14,7 +14,7 @@ from oasst.accounts import magic_link
 from oasst.accounts.enums import CodePurpose
 from oasst.accounts.models import User
 from oasst.lib import pages
-from tasks_app import gold_items, interactions, moderation, questions, reactions
+from tasks_app import gold_items, interactions, moderation, questions, reactions, topics
 from tasks_app.config import TreeConfig, overridden
 from tasks_app.enums import TaskType as K
 from tasks_app.enums import TreeState
@@ -162,8 +162,12 @@ def test_forms_about_a_message(
 def test_change_of_an_own_message(
     page: Page, show: Show, sign_in: SignIn, alice: User, bob: User
 ) -> None:
-    grown = grow("P(A A?)", authors={2: alice})
+    grown = grow("P(A A?)", authors={0: alice, 2: alice})
+    topics.begin(grown.root, ["law"], now=timezone.now())
     sign_in(alice)
+    for path in ("", "topics/"):
+        show(f"/trees/{grown.tree.pk}/{path}")
+        check(page)
     show(f"/messages/{grown[2].pk}/edit/")
     check(page)
     page.get_by_label("Your message").fill("  ")

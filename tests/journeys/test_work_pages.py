@@ -4,13 +4,22 @@ from collections.abc import Callable
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from oasst.accounts.models import User
 from tasks_app import interactions
 from tasks_app.enums import TaskType, TreeState
 from tasks_app.labels import LABELS, Widget
-from tasks_app.models import Draft, Message, Ranking, Reaction, Report, Task, TextLabels
+from tasks_app.models import (
+    Draft,
+    Message,
+    Ranking,
+    Reaction,
+    Report,
+    Task,
+    TextLabels,
+    WritingTrace,
+)
 from tests.factories import Grown, grow, hand_out
 
 SignIn = Callable[[User], None]
@@ -82,6 +91,42 @@ def test_a_version_that_never_arrived_is_restored_beside_the_saved_one(
 
 def _fail(route: Route) -> None:
     route.abort()
+
+
+def test_prompt_gets_topics_and_its_reviewer_a_word_on_pasting(
+    page: Page, page_of: Callable[..., Page], sign_in: SignIn, alice: User, bob: User
+) -> None:
+    sign_in(alice)
+    page.goto(f"/tasks/{hand_out(alice, K.INITIAL_PROMPT, now=timezone.now()).pk}/")
+    field = page.get_by_label("Your prompt")
+    field.fill("Moved. ")
+    for keys in ("Control+A", "Control+X", "Control+V", "Control+V"):  # one's own words
+        page.keyboard.press(keys)
+    paste(field, "How do I bake sourdough bread in a small oven?")
+    expect(page.locator("#topic-hint")).to_contain_text("Cooking")
+    page.locator("details.topics summary").click()
+    for name in ("Home and garden", "Cooking", "Health"):
+        page.locator(".chip", has_text=name).click()
+    expect(page.get_by_role("checkbox", name="Law")).to_be_disabled()
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".toast")).to_contain_text("Thank you")
+
+    message = Message.objects.get(user=alice)
+    assert WritingTrace.objects.get(message=message).pasted == 46
+    assert message.tree.topics.filter(suggested=False).count() == 3
+    review = page_of(bob)
+    review.goto(take(bob, K.LABEL_INITIAL_PROMPT, message))
+    expect(review.locator(".entered-hint")).to_contain_text("Mostly pasted.")
+
+
+def paste(field: Locator, text: str) -> None:
+    """As from another page."""
+    field.evaluate(
+        "(field, text) => { const data = new DataTransfer(); data.setData('text/plain', text);"
+        " field.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true }));"
+        " field.setRangeText(text); field.dispatchEvent(new Event('input', { bubbles: true })); }",
+        text,
+    )
 
 
 def test_submit_by_keyboard_stores_the_text_and_goes_on(page: Page, writing: str) -> None:

@@ -66,6 +66,7 @@ SHOWN = {
     "tasks_app.FirstSteps.user": "contributions.first_steps",
     "tasks_app.Notification.user": "contributions.notifications",
     "tasks_app.TreeFollow.user": "contributions.followed_conversations",
+    "tasks_app.TopicChange.user": "contributions.topics_chosen",
     "tasks_app.NotificationSettings.user": "contributions.notification_settings",
 }
 # Secrets that live for minutes, whose turn it is, Django's own log, what moderators

@@ -60,6 +60,8 @@ tasks:label                   removed  POST login 404   404   404   404   404
 tasks:tree                    tree     GET  login 200   200   200   200   200
 tasks:follow                  tree     GET  405   405   405   405   405   405
 tasks:follow                  tree     POST login go    go    go    go    go    tasks:tree
+tasks:topics                  tree     GET  login 200   403   403   200   200
+tasks:topics                  tree     POST login go    403   403   go    go    tasks:tree
 tasks:contributions           -        GET  login 200   200   200   200   200
 tasks:agreement               -        GET  200   200   200   200   200   200
 tasks:disputed                -        GET  login 403   403   403   200   200

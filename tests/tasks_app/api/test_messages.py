@@ -104,7 +104,7 @@ def test_tree_costs_the_same_for_many(program: Program, django_assert_num_querie
     program.get("/messages")
     for drawing in ("P(A)", "P(A A(P) A)"):
         grown = grow(drawing)
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             assert len(program.get(f"/trees/{grown.tree.pk}")["messages"]) == len(grown.messages)
 
 
