@@ -2,6 +2,7 @@
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.db import OperationalError, connection, transaction
 
 from chat_app.models import CustomInstructions
 from leaderboard_app import ledger
@@ -10,9 +11,10 @@ from oasst import privacy
 from oasst.accounts import people, tokens
 from oasst.accounts.enums import Scope
 from oasst.accounts.models import User
-from tasks_app import merging, moderation, reactions
+from tasks_app import holding, merging, moderation, reactions
 from tasks_app.models import Message, ModerationAction, TextLabels
 from tests import factories
+from tests.elsewhere import connected
 from tests.factories import GOOD, NOW, crowd, grow, person
 from tests.leaderboard_app import given
 from tests.sessions import signed_in
@@ -95,6 +97,43 @@ def test_ways_in_devices_tokens_and_settings_move(
     entry = ModerationAction.objects.get(action="merge_people")
     assert (entry.actor, entry.user_id, entry.reason) == (root, alice.pk, WHY["reason"])
     assert entry.data["from"] == str(twin.pk)
+
+
+def test_who_is_held_back_with_one_account_is_held_back_with_all_votes(
+    busy: Message, alice: User, twin: User, root: User
+) -> None:
+    holding.hold_user(twin.pk, actor=root, **WHY)
+
+    merging.merge(twin.pk, alice.pk, actor=root, **WHY)
+
+    assert set(TextLabels.objects.filter(user=alice).values_list("held", flat=True)) == {True}
+    assert oracle.problems() == []
+
+
+@transaction.atomic
+def merge_impatiently(source: User, into: User, actor: User) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '100ms'")
+    merging.merge(source.pk, into.pk, actor=actor, **WHY)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("held_up", ["tree", "person"])
+def test_merging_waits_for_what_is_under_way(
+    busy: Message, alice: User, twin: User, root: User, held_up: str
+) -> None:
+    with connected() as elsewhere:
+        if held_up == "tree":
+            query = "SELECT id FROM tasks_app_messagetree WHERE id = %s FOR NO KEY UPDATE"
+            elsewhere.execute(query, [busy.tree_id])
+        else:  # a submit or a hand-out, as `turns.lock_user` has it
+            elsewhere.execute("SELECT pg_advisory_xact_lock(%s)", [alice.pk.int >> 65])
+        with pytest.raises(OperationalError, match="lock timeout"):
+            merge_impatiently(twin, alice, root)
+        elsewhere.rollback()
+
+    merging.merge(twin.pk, alice.pk, actor=root, **WHY)
+    assert Message.objects.get(pk=busy.pk).user_id == alice.pk
 
 
 def test_who_may_be_merged_and_by_whom(alice: User, twin: User, mona: User, root: User) -> None:
