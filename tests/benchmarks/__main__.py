@@ -179,8 +179,8 @@ def _own_services() -> Iterator[Path]:
 def _start_django() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.benchmarks.settings"
     os.environ.setdefault("TEST_DATABASE_NAME", "benchmark")
-    # Clients are forked, which a pool of connections does not survive.
-    os.environ["DATABASE_POOL_SIZE"] = "0"
+    # Clients are forked, which a pool of connections does not survive; web servers have theirs.
+    os.environ.pop("DATABASE_POOL_SIZE", None)
     import django
 
     from oasst.lib import services

@@ -184,8 +184,17 @@ def measure(
                 saboteur = Saboteur(site, random.Random(number), times=times, outage_s=outage_s)
                 report[name] = _play(site, saboteur, name, number)
                 say(name, report[name])
+                _show_errors(folder / "site.log", report[name], say)
         _cut_others()  # what a killed program had begun may still hold a connection
     return report
+
+
+def _show_errors(log: Path, figures: dict[str, Any], say: Say) -> None:
+    """Show what the programs wrote around each answer that told of a fault of ours."""
+    lines = log.read_text(errors="replace").splitlines()
+    for number, line in enumerate(lines):
+        if "500" in figures["troubles"] and "Internal Server Error" in line:
+            say("\n".join(lines[number : number + 60]))
 
 
 def _cut_others() -> None:
