@@ -1,9 +1,12 @@
 """Answers each request of the ASGI server in one thread, from the first middleware to the last."""
 
+import asyncio
+import threading
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIHandler
+from django.db import close_old_connections
 from django.http import HttpRequest
 
 
@@ -19,4 +22,22 @@ class ThreadedHandler(ASGIHandler):
 
     async def get_response_async(self, request: HttpRequest) -> Any:
         """Do it in the thread that this request has to itself."""
-        return await sync_to_async(self.get_response, thread_sensitive=True)(request)
+        is_given_up = threading.Event()
+        try:
+            return await sync_to_async(self._answer, thread_sensitive=True)(request, is_given_up)
+        except asyncio.CancelledError:
+            is_given_up.set()
+            raise
+
+    def _answer(self, request: HttpRequest, is_given_up: threading.Event) -> Any:
+        """Answer, and give the connection back to the pool here and now.
+
+        Django does that later, from the loop, and not at all once the server has given the request
+        up: each one that took long after its browser had gone would cost the pool a connection.
+        """
+        response = self.get_response(request)
+        if is_given_up.is_set():
+            response.close()
+        if is_given_up.is_set() or not response.streaming:
+            close_old_connections()
+        return response

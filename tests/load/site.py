@@ -17,6 +17,8 @@ from oasst.accounts.models import User
 from tests import stack
 
 START_TIMEOUT_S = 90
+# Whoever asks again too soon keeps a starting site from ever being ready.
+PROBE_TIMEOUT_S = 15
 # What a program's command line has.
 PROGRAMS = {
     "web": "oasst.asgi:application",
@@ -68,7 +70,7 @@ class Site:
     def is_ready(self) -> bool:
         """Whether the web server answers well."""
         try:
-            with urllib.request.urlopen(f"{self.address}/readyz", timeout=2):
+            with urllib.request.urlopen(f"{self.address}/readyz", timeout=PROBE_TIMEOUT_S):
                 return True
         except OSError:
             return False

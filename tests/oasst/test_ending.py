@@ -1,7 +1,8 @@
-"""A web server that is asked to end: what it still answers, and what it no longer takes."""
+"""Requests that are not over: when the server is asked to end, and when it has given them up."""
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ from oasst.accounts.models import User
 from tests import factories, stack
 from tests.sessions import cookie_of
 from tests.waiting import wait_until, waiting_requests
+
+# daphne cancels what still works for a browser that left ten seconds ago; it looks once a second.
+GIVEN_UP_AFTER_S = 13
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -79,3 +83,20 @@ def test_request_under_way_is_answered_before_the_server_ends(
         assert (answer.status_code, answer.headers["Connection"]) == (200, "close")
         assert "alice@example.org" in answer.text
         assert process.wait(10) is not None
+
+
+@pytest.mark.full
+def test_request_given_up_long_ago_gives_its_connection_back(
+    alice_signed_in: requests.Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_POOL_SIZE", "2")
+    for limit in ("DATABASE_STATEMENT_TIMEOUT_MS", "DATABASE_PATIENCE_MS"):
+        monkeypatch.setenv(limit, "0")
+    with stack.web(tmp_path) as (address, _process):
+        with table_locked():
+            for _ in range(2):
+                with pytest.raises(requests.ReadTimeout):
+                    alice_signed_in.get(f"{address}/account/", timeout=1)
+            time.sleep(GIVEN_UP_AFTER_S)
+
+        assert alice_signed_in.get(f"{address}/account/", timeout=30).status_code == 200
