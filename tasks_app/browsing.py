@@ -1,7 +1,7 @@
 """Lists that people page through, cut by key so that no page gets slower, and how much waits."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
@@ -57,48 +57,55 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Filter:
-    """Which messages a reader wants to see."""
+    """Which messages somebody wants to see. None: whatever there is."""
 
-    langs: Sequence[str]
-    words: str = ""
-    role: str = ""
-    state: str = ""  # "accepted" or "review"
+    langs: Collection[str] | None = None
+    roles: Collection[str] | None = None
+    states: Collection[str] | None = None
     is_mine: bool = False
     topic: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
 
 
-def messages(
-    reader: "User", wanted: Filter, before: Cursor | None = None, *, now: datetime
-) -> tuple[list[Message], Cursor | None]:
-    """A page of messages, newest first, and the cursor of the next page if there is one."""
-    rows = Message.objects.select_related("tree", "parent", "user").newest_first()
+def rows(reader: "User", wanted: Filter, *, now: datetime) -> MessageQuerySet:
+    """The messages that a list may show to a reader: one's own, or what everybody sees."""
     if wanted.is_mine:
-        rows = rows.written_by(reader)
+        found = Message.objects.written_by(reader)
     else:
-        rows = rows.visible().not_veiled().not_under_review_by(reader, now)
-        rows = rows.filter(lang__in=wanted.langs)
-    rows = _narrowed(rows, wanted)
-    if before:
-        same_moment = Q(created_at=before.created_at, id__gt=before.id)
-        rows = rows.filter(Q(created_at__lt=before.created_at) | same_moment)
-    page = list(rows[: PAGE_SIZE + 1])
-    more = Cursor.of(page[PAGE_SIZE - 1]) if len(page) > PAGE_SIZE else None
-    return page[:PAGE_SIZE], more
-
-
-def _narrowed(rows: MessageQuerySet, wanted: Filter) -> MessageQuerySet:
-    if wanted.words:
-        rows = rows.matching(wanted.words)
+        found = Message.objects.visible().not_veiled().not_under_review_by(reader, now)
+    if wanted.langs is not None:
+        found = found.filter(lang__in=wanted.langs)
+    if wanted.roles is not None:
+        found = found.filter(role__in=wanted.roles)
+    if wanted.states is not None:
+        found = found.filter(_any_of(wanted.states))
     if wanted.topic:
-        rows = rows.about(wanted.topic)
-    if wanted.role:
-        rows = rows.filter(role=wanted.role)
-    if wanted.state == "accepted":
-        rows = rows.accepted()
-    elif wanted.state == "review":
-        # Few trees are in these, so the database looks there first.
-        rows = rows.filter(review_result=None, deleted=False, tree__state__in=REVIEWING_STATES)
-    return rows
+        found = found.about(wanted.topic)
+    if wanted.since:
+        found = found.filter(created_at__gte=wanted.since)
+    return found.filter(created_at__lt=wanted.until) if wanted.until else found
+
+
+_STATES = {
+    "accepted": Q(review_result=True, deleted=False),
+    # Few trees are in these, so the database looks there first.
+    "review": Q(review_result=None, deleted=False, tree__state__in=REVIEWING_STATES),
+    "rejected": Q(review_result=False) | Q(deleted=True),
+}
+
+
+def _any_of(states: Collection[str]) -> Q:
+    found = Q(pk__in=[])
+    for state in states:
+        found |= _STATES[state]
+    return found
+
+
+def after(found: MessageQuerySet, last: Cursor) -> MessageQuerySet:
+    """Those that come after the last of a page, newest first."""
+    same_moment = Q(created_at=last.created_at, id__gt=last.id)
+    return found.filter(Q(created_at__lt=last.created_at) | same_moment)
 
 
 def tree_messages(tree_id: uuid.UUID, reader: "User") -> list[Message]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Mod
@@ -195,11 +195,8 @@ class Message(models.Model):
     # Counters per emoji code, skip marks included.
     emojis = models.JSONField(_("reactions"), default=dict, blank=True)
     detoxify = models.JSONField(_("toxicity scores"), null=True, blank=True)
-    search_vector = models.GeneratedField(
-        expression=SearchVector("text", config="simple"),
-        output_field=SearchVectorField(),
-        db_persist=True,
-    )
+    # By the rules of its language: triggers fill it, see `search_sql`.
+    search_vector = SearchVectorField(null=True, editable=False)
     created_at = models.DateTimeField(_("created"))
 
     objects = MessageManager()

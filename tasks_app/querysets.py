@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.apps import apps
-from django.contrib.postgres.search import SearchQuery
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce, Extract, Now
 
+from tasks_app import search_sql, search_syntax
 from tasks_app.enums import LABEL_TASKS, RANK_TASKS, LabelKind, ReportState, TreeState
 from tasks_app.labels import REPORT_SEVERITY
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
         TextLabels,
     )
 
-# PostgreSQL refuses searches in which more than about thirty minuses follow each other.
-MOST_MINUSES = 20
 _EARLY_STATES = (
     TreeState.INITIAL_PROMPT_REVIEW,
     TreeState.PROMPT_LOTTERY_WAITING,
@@ -130,11 +128,9 @@ class MessageQuerySet(models.QuerySet["Message"]):
         return self.filter(parent=parent, user=user, deleted=False)
 
     def matching(self, words: str) -> Self:
-        """Full-text search; quotes, `or` and `-` work as people expect."""
-        if words.count("-") > MOST_MINUSES:
-            words = words.replace("-", " ")
-        query = SearchQuery(words, config="simple", search_type="websearch")
-        return self.filter(search_vector=query)
+        """Full-text search in every language; quotes, `OR` and `-` work as people expect."""
+        groups = search_syntax.parse(words, fields=()).groups
+        return self.filter(search_sql.finds_in_any_language(groups)) if groups else self.none()
 
     def split(self) -> Self:
         """Those about which reviewers differ, and that wait for a moderator; the oldest first."""

@@ -97,6 +97,7 @@ alice /messages/?                              lang                   -
 alice /messages/?                              role                   -
 alice /messages/?                              state                  -
 alice /messages/?                              topic                  -
+alice /messages/?                              sort                   -
 alice /messages/?                              mine                   -
 alice /messages/?                              before*                -
 alice /contributions/?                         kind                   -

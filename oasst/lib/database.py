@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import Model
-from psycopg.errors import DeadlockDetected, SerializationFailure
+from psycopg.errors import DeadlockDetected, QueryCanceled, SerializationFailure
 
 from oasst.lib.patience import ImpatientConnection
 
@@ -86,6 +86,26 @@ def retried(act: Callable[P, T]) -> Callable[P, T]:
         raise AssertionError("unreachable")
 
     return persistent
+
+
+@contextmanager
+def at_most(limit_ms: int, error: type[Exception]) -> Iterator[None]:
+    """Read with queries of which none takes longer than a limit. Raises `error` if one would.
+
+    Each is planned for its own values: what is searched for may be rare or everywhere.
+    """
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config('statement_timeout', %s, true),"
+                " set_config('plan_cache_mode', 'force_custom_plan', true)",
+                [str(limit_ms)],
+            )
+            yield
+    except OperationalError as problem:
+        if isinstance(problem.__cause__, QueryCanceled):
+            raise error from problem
+        raise
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from pydantic import BeforeValidator
 
 from oasst.lib.api import Strict, Text
 from tasks_app.api.task_schemas import MOST_CHARACTERS, Values
-from tasks_app.browsing import Cursor
 from tasks_app.enums import ContributionKind, Role, Topic, TreeState
+from tasks_app.search import place
 
 BIGGEST_ID = 2**63 - 1
 Category = Literal[
@@ -21,19 +21,20 @@ Category = Literal[
 
 def _cursor(text: str) -> str:
     if text:
-        Cursor.parse(text)  # raises ValueError
+        place(text)  # raises ValueError
     return text
 
 
 class FindMessages(Schema):
     """Which messages to list. A page has twenty at most; `next` of one is `before` of the other."""
 
-    q: Text = Field("", max_length=200, description="words; quotes, `or` and `-` work")
+    q: Text = Field("", max_length=200, description="words, as in the search box of the page")
     lang: Text = Field("", max_length=16, description="one of your languages; all by default")
     role: Role | None = None
     state: Literal["accepted", "review"] | None = None
     mine: bool = Field(False, description="only what you wrote, whatever became of it")
-    before: Annotated[Text, BeforeValidator(_cursor)] = Field("", max_length=80)
+    sort: Literal["new", "best"] = "new"
+    before: Annotated[Text, BeforeValidator(_cursor)] = Field("", max_length=120)
 
 
 class FindOwn(Schema):

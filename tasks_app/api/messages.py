@@ -12,7 +12,17 @@ from oasst.accounts.enums import Scope
 from oasst.accounts.models import User
 from oasst.lib.api import answers, require_valid
 from oasst.lib.idempotency import once
-from tasks_app import browsing, following, labels, own_work, pacing, reactions, reading, rewording
+from tasks_app import (
+    browsing,
+    following,
+    labels,
+    own_work,
+    pacing,
+    reactions,
+    reading,
+    rewording,
+    search,
+)
 from tasks_app.api.message_schemas import (
     FindMessages,
     FindOwn,
@@ -50,13 +60,18 @@ def list_messages(request: HttpRequest, find: Query[FindMessages]) -> Any:
     """Messages in your languages, newest first, or what a search finds."""
     user = person(request)
     langs = own_langs(user, [find.lang] if find.lang else [])
-    before = browsing.Cursor.parse(find.before) if find.before else None
-    wanted = browsing.Filter(
-        langs, words=find.q, role=find.role or "", state=find.state or "", is_mine=find.mine
+    wanted = search.Wanted(
+        langs,
+        words=find.q,
+        role=find.role or "",
+        state=find.state or "",
+        is_mine=find.mine,
+        by_relevance=find.sort == "best",
     )
-    found, more = browsing.messages(user, wanted, before, now=timezone.now())
-    items = [message_out(card) for card in reading.cards(found, user)]
-    return {"items": items, "next": str(more) if more else None}
+    before = search.place(find.before) if find.before else None
+    found = search.find(user, wanted, before=before, now=timezone.now())
+    items = [message_out(card) for card in reading.cards(found.messages, user)]
+    return {"items": items, "next": str(found.more) if found.more else None}
 
 
 @router.get("/messages/{uuid:message_id}", auth=READ, response=answers(TreeMessageDetail))

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from oasst.lib.fields import PlainText
 from oasst.lib.languages import LANGUAGES
-from tasks_app.browsing import Cursor, Filter
+from tasks_app import search
 from tasks_app.enums import ContributionKind, Emoji, Role, Topic
 from tasks_app.forms.fields import LabelFields
 from tasks_app.labels import LABELS, REPORT_LABELS, free_form
@@ -19,12 +19,12 @@ class CursorField(forms.CharField):
     """Where the page before ended."""
 
     def to_python(self, value: Any) -> Any:
-        """A Cursor, or None for the first page."""
+        """A Cursor or a Place, or None for the first page."""
         text = super().to_python(value)
         if not text:
             return None
         try:
-            return Cursor.parse(text)
+            return search.place(text)
         except ValueError as error:
             raise forms.ValidationError(_("This page does not exist.")) from error
 
@@ -40,6 +40,7 @@ class BrowseForm(forms.Form):
         ("accepted", _("Accepted")),
         ("review", _("In review")),
     )
+    ORDERS = (("", _("Newest first")), ("best", _("Best match first")))
 
     q = PlainText(label=_("Search"), required=False, max_length=200)
     lang = forms.ChoiceField(label=_("Language"), required=False)
@@ -50,6 +51,7 @@ class BrowseForm(forms.Form):
     topic = forms.ChoiceField(
         label=_("Topic"), required=False, choices=[("", _("Any topic")), *Topic.choices]
     )
+    sort = forms.ChoiceField(label=_("Order"), required=False, choices=ORDERS)
     mine = forms.BooleanField(required=False, widget=forms.HiddenInput)
     before = CursorField(required=False, widget=forms.HiddenInput)
 
@@ -61,16 +63,18 @@ class BrowseForm(forms.Form):
             *((code, LANGUAGES.get(code, code)) for code in langs),
         ]
 
-    def filter(self) -> Filter:
-        """What the query asks for. The form is valid."""
+    def wanted(self) -> search.Wanted:
+        """What is asked for. The form is valid."""
         asked = self.cleaned_data
-        return Filter(
-            langs=[asked["lang"]] if asked["lang"] else self.langs,
+        return search.Wanted(
+            langs=self.langs,
             words=asked["q"],
+            lang=asked["lang"],
             role=asked["role"],
             state=asked["state"],
             is_mine=asked["mine"],
             topic=asked["topic"],
+            by_relevance=asked["sort"] == "best",
         )
 
 

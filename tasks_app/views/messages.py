@@ -2,7 +2,6 @@
 
 import uuid
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import messages as toasts
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,13 +12,23 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import trigger_client_event
 
 from oasst.accounts.redirects import wanted_path
-from tasks_app import browsing, following, pacing, reactions, reading, timeline, topics
+from tasks_app import (
+    browsing,
+    following,
+    pacing,
+    reactions,
+    reading,
+    search,
+    timeline,
+    topics,
+)
 from tasks_app.config import TreeConfig
 from tasks_app.enums import TreeState
 from tasks_app.errors import UnderReview
 from tasks_app.forms.messages import BrowseForm, FollowForm, FreeLabelForm, ReactionForm, ReportForm
 from tasks_app.models import Message, MessageTree
 from tasks_app.reactions import InvalidReaction
+from tasks_app.views import result_page
 from tasks_app.views.edges import FORM_INVALID, contributor, slow_down
 
 
@@ -31,24 +40,15 @@ def message_list(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"form": form, "cards": []}
     if not form.is_valid():
         return render(request, "tasks/messages.html", context, status=FORM_INVALID)
-    asked = form.cleaned_data
-    found, more = browsing.messages(
-        request.user, form.filter(), asked["before"], now=timezone.now()
-    )
-    context |= {
-        "cards": reading.cards(found, request.user),
-        "is_mine": asked["mine"],
-        "is_filtered": any(asked[name] for name in ("q", "role", "state", "topic")),
-        "more": _url(asked, before=more) if more else "",
-        "newest": _url(asked) if asked["before"] else "",
-    }
+    try:
+        found = search.find(
+            request.user, form.wanted(), before=form.cleaned_data["before"], now=timezone.now()
+        )
+    except search.TooSlow as error:
+        context |= {"error": error, "is_mine": form.cleaned_data["mine"]}
+        return render(request, "tasks/messages.html", context, status=error.status)
+    context |= result_page.context(form, found, request.user)
     return render(request, "tasks/messages.html", context)
-
-
-def _url(asked: dict[str, Any], **extra: Any) -> str:
-    query = {name: asked[name] for name in ("q", "lang", "role", "state", "topic")} | extra
-    query["mine"] = "on" if asked["mine"] else ""
-    return "?" + urlencode({name: value for name, value in query.items() if value})
 
 
 @require_safe

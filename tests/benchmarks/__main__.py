@@ -12,7 +12,7 @@ from typing import Any
 
 NAMES = (
     "tasks", "engine", "chat", "training", "crowd", "agreement", "stats", "adapters", "similar",
-    "faults", "pages", "soak",
+    "faults", "pages", "soak", "search",
 )  # fmt: skip
 
 
@@ -21,7 +21,7 @@ def main() -> None:
     measures = {"tasks": _tasks, "engine": _engine, "chat": _chat, "training": _training}
     measures |= {"crowd": _crowd, "agreement": _agreement, "stats": _stats}
     measures |= {"adapters": _adapters, "similar": _similar}
-    measures |= {"faults": _faults, "pages": _pages, "soak": _soak}
+    measures |= {"faults": _faults, "pages": _pages, "soak": _soak, "search": _search}
     measure = measures[options.name]
     figures = measure(options)
     sys.stdout.write(json.dumps(figures, indent=None if options.json else 2) + "\n")
@@ -74,6 +74,13 @@ def _similar(options: argparse.Namespace) -> dict[str, Any]:
     data = Path(os.environ.get("OASST_TEST_DATA", "../shared/data"))
     texts = data / "oasst" / "oasst1_en_train_texts.dev.jsonl.gz"
     return similar.measure(options.messages, texts, options.requests, say=_say)
+
+
+def _search(options: argparse.Namespace) -> dict[str, Any]:
+    _start_django()
+    from tests.benchmarks import search
+
+    return search.measure(options.messages, options.requests, say=_say)
 
 
 def _chat(options: argparse.Namespace) -> dict[str, Any]:
@@ -198,10 +205,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--seconds", type=float, default=15, help="per number of clients (tasks), of a reply (chat)"
     )
-    tasks = parser.add_argument_group("tasks, stats, similar, pages, soak")
+    tasks = parser.add_argument_group("tasks, stats, similar, pages, soak, search")
     tasks.add_argument("--messages", type=int, default=10_000, help="size of the database")
     tasks.add_argument("--clients", type=_numbers, default=(1, 8, 32), help="default: 1,8,32")
-    tasks.add_argument("--requests", type=int, default=200, help="of each sort (stats, similar)")
+    tasks.add_argument(
+        "--requests", type=int, default=200, help="of each sort (stats, similar, search)"
+    )
     engine = parser.add_argument_group("engine, adapters")
     engine.add_argument(
         "--model", default="", help="folder; default: smollm2-135m in MODELS_DIR (training too)"

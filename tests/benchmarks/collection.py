@@ -114,6 +114,24 @@ def build(messages: int) -> None:
     offer_work()
 
 
+def build_texts(messages: int, text: str) -> None:
+    """People and about `messages` messages of them alone, in the order in which they were written.
+
+    `text` is SQL over `bench_message m`.
+    """
+    with sql.unchecked():
+        sql.run("SELECT setseed(0.42)")
+        _people()
+        shapes = _shapes()
+        with sql.without_indexes(Message, MessageTree):
+            _draw_trees(shapes, round(messages / _mean_size(shapes)))
+            _trees()
+            _draw_messages()
+            _write(text, order="ORDER BY t")
+            sql.run("DROP TABLE bench_tree, bench_node, bench_message")
+        sql.run("VACUUM (ANALYZE)")
+
+
 def top_up(messages: int) -> None:
     """Bring the active trees back to their share, as a site's people do."""
     active = MessageTree.objects.filter(active=True).count()
@@ -256,6 +274,16 @@ def _task(name: str, who: str, kind: str, message: str, **more: str) -> None:
 
 
 def _messages() -> None:
+    _draw_messages()
+    words = " || ' ' || ".join(f"substr(md5(id::text), {start}, 5)" for start in range(1, 30, 4))
+    _write(f"repeat('{FILLER}', 1 + n %% 6) || {words}")
+    kind = f"CASE WHEN depth = 0 THEN '{TaskType.INITIAL_PROMPT}' ELSE role || '_reply' END"
+    _task("message", "who", kind, "parent_id", result_id="id")
+    what = "CASE WHEN depth = 0 THEN 'prompt' ELSE 'reply' END"
+    _journal("message", "who", what, kind)
+
+
+def _draw_messages() -> None:
     sql.run(
         f"""CREATE TEMPORARY TABLE bench_message AS
         SELECT md5('message ' || n || ' ' || place)::uuid AS id,
@@ -266,17 +294,19 @@ def _messages() -> None:
         FROM bench_tree tree JOIN bench_node node USING (shape)"""
     )
     sql.run("ANALYZE bench_message")
-    words = " || ' ' || ".join(f"substr(md5(id::text), {start}, 5)" for start in range(1, 30, 4))
+
+
+def _write(text: str, *, order: str = "") -> None:
     above = "(SELECT p.rankings FROM bench_node p WHERE p.shape = m.shape AND p.place = m.parent)"
     sql.fill(
         Message,
-        "FROM bench_message m",
+        f"FROM (SELECT m.*, {text} AS text FROM bench_message m {order} OFFSET 0) m",
         id="id",
         tree_id="tree_id",
         parent_id="parent_id",
         user_id="who",
         role="role",
-        text=f"repeat('{FILLER}', 1 + n %% 6) || {words}",
+        text="text",
         lang="lang",
         depth="depth",
         children_count="replies",
@@ -284,12 +314,9 @@ def _messages() -> None:
         review_result="verdict",
         ranking_count=f"CASE WHEN rank IS NULL THEN 0 ELSE {above} END",
         rank="CASE WHEN rank >= 0 THEN rank END",
+        search_vector="tasks_app_search_vector(lang, text)",  # triggers are off
         created_at="t",
     )
-    kind = f"CASE WHEN depth = 0 THEN '{TaskType.INITIAL_PROMPT}' ELSE role || '_reply' END"
-    _task("message", "who", kind, "parent_id", result_id="id")
-    what = "CASE WHEN depth = 0 THEN 'prompt' ELSE 'reply' END"
-    _journal("message", "who", what, kind)
 
 
 def _reviews() -> None:

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from oasst.accounts.models import User
-from tasks_app import browsing, checks, exporting, holding, lottery, moderation, privacy, reactions
+from tasks_app import checks, exporting, holding, lottery, moderation, privacy, reactions, search
 from tasks_app.config import TreeConfig
 from tasks_app.enums import TaskType, TreeState
 from tasks_app.errors import MessageNotFound, NoTaskAvailable
@@ -157,8 +157,8 @@ def test_download_of_ones_data_does_not_tell_of_a_hold(alice: User, held: Messag
 def test_mine_lists_a_held_message_and_the_list_of_all_does_not(
     alice: User, bob: User, held: Message
 ) -> None:
-    everything = browsing.Filter(langs=["en"])
-    mine = browsing.Filter(langs=["en"], is_mine=True)
+    everything = search.Wanted(["en"])
+    mine = search.Wanted(["en"], is_mine=True)
 
-    assert held not in browsing.messages(bob, everything, now=NOW)[0]
-    assert held in browsing.messages(alice, mine, now=NOW)[0]
+    assert held not in search.find(bob, everything, now=NOW).messages
+    assert held in search.find(alice, mine, now=NOW).messages
