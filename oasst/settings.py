@@ -131,7 +131,7 @@ if DATABASE_POOL_SIZE:
     # Who finds no connection is told soon. A pool that keeps on trying pauses ever longer between
     # two tries; one that gives up tries anew with the next page.
     pool: dict[str, Any] = {"min_size": 2, "max_size": DATABASE_POOL_SIZE}
-    pool |= {"timeout": 4, "reconnect_timeout": 1}
+    pool |= {"timeout": 2, "reconnect_timeout": 1}
     # A server that says nothing at all does not even end a query that takes too long.
     if DATABASE_PATIENCE_MS := env.integer("DATABASE_PATIENCE_MS", 0):
         pool["connection_class"] = patience.impatient(DATABASE_PATIENCE_MS / 1000)
