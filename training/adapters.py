@@ -6,9 +6,10 @@ The base is loaded once, quantised or not, and never merged with an adapter.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ from peft.utils.save_and_load import get_peft_model_state_dict, load_peft_weight
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
-from training import modeling, scoring
+from training import modeling, packing, scoring
 from training.config import ConfigError, LoraConfig, ModelConfig, PpoConfig
 
 Role = Literal["policy", "ref", "value", "reward"]
@@ -81,14 +82,46 @@ class SharedBase:
         finally:
             self.model.train(was_training)
 
-    def states(self, ids: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    @cached_property
+    def can_share(self) -> bool:
+        """Whether answers read the same behind one prompt as alone (training/packing.py)."""
+        text = self.causal.config.get_text_config()
+        kinds = set(getattr(text, "layer_types", None) or ())
+        if kinds - {"full_attention"} or getattr(text, "sliding_window", None):
+            return False
+        together, alone = (
+            packing.pack([[1, 2, 3]] * 2, [[4, 5], [6, 7]], share=share, device=self.device)
+            for share in (True, False)
+        )
+        with self.still():
+            ours, wanted = (self.ends_of(packed, [2, 2]).float() for packed in (together, alone))
+        return bool((ours - wanted).norm() < 0.02 * wanted.norm())
+
+    def states(
+        self,
+        ids: Tensor,
+        rows: Tensor,
+        columns: Tensor,
+        *,
+        mask: Tensor | None = None,
+        positions: Tensor | None = None,
+    ) -> Tensor:
         """Last hidden states `(M, H)` at M places of `ids` (B, L), which is padded on the right.
 
-        Behind a causal mask nothing sees padding on the right, so none is masked.
+        `mask` and `positions` as in packing.Packed. Behind a causal mask nothing sees padding on
+        the right, so none is masked.
         """
         with scoring.autocast(self.causal, self.compute):
-            hidden = self.causal.base_model(input_ids=ids, use_cache=False).last_hidden_state
+            hidden = self.causal.base_model(
+                input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False
+            ).last_hidden_state
         return hidden[rows, columns]
+
+    def ends_of(self, packed: packing.Packed, lengths: Sequence[int]) -> Tensor:
+        """Hidden states `(N, H)` at the last token of each of N answers of `lengths`."""
+        last = [start + length - 1 for start, length in zip(packed.starts, lengths, strict=True)]
+        rows, columns = (torch.tensor(p, device=self.device) for p in (packed.rows, last))
+        return self.states(packed.ids, rows, columns, mask=packed.mask, positions=packed.positions)
 
     def logits(self, states: Tensor) -> Tensor:
         """`(M, H)` to `(M, V)`, in float32."""

@@ -207,8 +207,13 @@ class LossConfig:
 
 @checked(config=STRICT, kw_only=True, frozen=True)
 class ScoreConfig:
-    """How the reward model's score becomes a reward."""
+    """How the reward model's score becomes a reward.
 
+    `baseline: others` first takes off the mean score of the other answers to the same prompt, so
+    that the critic need not foresee which prompts score well; it needs `rollout.per_prompt` ≥ 2.
+    """
+
+    baseline: Literal["none", "others"] = "none"
     clip: float = 4.0  # after whitening, in standard deviations
     whiten: bool = True  # by running statistics
     missing_eos_penalty: float = 1.0  # taken off where an answer was cut off

@@ -74,7 +74,6 @@ class Learner:
         answers = self.policy.draw(ids, seed=seed, stop=stop)
         drawn = time.perf_counter()
         scores = self.policy.score(prompts, answers).to(self.base.device)
-        self.moments.add(torch.tensor(self.team.everyone(scores.tolist())))
         measured = self.policy.measure(answers)
         rollout, figures = self._rewarded(answers, scores, measured)
         figures |= {
@@ -94,7 +93,7 @@ class Learner:
         self.base.model.train()  # gradients are checkpointed in this mode only
         for _ in range(loss.epochs):
             chance = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step)
-            order = torch.randperm(count, generator=chance).tolist()
+            order = rollouts.shuffled(rollout.answers.prompts, chance)
             for at in range(0, count, size):
                 if not went_too_far:
                     figures = self._minibatch(rollout, order[at : at + size])
@@ -121,8 +120,7 @@ class Learner:
         config, answers = self.config.loss, rollout.answers
         tokens = self.team.total(float(sum(len(answers.responses[i]) for i in chosen)))
         sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=self.base.device))
-        for group in rollouts.micro_batches(answers, chosen, config.micro_batch):
-            some = rollouts.batch(answers, group, self.base.device)
+        for some in rollouts.batches(self.base, answers, chosen, config.micro_batch):
             for name, value in (self._policy(rollout, some) | self._value(rollout, some)).items():
                 sums[name] += value.sum() / tokens
         names = list(sums)
@@ -202,7 +200,9 @@ class Learner:
     ) -> tuple[Rollout, Figures]:
         config, mask, kl = self.config, measured.mask, self.policy.kl(measured)
         ended = torch.tensor(answers.ended, device=self.base.device)
-        final = as_reward(scores, ended, config.score, self.moments)
+        compared = self._compared(scores, answers)
+        self.moments.add(torch.tensor(self.team.everyone(compared.tolist())))
+        final = as_reward(compared, ended, config.score, self.moments)
         coefficient = self.controller.coefficient
         rewards = ppo_math.token_rewards(final, kl, mask, coefficient=coefficient)
         advantages, returns = ppo_math.gae(
@@ -222,6 +222,14 @@ class Learner:
         count = len(answers) * self.team.size
         figures["val/num_eos_tokens"] = figures["completions/eos_rate"] * count
         return rollout, figures
+
+    def _compared(self, scores: Tensor, answers: Answers) -> Tensor:
+        """Less the baseline that `score.baseline` names, `(N,)`."""
+        if self.config.score.baseline == "none":
+            return scores
+        everyones = torch.tensor(self.team.in_order(scores.tolist()), device=scores.device)
+        prompts = self.team.in_order([tuple(prompt) for prompt in answers.prompts])
+        return self.team.share(ppo_math.less_others(everyones, prompts))
 
     def _mean_kl(self, rollout: Rollout) -> float:
         kl = (self.policy.kl(rollout.measured) * rollout.measured.mask).sum(dim=1).mean()

@@ -50,6 +50,12 @@ def check(config: PpoConfig) -> None:
             f"rollout.per_prompt: {config.algorithm} compares answers to one prompt, expected at "
             f"least 2 (it is {rollout.per_prompt})"
         )
+    if config.score.baseline == "others" and (config.algorithm != "ppo" or rollout.per_prompt < 2):
+        raise ConfigError(
+            "score.baseline: others compares answers to one prompt in PPO; it needs algorithm: ppo "
+            f"and rollout.per_prompt of at least 2 (they are {config.algorithm} and "
+            f"{rollout.per_prompt}); rloo and grpo compare them by themselves"
+        )
     if loss.minibatch % loss.micro_batch:
         raise ConfigError(
             f"loss.minibatch: expected a multiple of loss.micro_batch ({loss.micro_batch}), it is "

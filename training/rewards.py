@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from training import chat_template, checkpoints, modeling, scoring
+from training import chat_template, checkpoints, modeling, packing, rollouts, scoring
 from training.adapters import SharedBase
 from training.config import ConfigError, PpoConfig
 from training.pair_figures import LEAST_PAIRS
@@ -91,17 +91,17 @@ def _by_adapter(base: SharedBase, tokenizer: PreTrainedTokenizerBase, *, size: i
     def score(_: Sequence[Turns], answers: Answers) -> Tensor:
         # Reward models have only read answers that end, as the template writes it; what is cut
         # off pays in another place.
-        rows = [
-            [*prompt, *(response[:-1] if response[-1] in ends else response), end]
-            for prompt, response in zip(answers.prompts, answers.responses, strict=True)
+        read = [
+            [*(response[:-1] if response[-1] in ends else response), end]
+            for response in answers.responses
         ]
-        found = torch.zeros(len(rows))
+        found = torch.zeros(len(read))
+        share = rollouts.has_repeats(answers.prompts) and base.can_share
         with base.still(), base.using("reward"):
-            for some in scoring.by_length(rows, size):
-                ids, mask = scoring.padded([rows[i] for i in some], end)
-                last = mask.sum(dim=1) - 1
-                places = torch.arange(len(some), device=base.device), last.to(base.device)
-                states = base.states(ids.to(base.device), *places)
+            for some in packing.groups(answers.prompts, read, size, share=share):
+                prompts, rows = ([of[i] for i in some] for of in (answers.prompts, read))
+                packed = packing.pack(prompts, rows, share=share, device=base.device)
+                states = base.ends_of(packed, [len(row) for row in rows])
                 found[some] = base.head("reward", states).cpu()
         return found
 

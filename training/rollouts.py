@@ -7,14 +7,14 @@ generated before, so a resumed run and one on several processes draw the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from training import ppo_math, scoring
+from training import packing, ppo_math, scoring
 from training.adapters import SharedBase
 from training.config import RolloutConfig
 
@@ -58,7 +58,7 @@ class Batch:
     """Some answers with their prompts, padded on the right; M tokens of answers in all.
 
     Token m is predicted at `(rows[m], columns[m])` of `ids` (B, L), and it is number `steps[m]`
-    of answer `answers[m]` of the rollout.
+    of answer `answers[m]` of the rollout. `mask` and `positions` as in packing.Packed.
     """
 
     ids: Tensor
@@ -67,6 +67,8 @@ class Batch:
     tokens: Tensor
     answers: Tensor
     steps: Tensor
+    mask: Tensor | None = None
+    positions: Tensor | None = None
 
 
 def uniforms(count: int, width: int, *, seed: int) -> Tensor:
@@ -99,24 +101,53 @@ def draw(
     return Answers([list(prompt) for prompt in prompts], responses, ended)
 
 
-def batch(answers: Answers, some: Sequence[int], device: torch.device) -> Batch:
+def batches(base: SharedBase, answers: Answers, some: Sequence[int], size: int) -> Iterator[Batch]:
+    """The answers numbered `some`, `size` at a time, those to one prompt in one row if can be."""
+    prompts, responses = ([rows[i] for i in some] for rows in (answers.prompts, answers.responses))
+    share = has_repeats(prompts) and base.can_share
+    for group in packing.groups(prompts, responses, size, share=share):
+        yield batch(answers, [some[at] for at in group], base.device, share=share)
+
+
+def batch(
+    answers: Answers, some: Sequence[int], device: torch.device, *, share: bool = False
+) -> Batch:
     """The answers numbered `some`. The last token of each predicts nothing and is left out."""
-    joined = [(answers.prompts[i] + answers.responses[i])[:-1] for i in some]
-    ids = torch.zeros(len(joined), max(map(len, joined)), dtype=torch.long)
+    prompts = [answers.prompts[i] for i in some]
+    read = [answers.responses[i][:-1] for i in some]
+    packed = packing.pack(prompts, read, share=share, device=device)
     places: list[tuple[int, int, int, int, int]] = []
-    for row, index in enumerate(some):
-        ids[row, : len(joined[row])] = torch.tensor(joined[row])
-        first = len(answers.prompts[index]) - 1
+    for index, row, start in zip(some, packed.rows, packed.starts, strict=True):
+        before = len(answers.prompts[index]) - 1
         places += [
-            (row, first + step, token, index, step)
+            (row, start + step - 1 if step else before, token, index, step)
             for step, token in enumerate(answers.responses[index])
         ]
-    return Batch(ids.to(device), *torch.tensor(places, device=device).unbind(dim=1))
+    rows, columns, tokens, numbers, steps = torch.tensor(places, device=device).unbind(dim=1)
+    return Batch(packed.ids, rows, columns, tokens, numbers, steps, packed.mask, packed.positions)
+
+
+def shuffled(prompts: Sequence[Ids], chance: torch.Generator) -> list[int]:
+    """The numbers of all answers by chance; those to one prompt, which is read once, together."""
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for number, prompt in enumerate(prompts):
+        alike.setdefault(tuple(prompt), []).append(number)
+    some = list(alike.values())
+    return [i for at in torch.randperm(len(some), generator=chance).tolist() for i in some[at]]
+
+
+def has_repeats(prompts: Sequence[Ids]) -> bool:
+    return len({tuple(prompt) for prompt in prompts}) < len(prompts)
+
+
+def states(base: SharedBase, some: Batch) -> Tensor:
+    """Hidden states where each token is predicted, `(M, H)`, under the role in use."""
+    return base.states(some.ids, some.rows, some.columns, mask=some.mask, positions=some.positions)
 
 
 def distributions(base: SharedBase, some: Batch, *, temperature: float) -> Tensor:
     """Log-probabilities of all tokens at each place, `(M, V)`, under the role in use."""
-    logits = base.logits(base.states(some.ids, some.rows, some.columns))
+    logits = base.logits(states(base, some))
     return torch.log_softmax(logits / temperature, dim=-1)
 
 
@@ -131,7 +162,7 @@ def of_drawn(distributions: Tensor, some: Batch) -> Tensor:
 
 def values(base: SharedBase, some: Batch) -> Tensor:
     """The value before each token is drawn, `(M,)`. Belongs inside `base.using("value")`."""
-    return base.head("value", base.states(some.ids, some.rows, some.columns))
+    return base.head("value", states(base, some))
 
 
 @dataclass(frozen=True)
@@ -156,8 +187,7 @@ def measure(
     mask = answers.mask(base.device)
     found = Measured(mask, *(torch.zeros_like(mask) for _ in range(4)))
     with base.still():
-        for indices in micro_batches(answers, range(len(answers)), micro_batch):
-            some = batch(answers, indices, base.device)
+        for some in batches(base, answers, range(len(answers)), micro_batch):
             at = (some.answers, some.steps)
             with base.using("policy"):
                 all_tokens = distributions(base, some, temperature=temperature)
@@ -169,12 +199,6 @@ def measure(
                 with base.using("value"):
                     found.values[at] = values(base, some)
     return found
-
-
-def micro_batches(answers: Answers, some: Sequence[int], size: int) -> list[list[int]]:
-    """The answers numbered `some` in groups of about one length, prompt included."""
-    rows = [answers.prompts[i] + answers.responses[i] for i in some]
-    return [[some[at] for at in group] for group in scoring.by_length(rows, size)]
 
 
 def pick(logits: Tensor, chance: Tensor, config: RolloutConfig) -> Tensor:
@@ -205,10 +229,14 @@ def _draw_batch(
     ends: set[int],
     stop: Callable[[], bool],
 ) -> list[Ids]:
-    """Rows that have ended leave the batch and its cache, so that nothing is spent on them."""
+    """Each prompt is read once, however often it is answered; rows that have ended leave the batch
+    and its cache, so that nothing is spent on them."""
     device = base.device
     responses: list[Ids] = [[] for _ in prompts]
-    ids, mask = _pad_left(prompts, device)
+    distinct = list(dict.fromkeys(map(tuple, prompts)))
+    place_of = {prompt: place for place, prompt in enumerate(distinct)}
+    places = torch.tensor([place_of[tuple(prompt)] for prompt in prompts], device=device)
+    ids, mask = _pad_left(distinct, device)
     chance, going = chance.to(device), torch.arange(len(prompts), device=device)
     cache = DynamicCache(config=base.causal.config)
     positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
@@ -224,6 +252,9 @@ def _draw_batch(
             use_cache=True,
             logits_to_keep=1,
         ).logits[:, -1]
+        if step == 0 and len(distinct) < len(prompts):
+            cache.batch_select_indices(places)
+            logits, mask, positions = (t[places] for t in (logits, mask, positions))
         if not torch.isfinite(logits).all():
             raise NotFinite("what the policy says of the next token is no number")
         tokens = pick(logits, chance[going, step], config)
@@ -241,7 +272,7 @@ def _draw_batch(
     return responses
 
 
-def _pad_left(prompts: list[Ids], device: torch.device) -> tuple[Tensor, Tensor]:
+def _pad_left(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
     width = max(map(len, prompts))
     ids = torch.zeros(len(prompts), width, dtype=torch.long)
     mask = torch.zeros(len(prompts), width, dtype=torch.long)

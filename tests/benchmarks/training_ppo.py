@@ -1,6 +1,8 @@
 """What a rollout of PPO costs, and the memory of four models on one base beside four bases.
 
-Each arrangement runs in a process of its own, with the same learner, prompts and chance.
+Each arrangement runs in a process of its own, with the same learner, prompts and chance. By hand,
+`python -m tests.benchmarks.training_ppo apart CONFIG` beside `shared` shows what it saves to read a
+prompt once for several answers: `rollout.per_prompt` of the config must be above 1.
 """
 
 from __future__ import annotations
@@ -145,8 +147,9 @@ def _run(arrangement: str, file: str) -> dict[str, float]:
     config = configs.load(file)
     modeling.environment(config)
     base: Any
-    if arrangement == "shared":
+    if arrangement in ("shared", "apart"):
         base, tokenizer = adapters.load(config)
+        base.can_share = base.can_share and arrangement == "shared"
     else:
         base = FourBases(config)
         tokenizer = base.tokenizer

@@ -7,10 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from accelerate import Accelerator
+
 from training import config as configs
 from training import reward, sft
 from training.config import PpoConfig
 from training.rundir import RunDir
+from training.team import Team
 
 NOUNS = "cat dog mat log page model word number sign moon river house".split()
 
@@ -89,3 +92,8 @@ def _quick() -> dict[str, Any]:
 def _write(path: Path, rows: list[dict[str, Any]]) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
+
+
+def alone() -> Team:
+    """One process."""
+    return Team(Accelerator(cpu=True))

@@ -76,6 +76,11 @@ def test_checkpoints_inside_a_rollout_are_refused(tmp_path: Path) -> None:
         ({"output": {"eval_every": 3}}, "output.eval_every: 3 falls inside a rollout"),
         ({"loss": {"micro_batch": 3}}, "loss.minibatch: expected a multiple of loss.micro_batch"),
         ({"algorithm": "rloo"}, "rollout.per_prompt: rloo compares answers"),
+        ({"score": {"baseline": "others"}}, "score.baseline: others .* are ppo and 1"),
+        (
+            {"score": {"baseline": "others"}, "algorithm": "rloo", "rollout": {"per_prompt": 2}},
+            "score.baseline: others .* are rloo and 2",
+        ),
         ({"rollout": {"top_p": 0.9}}, "rollout.top_p, rollout.top_k: expected 1 and 0"),
         ({"rollout": {"top_k": 50}}, "rollout.top_p, rollout.top_k: expected 1 and 0"),
     ],

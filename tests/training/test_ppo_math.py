@@ -68,6 +68,13 @@ def test_only_answers_that_were_cut_off_pay_for_it() -> None:
     near(scores, [1.0, -1.5])
 
 
+def test_an_answer_is_held_against_the_others_to_its_prompt() -> None:
+    found = ppo_math.less_others(tensor([1.0, 5.0, 3.0, 8.0]), ["a", "b", "a", "a"])
+
+    # The others of 1 are 3 and 8, mean 5.5; of 3 they are 1 and 8; of 8, 1 and 3. 5 is alone.
+    near(found, [-4.5, 0.0, -1.5, 6.0])
+
+
 def test_gae_equals_an_example_worked_out_by_hand() -> None:
     # γ = 0.5, λ = 0.5, so γλ = 0.25. Rewards 1, 2, 4; values 2, 4, 8.
     # δ3 = 4 - 8 = -4; δ2 = 2 + 0.5·8 - 4 = 2; δ1 = 1 + 0.5·4 - 2 = 1.
