@@ -2,12 +2,14 @@
 size: as a reader waits, and as the processor works for it (web and database together).
 """
 
+import html
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from django.conf import settings
 from django.db import connection
@@ -87,10 +89,11 @@ def _leaf(web: Client, query: dict[str, str]) -> list[tuple[float, float]]:
     times = []
     for _ in range(DEEP):
         times.append(_answer(web, query))
-        more = web.get(f"/messages/?{urlencode(query)}").context["more"]
-        if not more:
+        page = web.get(f"/messages/?{urlencode(query)}").text
+        more = re.search(r'rel="next" href="\?([^"]*)"', page)
+        if more is None:
             break
-        query = dict(part.split("=") for part in more[1:].split("&"))
+        query = dict(parse_qsl(html.unescape(more[1])))
     return times
 
 
