@@ -14,8 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from django.contrib.auth import get_user_model
-from django.db import DatabaseError, DataError, IntegrityError, reset_queries, transaction
-from psycopg.errors import ProgramLimitExceeded
+from django.db import DataError, IntegrityError, reset_queries, transaction
 
 from oasst.lib import queue
 from tasks_app import export_format, offers, trees
@@ -162,17 +161,13 @@ def _import_batch(batch: list[_Rows], run: _Import) -> None:
 def _refusal(batch: list[_Rows], run: _Import) -> str:
     """Store a batch; why PostgreSQL does not take it, or nothing.
 
-    Somebody else imports the same, or a value cannot be held: a text with too many words to be
-    searched, say. A database that is away is no fault of the rows, and is raised.
+    Somebody else imports the same, or a value cannot be held. A database that is away is no fault
+    of the rows, and is raised.
     """
     try:
         _store(batch, run)
     except (IntegrityError, DataError) as error:
         return _first_line(error)
-    except DatabaseError as error:
-        if isinstance(error.__cause__, ProgramLimitExceeded):
-            return _first_line(error)
-        raise
     return ""
 
 
