@@ -22,13 +22,16 @@ class Estimate:
 
 
 def share(count: int, n: int) -> Estimate | None:
-    """A share with Wilson's interval. Source: Wilson 1927, equation 4."""
-    if n == 0:
-        return None
-    p, z2 = count / n, Z * Z
+    """A share with Wilson's interval."""
+    return Estimate(count / n, *wilson(count / n, n), n) if n else None
+
+
+def wilson(p: float, n: int, *, z: float = Z) -> tuple[float, float]:
+    """The score interval of a share `p` of n > 0 cases. Source: Wilson 1927, equation 4."""
+    z2 = z * z
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z * sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return Estimate(p, max(centre - half, 0.0), min(centre + half, 1.0), n)
+    half = z * sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
 def mean(counts: Sequence[int], values: Sequence[float]) -> Estimate | None:

@@ -6,8 +6,9 @@ reaches back to what they did before, and one odd contribution among good ones i
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from statistics import fmean
+
+from leaderboard_app import estimates
 
 # So many decided contributions are looked at together: one and those after it. While fewer
 # follow, those before it make the number full.
@@ -72,12 +73,9 @@ def _may_be_luck(span: Sequence[Outcome]) -> bool:
 
 
 def at_least(mean: float, n: int) -> float:
-    """What the mean of very many like these is not below, nine times in ten. Source: Wilson 1927,
-    the lower end of the score interval."""
-    z = BEYOND_LUCK
-    middle = mean + z**2 / (2 * n)
-    spread = z * sqrt(mean * (1 - mean) / n + (z / (2 * n)) ** 2)
-    return (middle - spread) / (1 + z**2 / n)
+    """What the mean of very many like these is not below, nine times in ten."""
+    low, _high = estimates.wilson(mean, n, z=BEYOND_LUCK)
+    return low
 
 
 def record(values: Iterable[float | None]) -> float:
