@@ -53,10 +53,9 @@ def choose(tree_id: uuid.UUID, user: "User", chosen: Sequence[str], *, now: date
     turns.lock_user(user)
     turns.require_contributor_still(user, now)
     tree = MessageTree.objects.locked().filter(pk=tree_id).first()
-    if tree is None or not browsing.tree_messages(tree_id, user):
+    if tree is None:
         raise MessageNotFound
-    if not may_choose(tree_id, user):
-        raise TopicsNotYours
+    require_choice(tree_id, user)
     if not is_told(tree_id, chosen):
         _choose(tree, user, chosen, now)
 
@@ -66,6 +65,19 @@ def is_told(tree_id: uuid.UUID, chosen: Iterable[str]) -> bool:
     rows = TreeTopic.objects.filter(tree=tree_id).values_list("topic", "suggested")
     has_chosen = TopicChange.objects.filter(tree=tree_id).exists()
     return has_chosen and {topic for topic, _suggested in rows} == set(chosen)
+
+
+def require_choice(tree_id: uuid.UUID, user: "User") -> Message:
+    """The prompt of a tree that somebody reads and whose topics they may choose.
+
+    Raises MessageNotFound, TopicsNotYours.
+    """
+    rows = browsing.tree_messages(tree_id, user)
+    if not rows:
+        raise MessageNotFound
+    if not may_choose(tree_id, user):
+        raise TopicsNotYours
+    return rows[0]
 
 
 def may_choose(tree_id: uuid.UUID, user: "User") -> bool:

@@ -9,6 +9,7 @@ from ninja import Field, Schema
 from oasst.lib.api import Strict, Text
 from tasks_app.enums import Role, TaskType, Topic
 from tasks_app.labels import Widget
+from tasks_app.topics import MOST
 
 MOST_LANGS = 50
 MOST_REPLIES = 100
@@ -44,7 +45,7 @@ class ReplyIn(Strict):
     origin: Origin | None = Field(None, description="whether you wrote it yourself")
     source: Text = Field("", max_length=400, description="what you built on, if you did")
     topics: list[Topic] = Field(
-        [], max_length=3, description="of a prompt; without any, those that its words tell of"
+        [], max_length=MOST, description="of a prompt; without any, those that its words tell of"
     )
     refuse_similar: bool = Field(
         False, description="answer 409 `similar_text`, with the ids, if much the same is there"

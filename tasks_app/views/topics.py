@@ -9,8 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from tasks_app import browsing, topics
-from tasks_app.errors import MessageNotFound, TopicsNotYours
+from tasks_app import topics
 from tasks_app.forms.topics import TopicsForm
 from tasks_app.models import MessageTree
 from tasks_app.views.edges import FORM_INVALID, contributor
@@ -36,11 +35,7 @@ def choose(request: HttpRequest, tree_id: uuid.UUID) -> HttpResponse:
 
 
 def _page(request: HttpRequest, tree: MessageTree, form: TopicsForm) -> HttpResponse:
-    rows = browsing.tree_messages(tree.pk, request.user)
-    if not rows:
-        raise MessageNotFound
-    if not topics.may_choose(tree.pk, request.user):
-        raise TopicsNotYours
-    context = {"tree": tree, "prompt": rows[0], "form": form}
+    prompt = topics.require_choice(tree.pk, request.user)
+    context = {"tree": tree, "prompt": prompt, "form": form}
     status = FORM_INVALID if form.is_bound else 200
     return render(request, "tasks/topics.html", context, status=status)
