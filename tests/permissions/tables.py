@@ -8,6 +8,8 @@ A method without a row is answered by 405. Trudy, who is banned, fares like a vi
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
+import pytest
+
 T = TypeVar("T", str, int)
 
 # The message is Alice's, the review hers to do. Max is muted, Mona moderates, Root administrates.
@@ -426,11 +428,18 @@ def desk_rows() -> list[Row]:
     return own + [row for row in general if row.request not in listed]
 
 
-def chosen(people: Sequence[str], outcomes: Sequence[T], number: int | None) -> dict[str, T]:
-    """Whom to ask, and what they should get: one person for each outcome, by the number of the row
-    another in each row, or everybody if that is None."""
+every_day = pytest.mark.parametrize(
+    "everybody", [False, pytest.param(True, marks=pytest.mark.full)], ids=["some", "everybody"]
+)
+
+
+def chosen(
+    people: Sequence[str], outcomes: Sequence[T], number: int, *, everybody: bool
+) -> dict[str, T]:
+    """Whom to ask, and what they should get: everybody, or one person for each outcome, by the
+    number of the row another in each row."""
     pairs = list(zip(people, outcomes, strict=True))
-    if number is None:
+    if everybody:
         return dict(pairs)
     alike: dict[T, list[str]] = {}
     for person, outcome in pairs:

@@ -10,7 +10,7 @@ from django.test import Client
 from oasst.accounts.enums import Scope
 from oasst.accounts.models import User
 from tests.calling import Program, token_of
-from tests.permissions.tables import chosen
+from tests.permissions.tables import chosen, every_day
 from tests.permissions.world import World, build
 from tests.undoing import undone
 
@@ -158,9 +158,7 @@ def keys(scope: Scope) -> tuple[list[str], str]:
     return [token_of(user, scope) for user in people], token_of(people[0], *others)
 
 
-@pytest.mark.parametrize(
-    "everybody", [False, pytest.param(True, marks=pytest.mark.full)], ids=["some", "everybody"]
-)
+@every_day
 def test_operation_is_open_to_whom_the_table_says(
     world: World, everybody: bool, subtests: pytest.Subtests
 ) -> None:
@@ -168,7 +166,7 @@ def test_operation_is_open_to_whom_the_table_says(
     for number, row in enumerate(rows()):
         with subtests.test(f"{row.method} {row.path} {row.of}"):
             right, narrow = made[row.scope]
-            expected = chosen(right, row.outcomes, None if everybody else number)
+            expected = chosen(right, row.outcomes, number, everybody=everybody)
 
             assert {key: ask(world, key, row) for key in expected} == expected
             assert [ask(world, key, row) for key in ("", "oasst_guess", narrow)] == [401, 401, 403]

@@ -13,15 +13,10 @@ from tests.permissions.routes import (
     every_route,
     library_routes,
 )
-from tests.permissions.tables import CAST, OUTSIDERS, STAFF, chosen, desk_rows, page_rows
+from tests.permissions.tables import CAST, OUTSIDERS, STAFF, chosen, desk_rows, every_day, page_rows
 from tests.permissions.world import World, build
 
 pytestmark = pytest.mark.slow
-
-
-every_day = pytest.mark.parametrize(
-    "everybody", [False, pytest.param(True, marks=pytest.mark.full)], ids=["some", "everybody"]
-)
 
 
 @pytest.fixture
@@ -37,7 +32,7 @@ def test_page_is_open_to_whom_the_table_says(
     for number, row in enumerate(page_rows()):
         with subtests.test(row.request):
             outcomes = [*row.outcomes, row.outcomes[0]]
-            expected = chosen((*CAST, "trudy"), outcomes, None if everybody else number)
+            expected = chosen((*CAST, "trudy"), outcomes, number, everybody=everybody)
 
             assert world.outcomes(tuple(expected), *row.request) == list(expected.values())
 
@@ -49,7 +44,7 @@ def test_desk_is_open_to_staff_as_the_table_says(
     for number, row in enumerate(desk_rows()):
         with subtests.test(row.request):
             outcomes = [*row.outcomes, *[">admin:login"] * len(OUTSIDERS)]
-            expected = chosen((*STAFF, *OUTSIDERS), outcomes, None if everybody else number)
+            expected = chosen((*STAFF, *OUTSIDERS), outcomes, number, everybody=everybody)
 
             assert world.outcomes(tuple(expected), *row.request) == list(expected.values())
 
@@ -93,7 +88,7 @@ def test_method_without_a_row_is_not_allowed(
             continue
         with subtests.test(f"{other} {row.route}"):
             people = CAST if row in page_rows() else STAFF
-            asked = tuple(chosen(people, ["405"] * len(people), None if everybody else number))
+            asked = tuple(chosen(people, ["405"] * len(people), number, everybody=everybody))
             assert world.outcomes(asked, other, row.route, row.of) == ["405"] * len(asked)
 
 
