@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
+from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from oasst.accounts.forms import SignInForm
@@ -32,7 +32,11 @@ def show_next(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/practice.html", {**shown(item, lang), **_ways_on(done)})
 
 
-@never_cache
+# So long a browser may keep an answer that `practice.js` asked for ahead of the form.
+ANSWER_KEPT_S = 10
+
+
+@cache_control(private=True, max_age=ANSWER_KEPT_S)
 @require_safe
 def show(request: HttpRequest, item_id: str) -> HttpResponse:
     """One item; with an answer in the address also what is known about it, and why."""

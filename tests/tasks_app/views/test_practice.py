@@ -52,6 +52,13 @@ def test_an_answer_is_met_with_the_reason_and_is_stored_nowhere(client: Client) 
     assert not GoldAnswer.objects.exists()
 
 
+def test_an_answer_stays_with_its_browser_and_for_seconds(client: Client) -> None:
+    page = client.get(SPAM_PAGE, {"answer": "yes"})
+
+    assert page.headers["Cache-Control"] == "private, max-age=10"
+    assert {"Cookie", "Accept-Language"} <= set(page.headers["Vary"].split(", "))
+
+
 @pytest.mark.parametrize("query", ["", "?answer=", "?answer=perhaps", "?done=x&lang=xx"])
 def test_without_an_answer_the_item_is_asked_again(client: Client, query: str) -> None:
     page = client.get(f"{SPAM_PAGE}{query}")
