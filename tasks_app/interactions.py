@@ -80,16 +80,19 @@ def submit_reply(
     provenance: str = "",
     counted: writing.Counted | None = None,
     chosen_topics: Sequence[str] = (),
+    entered: Mapping[str, str] | None = None,
 ) -> Message:
     """Store the text of a writing task as a new message, in the task's language by default.
 
-    `chosen_topics` are for a new prompt. Whatever stops it, the text is kept as a draft. Raises the
-    errors of `tasks_app.errors` about tasks, texts, duplicates and topics.
+    `chosen_topics` are for a new prompt. Whatever stops it, the text is kept as a draft, with the
+    other fields of the form as they were `entered`. Raises the errors of `tasks_app.errors` about
+    tasks, texts, duplicates and topics.
     """
     try:
         return _submit_reply(task_id, user, text, lang, provenance, counted, chosen_topics, now)
     except (SlotTaken, TaskExpired, TaskSkipped, DuplicateText, DuplicateReply) as error:
-        keep_refused(task_id, user, {"text": text}, because=error.code, now=now)
+        body = {**(entered or {}), "text": text}
+        keep_refused(task_id, user, body, because=error.code, now=now)
         raise
 
 

@@ -1,11 +1,14 @@
 """Drafts between the fields of the pages' forms, which they are kept in, and those of the API."""
 
+from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 from uuid import UUID
 
 from tasks_app import labels
-from tasks_app.api.task_schemas import DraftIn, given
+from tasks_app.api.task_schemas import DraftIn, ReplyIn, given
+from tasks_app.enums import Topic
+from tasks_app.forms.topics import PREFIX as TOPIC
 from tasks_app.forms.work import PLACE
 from tasks_app.models import Draft, Task
 
@@ -13,12 +16,21 @@ from tasks_app.models import Draft, Task
 def entered(task: Task, body: DraftIn) -> dict[str, str]:
     """What the form of the task's page would hold."""
     if task.type.is_writing:
-        fields = {"text": body.text, "origin": body.origin or "", "source": body.source}
-    elif task.type.is_labeling:
-        fields = _labels(task, body)
-    else:
-        places = _places(body.groups, set(task.shown_ids))
-        fields = places | {"verdict": body.not_rankable or "", "reason": body.reason}
+        return written(body)
+    if task.type.is_labeling:
+        return _filled(_labels(task, body))
+    places = _places(body.groups, set(task.shown_ids))
+    return _filled(places | {"verdict": body.not_rankable or "", "reason": body.reason})
+
+
+def written(body: DraftIn | ReplyIn) -> dict[str, str]:
+    """What the form for a prompt or reply would hold."""
+    topics = {f"{TOPIC}{topic.value}": "on" for topic in body.topics}
+    words = {"text": body.text, "origin": body.origin or "", "source": body.source}
+    return _filled(words | topics)
+
+
+def _filled(fields: Mapping[str, str]) -> dict[str, str]:
     return {name: str(value) for name, value in fields.items() if value}
 
 
@@ -41,6 +53,7 @@ def shown(draft: Draft) -> dict[str, Any]:
         "text": body.get("text", ""),
         "origin": body.get("origin") or None,
         "source": body.get("source", ""),
+        "topics": [topic.value for topic in Topic if body.get(f"{TOPIC}{topic.value}")],
         "labels": _values(body),
         "groups": _groups(body),
         "not_rankable": body.get("verdict") or None,

@@ -74,6 +74,7 @@ class DraftIn(Strict):
     text: Text = Field("", max_length=MOST_CHARACTERS)
     origin: Origin | None = None
     source: Text = Field("", max_length=400)
+    topics: list[Topic] = Field([], max_length=MOST)
     labels: Values = Field({}, max_length=100)
     groups: list[list[UUID]] = Field([], max_length=MOST_REPLIES)
     not_rankable: Verdict | None = None
@@ -138,6 +139,7 @@ class DraftOut(Schema):
     text: str = ""
     origin: str | None = None
     source: str = ""
+    topics: list[str] = []
     labels: dict[str, float] = {}
     groups: list[list[UUID]] = []
     not_rankable: str | None = None

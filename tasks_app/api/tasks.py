@@ -172,7 +172,7 @@ def skip(request: HttpRequest, task_id: UUID, body: SkipIn) -> Any:
 def submit_reply(request: HttpRequest, task_id: UUID, body: ReplyIn) -> Any:
     """Send the prompt or reply that a task asks you to write."""
     user = person(request)
-    fields = {"text": body.text, "origin": body.origin or "", "source": body.source}
+    fields = drafts.written(body)
     form = WritingForm(fields)
     require_valid(form)
     text, provenance = form.cleaned_data["text"], form.provenance()
@@ -185,6 +185,7 @@ def submit_reply(request: HttpRequest, task_id: UUID, body: ReplyIn) -> Any:
         now=timezone.now(),
         provenance=provenance,
         chosen_topics=body.topics,
+        entered=fields,
     )
     return receipt(assignment.find(task_id, user), stored)
 

@@ -116,6 +116,7 @@ def _store(task: Task, form: Any, user: Any, now: datetime) -> Answer:
             provenance=form.provenance(),
             counted=form.counted(),
             chosen_topics=form.topics() if task.kind == TaskType.INITIAL_PROMPT else (),
+            entered=form.draft(),
         )
     if task.type.is_labeling:
         return interactions.submit_labels(task.pk, user, form.values(), now=now)

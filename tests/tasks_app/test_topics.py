@@ -1,15 +1,17 @@
 """What conversations are about: suggested by words, chosen by people, told to readers and files."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from oasst.accounts.models import User
 from tasks_app import erasing, export_format, exporting, importing, moderation, topic_hints, topics
 from tasks_app.enums import TaskType, Topic, TreeState
 from tasks_app.errors import NotAllowed, TooManyTopics, TopicsNotYours
-from tasks_app.models import Message, MessageTree
+from tasks_app.models import Message, MessageTree, Task
 from tasks_app.topic_records import TopicChange, TreeTopic
 from tests.factories import GOOD, NOW, grow, label, person, write_prompt
 from tests.sessions import HTMX, SignIn
@@ -97,6 +99,21 @@ def test_author_chooses_others_and_the_draft_keeps_them(web: Client, alice: User
     assert names(message, suggested=False) == ["work", "games"]
     change = TopicChange.objects.get()
     assert (change.user, change.topics) == (alice, ["work", "games"])
+
+
+@pytest.mark.django_db
+def test_a_text_that_came_too_late_keeps_its_topics(web: Client, alice: User) -> None:
+    task = given.task(alice, TaskType.INITIAL_PROMPT)
+    Task.objects.update(expires_at=timezone.now() - timedelta(hours=1))
+    sent = {"text": PYTHON, "origin": "adapted", "source": "a book", "topic_work": "on"}
+
+    refused = web.post(given.url(task), sent)
+    again = web.post(given.url(task, action="reclaim"), follow=True)
+
+    assert refused.status_code == 410
+    assert again.context["form"].initial == sent
+    assert again.text.count(" checked") == 2
+    assert not TreeTopic.objects.exists()
 
 
 @pytest.mark.django_db

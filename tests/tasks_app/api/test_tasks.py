@@ -257,6 +257,18 @@ def test_answer_that_comes_too_late_is_kept(program: Program, alice: User) -> No
     assert (draft["groups"], draft["kept_because"]) == (groups, "task_expired")
 
 
+def test_prompt_that_comes_too_late_is_kept_with_its_topics(program: Program, alice: User) -> None:
+    task = hand_out(alice, TaskType.INITIAL_PROMPT)
+    Task.objects.filter(pk=task.pk).update(expires_at=timezone.now(), holds_slot=False)
+    body = {"text": "Why?", "origin": "adapted", "source": "a book", "topics": ["work", "games"]}
+
+    response = program.call("post", f"/tasks/{task.pk}/reply", body)
+
+    assert code_of(response) == (410, "task_expired")
+    draft = program.get(f"/tasks/{task.pk}")["draft"]
+    assert {name: draft[name] for name in body} == body
+
+
 # Meanwhile
 
 
