@@ -6,10 +6,12 @@ may choose others later. Every choice of a person is recorded.
 
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from tasks_app import browsing, topic_hints, turns
 from tasks_app.enums import LabelKind, Topic
@@ -21,6 +23,17 @@ if TYPE_CHECKING:
     from oasst.accounts.models import User
 
 MOST = 3
+BATCH = 200  # trees that are locked while topics are suggested for them
+
+
+@dataclass(frozen=True)
+class Filled:
+    """Trees that were looked at in the order of their ids: the last, how many, how many have
+    topics now."""
+
+    last: uuid.UUID
+    seen: int
+    filled: int
 
 
 def suggest(text: str, lang: str) -> list[Topic]:
@@ -41,6 +54,31 @@ def reconsider(prompt: Message) -> None:
     chosen = TreeTopic.objects.filter(tree=prompt.tree_id, suggested=False)
     if not chosen.exists() and not TopicChange.objects.filter(tree=prompt.tree_id).exists():
         _store(prompt.tree_id, suggest(prompt.text, prompt.lang), suggested=True)
+
+
+@transaction.atomic
+def suggest_slice(after: uuid.UUID | None = None) -> Filled | None:
+    """Suggest topics for some trees with ids beyond `after` that have none, as those begun before
+    there were topics and imported ones; None if there are no more. What somebody chose stays.
+
+    Locks the trees. Copies of trees are left out: nobody looks for them.
+    """
+    chosen = TopicChange.objects.filter(tree=OuterRef("pk"))
+    told = TreeTopic.objects.filter(tree=OuterRef("pk"))
+    trees = MessageTree.objects.filter(~Exists(chosen), ~Exists(told), copy_of=None)
+    beyond = trees.filter(pk__gt=after) if after else trees
+    ids = list(beyond.order_by("pk").values_list("pk", flat=True)[:BATCH])
+    locked = MessageTree.objects.locked().filter(pk__in=ids).order_by("pk")
+    found = list(locked.values_list("pk", flat=True))
+    if not found:
+        return None
+    # Anew: somebody may have chosen while the lock was waited for.
+    waiting = trees.filter(pk__in=found).values("pk")
+    rows: list[TreeTopic] = []
+    for prompt in Message.objects.filter(pk__in=waiting, deleted=False):
+        rows += _rows(prompt.tree_id, suggest(prompt.text, prompt.lang), suggested=True)
+    TreeTopic.objects.bulk_create(rows)
+    return Filled(found[-1], len(found), len({row.tree_id for row in rows}))
 
 
 @transaction.atomic
@@ -124,6 +162,8 @@ def _store(tree_id: uuid.UUID, names: Iterable[str], *, suggested: bool) -> None
 
 
 def _add(tree_id: uuid.UUID, names: Iterable[str], *, suggested: bool) -> None:
-    TreeTopic.objects.bulk_create(
-        TreeTopic(tree_id=tree_id, topic=str(name), suggested=suggested) for name in names
-    )
+    TreeTopic.objects.bulk_create(_rows(tree_id, names, suggested=suggested))
+
+
+def _rows(tree_id: uuid.UUID, names: Iterable[str], *, suggested: bool) -> list[TreeTopic]:
+    return [TreeTopic(tree_id=tree_id, topic=str(name), suggested=suggested) for name in names]

@@ -1,9 +1,11 @@
 """What conversations are about: suggested by words, chosen by people, told to readers and files."""
 
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -64,6 +66,58 @@ def test_every_list_of_words_is_of_known_topics() -> None:
         told = {entry.topic for entry in topic_hints.entries(path.stem)}
         assert told <= set(Topic), path.stem
         assert path.stem == topic_hints.EVERYWHERE or told == set(Topic), path.stem
+
+
+# Conversations without any
+
+
+def without_topics(text: str = PYTHON, **fields: object) -> MessageTree:
+    tree = grow("P").tree
+    Message.objects.filter(pk=tree.pk).update(text=text, **fields)
+    return tree
+
+
+def suggest_all(*words: str) -> str:
+    out = StringIO()
+    call_command("suggest_topics", *words, stdout=out)
+    return out.getvalue()
+
+
+@pytest.mark.django_db
+def test_old_trees_are_given_suggestions_slice_by_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "BATCH", 2)
+    old = [without_topics() for _number in range(5)]
+    nothing = without_topics("What do you think?")
+
+    first, again = suggest_all(), suggest_all()
+
+    assert first == "Suggested topics for 5 of 6 conversations without any.\n"
+    assert again == "Suggested topics for 0 of 1 conversations without any.\n"
+    for tree in old:
+        assert names(tree, suggested=True) == ["programming"]
+    assert names(nothing) == []
+
+
+@pytest.mark.django_db
+def test_what_people_chose_and_what_is_gone_is_left_alone(mona: User) -> None:
+    chosen, emptied = without_topics(), without_topics()
+    topics.choose(chosen.pk, mona, ["home"], now=NOW)
+    topics.choose(emptied.pk, mona, [], now=NOW)
+    gone, copy = without_topics(deleted=True), without_topics()
+    MessageTree.objects.filter(pk=copy.pk).update(copy_of=chosen)
+
+    suggest_all()
+
+    assert [names(tree) for tree in (chosen, emptied, gone, copy)] == [["home"], [], [], []]
+
+
+@pytest.mark.django_db
+def test_a_run_that_was_broken_off_goes_on() -> None:
+    first, second = sorted([without_topics(), without_topics()], key=lambda tree: tree.pk)
+
+    suggest_all("--after", str(first.pk))
+
+    assert (names(first), names(second)) == ([], ["programming"])
 
 
 # From the author on
