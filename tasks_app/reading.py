@@ -78,8 +78,8 @@ class Card:
     is_hidden: bool  # the text is withheld
     is_synthetic: bool  # and the reader may know
     author: str  # empty where it is not to be seen
-    shown: list[Button]
-    more: list[Button]
+    shown: tuple[Button, ...]
+    more: tuple[Button, ...]
     is_veiled: bool  # as are the other replies of its tree, for a while
     may_reword: bool = False  # its author, while nobody has begun to judge it
     is_target: bool = False
@@ -238,8 +238,8 @@ def _card(
         author=message.user.public_name if is_moderator and not is_blind and message.user else "",
         is_veiled=is_veiled,
         may_reword=rewording.may_be_open(message, reader),
-        shown=[button for button in buttons if _is_shown(button)],
-        more=[button for button in buttons if button.code in MORE],
+        shown=tuple(button for button in buttons if _is_shown(button)),
+        more=tuple(button for button in buttons if button.code in MORE),
     )
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
 from django.contrib.humanize.templatetags.humanize import NaturalTimeFormatter
 from django.http import HttpRequest
-from django.template.base import Parser, Token
+from django.template.base import FilterExpression, Parser, Token
 from django.template.context import Context
 from django.template.loader import get_template
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext
 
@@ -54,6 +55,51 @@ def icons_once(parser: Parser, token: Token) -> IconsOnce:
     nodelist = parser.parse(("endicons_once",))
     parser.delete_first_token()
     return IconsOnce(nodelist)
+
+
+# Stands for an id where a stencil is made; nobody can write it, as each process has its own.
+_ANY_ID = uuid.uuid4()
+
+
+class Stencil(template.Node):
+    """A part of a page that is drawn once for each kind of thing, and then only gets its id."""
+
+    def __init__(
+        self,
+        value: FilterExpression,
+        name: str,
+        kind: list[FilterExpression],
+        nodelist: template.NodeList,
+    ) -> None:
+        self.value, self.name, self.kind, self.nodelist = value, name, kind, nodelist
+
+    def render(self, context: Context) -> SafeString:
+        value = self.value.resolve(context)
+        if not isinstance(value, uuid.UUID):
+            raise template.TemplateSyntaxError(f"stencil: {self.value} is {value!r}, not a UUID")
+        of_page: Any = context.render_context.dicts[0]
+        drawn: dict[tuple[Any, ...], str] = of_page.setdefault(self, {})
+        kind = tuple(each.resolve(context) for each in self.kind)
+        if kind not in drawn:
+            with context.push(**{self.name: _ANY_ID}):
+                drawn[kind] = self.nodelist.render(context)
+        filled = drawn[kind].replace(str(_ANY_ID), str(value))
+        return mark_safe(filled)  # noqa: S308 - a UUID in what the template has escaped
+
+
+@register.tag
+def stencil(parser: Parser, token: Token) -> Stencil:
+    """`{% stencil card.id as id by card.is_own %}` … `{% endstencil %}`: for what a page has many
+    of that differ by nothing but a UUID (`id` within) and by what stands behind `by`, which must
+    be hashable. All else within has to be the same wherever the page has it.
+    """
+    words = token.split_contents()
+    if len(words) < 4 or words[2] != "as" or words[4:5] not in ([], ["by"]):
+        raise template.TemplateSyntaxError("stencil: {% stencil UUID as NAME by VALUE … %}")
+    kind = [parser.compile_filter(word) for word in words[5:]]
+    nodelist = parser.parse(("endstencil",))
+    parser.delete_first_token()
+    return Stencil(parser.compile_filter(words[1]), words[3], kind, nodelist)
 
 
 @register.simple_tag

@@ -1,10 +1,11 @@
 """The template tags of the design system."""
 
 import re
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.template import Context, Template, TemplateSyntaxError
+from django.template import Context, Engine, Library, Template, TemplateSyntaxError
 from django.test import RequestFactory
 
 from oasst.lib import icons
@@ -86,6 +87,56 @@ def test_component_sees_nothing_but_its_parameters() -> None:
 def test_component_without_end_is_a_syntax_error() -> None:
     with pytest.raises(TemplateSyntaxError, match="component"):
         rendered('{% component "card" %}')
+
+
+STENCIL = (
+    "{% for x in many %}{% stencil x.id as id by x.is_own %}"
+    "<b>{{ id }} {{ id }}{% if x.is_own %} own{% endif %} {% count %}</b>"
+    "{% endstencil %}{% endfor %}"
+)
+
+
+def drawn(source: str, many: list[dict[str, object]]) -> tuple[str, int]:
+    """What a template says of many things, and how often its `count` was drawn."""
+    times = []
+    library = Library()
+    library.simple_tag(lambda: times.append(1) or "", name="count")
+    engine = Engine(libraries={"ui": "oasst.lib.templatetags.ui"}, builtins=[])
+    engine.template_builtins.append(library)
+    html = engine.from_string("{% load ui %}" + source).render(Context({"many": many}))
+    return html, len(times)
+
+
+def test_a_stencil_is_drawn_once_for_each_kind_and_filled_in_for_each_id() -> None:
+    ids = [uuid.uuid4() for _ in range(5)]
+    many: list[dict[str, object]] = [{"id": each, "is_own": each == ids[2]} for each in ids]
+
+    html, times = drawn(STENCIL, many)
+
+    own = {ids[2]: " own"}
+    assert html == "".join(f"<b>{each} {each}{own.get(each, '')} </b>" for each in ids)
+    assert times == 2
+
+
+def test_each_page_draws_its_own_stencils() -> None:
+    many: list[dict[str, object]] = [{"id": uuid.uuid4(), "is_own": False}]
+    source = STENCIL.replace("{% count %}", "{{ many|length }}")
+
+    first, second = drawn(source, many)[0], drawn(source, many * 2)[0]
+
+    assert " 1</b>" in first
+    assert second.count(" 2</b>") == 2
+
+
+def test_a_stencil_takes_nothing_but_uuids() -> None:
+    with pytest.raises(TemplateSyntaxError, match="not a UUID"):
+        drawn(STENCIL, [{"id": "<script>", "is_own": False}])
+
+
+@pytest.mark.parametrize("words", ["", "x.id", "x.id to id", "x.id as id with x.is_own"])
+def test_a_stencil_says_what_it_lacks(words: str) -> None:
+    with pytest.raises(TemplateSyntaxError, match="stencil UUID as NAME"):
+        drawn(f"{{% stencil {words} %}}{{% endstencil %}}", [])
 
 
 @pytest.mark.parametrize(
