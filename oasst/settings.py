@@ -4,6 +4,7 @@ With nothing set it is a development site on the embedded services. With DEBUG=f
 insecure defaults. It starts nothing: `oasst.lib.services` does.
 """
 
+import os
 import shlex
 import sys
 from pathlib import Path

@@ -21,7 +21,7 @@ from django.conf import settings
 from django.db import connections, models
 from django.utils.translation import gettext_lazy as _
 
-from oasst.lib import queue
+from oasst.lib import per_request, queue
 from oasst.lib.errors import DomainError
 from tasks_app.enums import TaskType
 
@@ -32,6 +32,7 @@ class InvalidSetting(DomainError):
     code = "invalid_setting"
 
 
+_KEY = "tree_config"
 _simulated: ContextVar[Mapping[str, Any]] = ContextVar("simulated", default={})  # noqa: B039
 
 
@@ -220,9 +221,15 @@ class TreeConfig:
 
     @classmethod
     def current(cls, *, lock: int | None = None) -> Self:
-        """What holds now. One query, which can take a lock as well; see `turns.lock_user`."""
-        values = {**ConfigChange.objects.overrides(lock), **_simulated.get()}
-        return dataclasses.replace(cls.defaults(), **values)
+        """What holds now. One query, which can take a lock as well; see `turns.lock_user`.
+
+        Without a lock a request asks once: it has one set of rules from its beginning to its end.
+        """
+        if lock is None:
+            stored = per_request.once(_KEY, ConfigChange.objects.overrides)
+        else:
+            stored = ConfigChange.objects.overrides(lock)
+        return dataclasses.replace(cls.defaults(), **{**stored, **_simulated.get()})
 
     def goal_for_new_tree(self, rng: random.Random) -> int:
         """Goal size of a tree that starts now."""
@@ -405,6 +412,7 @@ def change(name: str, value: Any, *, actor: Any, reason: str, now: Any) -> Confi
         actor=actor,
         created_at=now,
     )
+    per_request.forget(_KEY)
     queue.enqueue("tasks_app.jobs.advance_trees", key="advance-trees")
     return stored
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from tasks_app import browsing, topic_hints, turns
 from tasks_app.enums import LabelKind, Topic
@@ -123,7 +123,8 @@ def may_choose(tree_id: uuid.UUID, user: "User") -> bool:
     if user.is_moderator:
         return True
     reviews = TextLabels.objects.filter(message=tree_id, user=user, kind=LabelKind.TASK)
-    return Message.objects.filter(pk=tree_id, user=user).exists() or reviews.exists()
+    prompts = Message.objects.filter(pk=tree_id)
+    return prompts.filter(Q(user=user) | Exists(reviews)).exists()
 
 
 def of(tree_id: uuid.UUID) -> list[TreeTopic]:

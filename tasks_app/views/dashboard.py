@@ -108,8 +108,9 @@ def _recent(user: "User") -> list[dict[str, Any]]:
 
 
 def _first_steps(user: "User") -> dict[str, bool]:
+    done = browsing.kinds_done(user, [ContributionKind.LABELS, *WRITTEN])
     return {
         "has_languages": bool(user.contribution_languages),
-        "has_reviewed": browsing.has_done(user, ContributionKind.LABELS),
-        "has_written": browsing.has_done(user, *WRITTEN),
+        "has_reviewed": ContributionKind.LABELS in done,
+        "has_written": bool(done & set(WRITTEN)),
     }
