@@ -4,6 +4,7 @@ The figures of requests come from django-prometheus's middlewares, those of the 
 somebody asks.
 """
 
+import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -21,6 +22,7 @@ from django.views.decorators.cache import never_cache
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from prometheus_client.core import CollectorRegistry, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 from rq import Queue
@@ -158,8 +160,17 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """For whoever has METRICS_TOKEN; without one, for programs on the same machine."""
     if not _may_read(request):
         raise PermissionDenied
-    body = generate_latest(REGISTRY) + generate_latest(SITE)
+    body = generate_latest(_of_requests()) + generate_latest(SITE)
     return HttpResponse(body, content_type=CONTENT_TYPE_LATEST)
+
+
+def _of_requests() -> CollectorRegistry:
+    """What was counted here; where several processes serve one port, what all of them did."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    together = CollectorRegistry()
+    MultiProcessCollector(together)
+    return together
 
 
 def _may_read(request: HttpRequest) -> bool:

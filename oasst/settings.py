@@ -72,6 +72,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "oasst.lib.request_id.request_id_middleware",
+    "oasst.lib.per_request.remember_middleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -315,6 +316,8 @@ if HTTPS:
 
 # The project's own
 
+# Web servers that `supervise` lets share its port: each uses at most one core.
+WEB_PROCESSES = env.integer("WEB_PROCESSES", min(2, os.cpu_count() or 1), minimum=1)
 # Requests that a web process works on at once; more are told to come back in a moment.
 WEB_REQUESTS_AT_ONCE = env.integer("WEB_REQUESTS_AT_ONCE", 40, minimum=1)
 # How long requests may still take when a web process is asked to end.

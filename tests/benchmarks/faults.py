@@ -179,7 +179,7 @@ def measure(
     with database.scratch("faults"):
         collection.build(1_000)
         given.served()
-        with sites.running(folder, model="tiny") as site:
+        with sites.running(folder, model="tiny", WEB_PROCESSES="1") as site:
             for number, name in enumerate(scenarios):
                 saboteur = Saboteur(site, random.Random(number), times=times, outage_s=outage_s)
                 report[name] = _play(site, saboteur, name, number)

@@ -38,20 +38,25 @@ class Site:
         self._supervisors = [psutil.Process(each.pid) for each in supervisors]
 
     def program(self, name: str) -> psutil.Process | None:
-        """The process of a program, if it runs at this moment."""
+        """The process of a program, or one of them, if it runs at this moment."""
+        return next(self._running(name), None)
+
+    def _running(self, name: str) -> Iterator[psutil.Process]:
         for supervisor in self._supervisors:
             for process in supervisor.children():
                 with suppress(psutil.Error):
                     # Not while the launcher has yet to become the program.
                     words = process.cmdline()
                     if words[1:2] != ["-c"] and PROGRAMS[name] in " ".join(words):
-                        return process
-        return None
+                        yield process
 
     def programs(self) -> dict[str, psutil.Process]:
-        """All that run."""
-        found = {name: self.program(name) for name in PROGRAMS}
-        return {name: process for name, process in found.items() if process is not None}
+        """All that run; of several web servers the second is called `web 2`."""
+        found: dict[str, psutil.Process] = {}
+        for name in PROGRAMS:
+            for number, process in enumerate(self._running(name), start=1):
+                found[name if number == 1 else f"{name} {number}"] = process
+        return found
 
     def family(self) -> set[int]:
         """The numbers of all processes that the supervisors started, and theirs."""

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -35,7 +36,7 @@ def supervised(port: int, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     variables["DJANGO_SETTINGS_MODULE"] = "oasst.settings"
     with (tmp_path / "output").open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "manage.py", "supervise", "--port", str(port)],
+            [sys.executable, "manage.py", "supervise", "--port", str(port), "--web-processes", "2"],
             cwd=settings.BASE_DIR,
             env={**os.environ, **variables},
             stdout=output,
@@ -62,11 +63,28 @@ def test_supervise_serves_runs_jobs_and_stops_on_ctrl_c(
     assert probe.is_ready(port)
     wait_for_text(output, "job tasks_app.jobs.release_expired_reservations took")
 
+    counted = [_answered_requests(port) for _ in range(10)]
+    assert counted == sorted(counted)  # the same two servers' sum, whichever was asked
+    assert counted[-1] >= 9
+
     supervised.send_signal(signal.SIGINT)
 
     assert supervised.wait(30) == 0
     assert output.read_text().rstrip().endswith("Stopped.")
     assert not probe.is_ready(port)
+
+
+def _answered_requests(port: int) -> float:
+    """How many the site says it has answered; each question comes by a connection of its own."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as page:
+        lines = page.read().decode().splitlines()
+    name = "django_http_responses_before_middlewares_total "
+    return float(next(line for line in lines if line.startswith(name)).split()[1])
+
+
+def test_supervise_refuses_to_serve_with_nothing() -> None:
+    with pytest.raises(CommandError, match="at least one"):
+        call_command("supervise", "--web-processes", "0")
 
 
 def test_supervise_refuses_a_port_in_use() -> None:

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -40,44 +41,63 @@ class Command(BaseCommand):
             metavar="EMAIL",
             help="print a one-time sign-in link for each once the site answers",
         )
+        parser.add_argument(
+            "--web-processes",
+            type=int,
+            default=settings.WEB_PROCESSES,
+            help="web servers that share the port (WEB_PROCESSES)",
+        )
         parser.add_argument("--model", help="also run an inference worker for this model")
 
     def handle(
-        self, *, bind: str, port: int, sign_in: list[str], model: str | None, **options: object
+        self,
+        *,
+        bind: str,
+        port: int,
+        sign_in: list[str],
+        web_processes: int,
+        model: str | None,
+        **options: object,
     ) -> None:
+        if web_processes < 1:
+            raise CommandError("--web-processes: at least one is needed.")
         listening = _listen(bind, port)
-        manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
-        # While the web server starts again, whoever connects waits instead of being refused.
-        daphne = [
-            sys.executable,
-            "-m",
-            "daphne",
-            "--fd",
-            str(listening.fileno()),
-            "--no-server-name",
-        ]
-        daphne += ["--access-log", os.devnull]  # paths of sign-in links are secrets
-        programs = [
-            Program(
-                "web",
-                [*daphne, "oasst.asgi:application"],
-                env={"WEB_DRAIN_S": str(DRAIN_S)},
-                files=[listening.fileno()],
-            ),
-            Program("worker", [*manage, "rqworker", "default", "--with-scheduler", "-v", "0"]),
-            Program("long", [*manage, "rqworker", "long", "--with-scheduler", "-v", "0"]),
-            Program("training", [*manage, "rqworker", "training", "-v", "0"]),
-            Program("cron", [*manage, "cron"]),
-        ]
-        if model:
-            drain = ["--drain-s", str(DRAIN_S)]
-            work = [*manage, "inference_worker", "--model", model, *drain]
-            programs.append(Program("inference", work))
-        watch = _Watch(self, partial(is_ready, port, bind), sign_in)
-        supervise(programs, each_tick=watch.tick)
+        with tempfile.TemporaryDirectory(prefix="oasst-metrics-") as counts:
+            programs = _web_servers(listening, web_processes, counts) + _others(model)
+            watch = _Watch(self, partial(is_ready, port, bind), sign_in)
+            supervise(programs, each_tick=watch.tick)
         connections.close_all()
         services.stop(only_if_unused=True)
         self.stdout.write("Stopped.")
+
+
+def _web_servers(listening: socket.socket, number: int, counts: str) -> list[Program]:
+    """Servers that take connections from one port, so that while one starts again another answers,
+    or whoever connects waits instead of being refused. In `counts` they add up their metrics."""
+    words = [sys.executable, "-m", "daphne", "--fd", str(listening.fileno()), "--no-server-name"]
+    words += ["--access-log", os.devnull]  # paths of sign-in links are secrets
+    words.append("oasst.asgi:application")
+    env = {"WEB_DRAIN_S": str(DRAIN_S)}
+    if number > 1:
+        env["PROMETHEUS_MULTIPROC_DIR"] = counts
+    names = [f"web {n}" for n in range(1, number + 1)] if number > 1 else ["web"]
+    return [Program(name, words, env=env, files=[listening.fileno()]) for name in names]
+
+
+def _others(model: str | None) -> list[Program]:
+    """Workers and cron, and an inference worker if there is a model for one."""
+    manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
+    programs = [
+        Program("worker", [*manage, "rqworker", "default", "--with-scheduler", "-v", "0"]),
+        Program("long", [*manage, "rqworker", "long", "--with-scheduler", "-v", "0"]),
+        Program("training", [*manage, "rqworker", "training", "-v", "0"]),
+        Program("cron", [*manage, "cron"]),
+    ]
+    if model:
+        drain = ["--drain-s", str(DRAIN_S)]
+        work = [*manage, "inference_worker", "--model", model, *drain]
+        programs.append(Program("inference", work))
+    return programs
 
 
 class _Watch:
