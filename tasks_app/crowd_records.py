@@ -121,7 +121,7 @@ class Reliability(models.Model):
     specificity = models.FloatField(_("finds what is bad"), null=True)
     # Votes on messages that probably belong here: the posterior's counts follow from it.
     n_yes = models.FloatField(_("of those on good messages"), default=0)
-    # Rankings: mean τ-b with what the others agree on.
+    # Rankings: mean τ-b with what the others agree on. Other groups of labels: α with the others.
     agreement = models.FloatField(_("agreement with the others"), null=True)
     weight = models.FloatField(_("weight"), help_text=_("What a vote counts; 1 is the mean."))
     doubtful = models.BooleanField(_("doubtful"), default=False)
@@ -158,7 +158,7 @@ class Reliability(models.Model):
                     agreement=None,
                 )
                 | Q(
-                    group=SkillGroup.RANKING,
+                    ~Q(group=SkillGroup.ACCEPTANCE),
                     sensitivity=None,
                     specificity=None,
                     agreement__isnull=False,
@@ -198,6 +198,8 @@ class CrowdMean(models.Model):
     specificity = models.FloatField(null=True)
     prior = models.FloatField(null=True, help_text=_("Share of messages that belong here."))
     agreement = models.FloatField(null=True)
+    # How much answers to each label of the group vary, in the order of `labels.SKILLS`.
+    spreads = models.JSONField(default=list, db_default=[])
     n_votes = models.PositiveIntegerField(default=0)
     n_people = models.PositiveIntegerField(default=0)
     # Votes up to this id have been looked at. What else changes a fit, like gold or who is held

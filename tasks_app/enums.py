@@ -182,6 +182,10 @@ class SkillGroup(TextChoices):
 
     # Labels that decide whether a message is taken in: spam and wrong language.
     ACCEPTANCE = "acceptance", _("Reviews: does it belong here?")
+    # Labels that decide nothing: which they are stands in `labels.SKILLS`.
+    FLAGS = "flags", _("Reviews: what is the matter?")
+    QUALITY = "quality", _("Reviews: how good is it?")
+    TONE = "tone", _("Reviews: in which tone?")
     RANKING = "ranking", _("Rankings")
 
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _l
 from django.utils.translation import pgettext_lazy
 
 from oasst.lib.errors import DomainError
-from tasks_app.enums import FormMode, TaskType
+from tasks_app.enums import FormMode, SkillGroup, TaskType
 
 Text = str | Promise
 
@@ -196,6 +196,17 @@ _ALL = (
 LABELS = {label.name: label for label in _ALL}
 
 MANDATORY = ("spam",)
+
+# Which labels show the same skill, each in one group.
+SKILLS = {
+    SkillGroup.ACCEPTANCE: ("spam", "lang_mismatch"),
+    SkillGroup.FLAGS: (
+        *("fails_task", "pii", "not_appropriate", "hate_speech", "sexual_content"),
+        *("moral_judgement", "political_content"),
+    ),
+    SkillGroup.QUALITY: ("quality", "helpfulness", "creativity"),
+    SkillGroup.TONE: ("humor", "toxicity", "violence"),
+}
 
 _FULL_COMMON = (
     "quality",

@@ -9,7 +9,7 @@ import json
 import logging
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -18,8 +18,9 @@ from django.db import connections, models, router, transaction
 from django.db.models import F, Max, Min
 
 from oasst.lib.session_lock import SessionLock
-from tasks_app import dawid_skene, favourites, ranker_skill
+from tasks_app import dawid_skene, favourites, label_skill, ranker_skill
 from tasks_app.enums import LabelKind, SkillGroup
+from tasks_app.labels import SKILLS
 from tasks_app.models import (
     CrowdMean,
     GoldAnswer,
@@ -29,6 +30,7 @@ from tasks_app.models import (
     Reliability,
     TextLabels,
 )
+from tasks_app.ranker_skill import RankerSkill
 from tasks_app.reviews import takes_in
 
 logger = logging.getLogger(__name__)
@@ -42,14 +44,21 @@ _REVIEWS = """
     SELECT l.user_id, l.message_id,
         (l.values->>'spam')::float + coalesce((l.values->>'lang_mismatch')::float, 0) = 0
     FROM tasks_app_textlabels l JOIN tasks_app_message m ON m.id = l.message_id
-    WHERE l.kind = 'task' AND NOT l.held AND m.lang = %s ORDER BY l.id
+    WHERE l.kind = 'task' AND NOT l.held AND m.lang = %(lang)s ORDER BY l.id
 """
 _RANKINGS = """
     SELECT r.user_id, r.parent_id, r.groups, r.held
     FROM tasks_app_ranking r JOIN tasks_app_message m ON m.id = r.parent_id
     JOIN tasks_app_messagetree t ON t.id = m.tree_id
-    WHERE NOT r.not_rankable AND t.lang = %s ORDER BY r.id
+    WHERE NOT r.not_rankable AND t.lang = %(lang)s ORDER BY r.id
 """
+# One column for each label.
+_ANSWERS = """
+    SELECT l.user_id, l.message_id, {columns}
+    FROM tasks_app_textlabels l JOIN tasks_app_message m ON m.id = l.message_id
+    WHERE l.kind = 'task' AND NOT l.held AND m.lang = %(lang)s ORDER BY l.id
+"""
+_DESCRIBING = (SkillGroup.FLAGS, SkillGroup.QUALITY, SkillGroup.TONE)
 
 
 def refit(*, now: datetime) -> list[str]:
@@ -95,10 +104,12 @@ def _mean(group: SkillGroup, lang: str, now: datetime) -> CrowdMean:
 
 
 def _fit_reviews(lang: str, now: datetime) -> None:
+    """What reviews show; that they are new, or have changed, the mean of acceptance knows."""
     mean = _mean(SkillGroup.ACCEPTANCE, lang, now)
+    _fit_labels(lang, now)
     gold = _gold(lang)
     answers = _gold_votes(lang, gold)
-    votes = [*_rows(_REVIEWS, lang), *answers]
+    votes = [*_rows(_REVIEWS, {"lang": lang}), *answers]
     found = dawid_skene.fit(votes, gold=gold)
     on_good: defaultdict[Hashable, float] = defaultdict(float)
     for user, item, _is_yes in votes:
@@ -126,11 +137,39 @@ def _fit_reviews(lang: str, now: datetime) -> None:
     _store(mean, rows, len(votes), now)
 
 
+def _fit_labels(lang: str, now: datetime) -> None:
+    """The skills that show in the labels that decide nothing."""
+    for group in _DESCRIBING:
+        mean = _mean(group, lang, now)
+        found = label_skill.fit(_answers(group, lang), len(SKILLS[group]))
+        mean.agreement, mean.spreads = found.mean.agreement, found.spreads
+        _store(mean, _label_rows(found.skills, found.mean), found.mean.n, now)
+
+
+def _answers(group: SkillGroup, lang: str) -> Iterator[label_skill.Answers]:
+    columns = ", ".join(f"(l.values->>'{name}')::float" for name in SKILLS[group])
+    for user, message, *values in _rows(_ANSWERS.format(columns=columns), {"lang": lang}):
+        yield user, message, values
+
+
+def _label_rows(skills: Mapping[Hashable, RankerSkill], mean: RankerSkill) -> list[Reliability]:
+    return [
+        Reliability(
+            user_id=cast(uuid.UUID, user),
+            agreement=skill.agreement,
+            n_votes=skill.n,
+            weight=label_skill.weight(skill, mean),
+            doubtful=label_skill.is_doubtful(skill, mean),
+        )
+        for user, skill in skills.items()
+    ]
+
+
 def _fit_rankings(lang: str, now: datetime) -> None:
     mean = _mean(SkillGroup.RANKING, lang, now)
     rankings: list[_Ranked] = []
     counted: list[_Ranked] = []
-    for user, parent, groups, held in _rows(_RANKINGS, lang):
+    for user, parent, groups, held in _rows(_RANKINGS, {"lang": lang}):
         rankings.append((user, parent, json.loads(groups)))
         if not held:
             counted.append(rankings[-1])
@@ -164,9 +203,9 @@ def _in_concert(rankings: Sequence[_Ranked], lang: str) -> set[Hashable]:
     )
 
 
-def _rows(query: str, lang: str) -> Iterator[Any]:
+def _rows(query: str, names: Mapping[str, Any]) -> Iterator[Any]:
     with connections[router.db_for_read(TextLabels)].cursor() as cursor:
-        cursor.execute(query, [lang])
+        cursor.execute(query, names)
         yield from cursor
 
 
@@ -211,7 +250,7 @@ def _store(mean: CrowdMean, rows: list[Reliability], votes: int, now: datetime) 
 
 # Without `changes`: others count it up meanwhile.
 _MEAN = [
-    "sensitivity", "specificity", "prior", "agreement", "n_votes", "n_people", "fitted",
+    "sensitivity", "specificity", "prior", "agreement", "spreads", "n_votes", "n_people", "fitted",
     "computed_at",
 ]  # fmt: skip
 _DERIVED = [

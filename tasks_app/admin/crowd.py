@@ -18,6 +18,7 @@ from oasst.lib.desk.display import NONE, Fact, excerpt, row_link, when
 from oasst.lib.desk.filters import LanguageFilter, YesNoFilter
 from oasst.lib.languages import name as language_name
 from tasks_app.admin.crowd_actions import RetireGold
+from tasks_app.enums import SkillGroup
 from tasks_app.labels import LABELS
 from tasks_app.models import GoldItem, Message, Reliability
 
@@ -190,8 +191,10 @@ def skill(row: Reliability) -> str:
     if row.in_concert:
         words = _("favours an author along with others; τ = %.2f")
         return words % (row.agreement or 0.0)
+    if row.group == SkillGroup.RANKING:
+        return _("agrees with the others by τ = %.2f") % (row.agreement or 0.0)
     if row.agreement is not None:
-        return _("agrees with the others by τ = %.2f") % row.agreement
+        return _("agrees with the others by α = %.2f") % row.agreement
     return _("accepts %(good).0f %% of what is good, refuses %(bad).0f %% of what is not") % {
         "good": 100 * (row.sensitivity or 0),
         "bad": 100 * (row.specificity or 0),

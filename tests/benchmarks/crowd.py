@@ -19,6 +19,7 @@ from tasks_app.dawid_skene import Fit, Skill
 from tasks_app.overlap import Verdict
 from tasks_app.ranker_skill import RankerFit
 from tasks_app.ranking import Groups, kendall_tau, ranked_pairs
+from tests.benchmarks import crowd_labels
 from tests.benchmarks import crowd_world as world
 from tests.benchmarks.crowd_world import Condition, Item, Person, Set, World
 
@@ -68,6 +69,9 @@ def measure(seeds: int = SEEDS, *, say: Callable[..., None]) -> dict[str, Any]:
         threshold = _choose(tuning)
         found = [play(condition, seed, threshold) for seed in range(FIRST_SEED, FIRST_SEED + seeds)]
         told[name] = _report(found, threshold)
+        told[name]["labels"] = crowd_labels.measure(
+            condition, range(FIRST_SEED, FIRST_SEED + seeds)
+        )
         say(name, {method: told[name][method] for method in METHODS})
     return told.pop(MAIN) | {"seeds": seeds, "votes": VOTES, "labels": LABELS, "conditions": told}
 

@@ -14,8 +14,9 @@ from random import Random
 
 from tasks_app import labels
 from tasks_app.config import TreeConfig
-from tasks_app.enums import FormMode
+from tasks_app.enums import FormMode, SkillGroup
 from tasks_app.export_format import BadLine, MessageTree, read_trees
+from tasks_app.labels import SKILLS
 from tasks_app.ranking import Groups
 from tasks_app.reviews import acceptance, is_accepted
 from tasks_app.simulation import opinions
@@ -29,6 +30,7 @@ JUNK = 0.25  # of all messages: spam of trolls, which nobody published
 OBJECTIONS = frozenset({"spam", "lang_mismatch"})  # the labels that decide
 P_LENIENT = 0.7  # that a lenient person swallows an objection
 P_HARSH = 0.3  # that a harsh one makes one up
+_TASTES = {"lenient": 0.5, "harsh": -0.5}  # by how much their scales of quality are off
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +97,20 @@ class World:
             return _at_random(item, Random(f"{self.ring} {item.number}"))
         return self._biased(person, self._honest(item, turn))
 
+    def describe(self, person: Person, item: Item, turn: int) -> dict[str, float]:
+        """What somebody says of a message besides: flags and scales, which decide nothing."""
+        asked = [name for name in _form(item).valid if name not in OBJECTIONS]
+        if person.character == "spammer":
+            return opinions.at_random(asked, (), self.rng)
+        if person.character == "colluder":
+            return opinions.at_random(asked, (), Random(f"{self.ring} {item.number}"))
+        if item.line is None:
+            values = opinions.object_to(asked, self.rng)
+        else:
+            jury = opinions.Jury(JURY, threshold(item))
+            values = opinions.review(item.line, turn, jury, asked, self.rng)
+        return _shifted(values, _TASTES.get(person.character, 0.0))
+
     def rank(self, person: Person, shown: Set) -> Groups[str]:
         """Somebody's order of replies; empty if they say there is none."""
         keys = [key for key, _ in shown.replies]
@@ -143,12 +159,22 @@ def threshold(item: Item) -> float:
     return CONFIG.acceptance_threshold(is_root=is_root)
 
 
+def _shifted(values: dict[str, float], by: float) -> dict[str, float]:
+    """Scales as somebody with a taste for better, or worse, answers them."""
+    merits = SKILLS[SkillGroup.QUALITY]
+    return {k: min(1.0, max(0.0, v + by)) if k in merits else v for k, v in values.items()}
+
+
 def _at_random(item: Item, rng: Random) -> dict[str, float]:
-    role = item.line.node.role if item.line else "assistant"
-    is_root = item.line is not None and item.line.parent is None
-    form = labels.form_for(labels.review_kind(role, is_root=is_root), FormMode.FULL)
+    form = _form(item)
     asked = [name for name in form.valid if name in OBJECTIONS]
     return opinions.at_random(asked, form.mandatory, rng)
+
+
+def _form(item: Item) -> labels.LabelForm:
+    role = item.line.node.role if item.line else "assistant"
+    is_root = item.line is not None and item.line.parent is None
+    return labels.form_for(labels.review_kind(role, is_root=is_root), FormMode.FULL)
 
 
 def _people(condition: Condition, count: int) -> list[Person]:

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from tests.benchmarks import crowd, crowd_plot
+from tests.benchmarks import crowd, crowd_labels, crowd_plot
 from tests.benchmarks import crowd_world as world
 from tests.benchmarks.printed import figures_of
 
@@ -24,6 +24,25 @@ def test_weights_help_a_crowd_with_spammers_and_gold_finds_them(data_folder: Pat
     assert found.spammer_auc is not None
     assert found.spammer_auc > 0.9
     assert found.honest_flagged <= 0.02
+
+
+@pytest.mark.full
+def test_weights_bring_means_of_labels_nearer_to_the_published_ones(data_folder: Path) -> None:
+    found = crowd_labels.play(crowd.CONDITIONS[crowd.MAIN], seed=3001)
+    honest = crowd_labels.play(crowd.CONDITIONS["spammers_0"], seed=3001)
+
+    for group in crowd_labels.GROUPS:
+        assert _known(found[group], "weighted_error") < 0.9 * _known(found[group], "mean_error")
+        assert _known(found[group], "auc") > 0.95
+        assert _known(found[group], "honest_flagged") <= 0.01
+        plain, weighted = (_known(honest[group], f"{name}_error") for name in ("mean", "weighted"))
+        assert weighted == pytest.approx(plain, abs=0.003)
+
+
+def _known(figures: crowd_labels.Figures, name: str) -> float:
+    value = figures[name]
+    assert value is not None
+    return value
 
 
 def test_colluders_say_the_same_and_spammers_do_not(data_folder: Path) -> None:

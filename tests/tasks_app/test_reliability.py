@@ -165,7 +165,7 @@ def test_fit_computes_only_languages_with_new_votes() -> None:
     assert skill_fits.refit(now=LATER) == []
     reviews(german.root, {factories.alice(): GOOD})
     assert skill_fits.refit(now=LATER) == ["de"]
-    assert CrowdMean.objects.get(lang="en").computed_at == NOW
+    assert CrowdMean.objects.get(group=SkillGroup.ACCEPTANCE, lang="en").computed_at == NOW
 
 
 def test_fit_twice_writes_nothing_new() -> None:
