@@ -16,6 +16,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from oasst.lib import database
 from tasks_app import export_format, topics
+from tasks_app.config import TreeConfig
 from tasks_app.enums import TreeState
 from tasks_app.export_format import MessageNode
 from tasks_app.label_means import means_of
@@ -206,7 +207,7 @@ def _load(trees: list[MessageTree], telling: Telling) -> _Chunk:
         chunk.messages.setdefault(message.tree_id, []).append(message)
     chunk.topics = topics.of_trees(tree.pk for tree in trees)
     if telling.labels:
-        chunk.labels = means_of(chunk.ids())
+        chunk.labels = means_of(chunk.ids(), config=TreeConfig.current())
     if telling.events:
         chunk.events = events_of(chunk.ids())
     return chunk

@@ -5,7 +5,7 @@ votes and gold answers; an answer to a gold item changes its person's at once, b
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from django.db.models import F, OuterRef, Subquery, Value
@@ -16,6 +16,7 @@ from tasks_app import dawid_skene
 from tasks_app.config import TreeConfig
 from tasks_app.dawid_skene import Skill
 from tasks_app.enums import SkillGroup
+from tasks_app.labels import SKILLS
 from tasks_app.models import (
     CrowdMean,
     GoldAnswer,
@@ -43,6 +44,24 @@ def weight(*, group: SkillGroup, lang: str, config: TreeConfig) -> Combinable:
         return Value(1.0)
     known = Reliability.objects.filter(user=OuterRef("user"), group=group, lang=lang)
     return Greatest(Value(LEAST_WEIGHT), Coalesce(Subquery(known.values("weight")), Value(1.0)))
+
+
+def label_weights(
+    users: Collection[uuid.UUID], *, config: TreeConfig
+) -> dict[tuple[uuid.UUID, str, str], float]:
+    """What the answers of these people count, by person, language and label; 1 where it is missing.
+
+    One query; none when weights are switched off, or nobody is asked about.
+    """
+    if not (config.reliability_weights and users):
+        return {}
+    known = Reliability.objects.filter(user__in=users, group__in=SKILLS)
+    rows = known.values_list("user", "lang", "group", "weight")
+    return {
+        (user, lang, name): max(LEAST_WEIGHT, weight)
+        for user, lang, group, weight in rows
+        for name in SKILLS[SkillGroup(group)]
+    }
 
 
 # One query, as many as reading them takes: every scoring asks this.

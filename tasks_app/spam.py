@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from oasst.lib.errors import DomainError
 from tasks_app import label_means, spam_scores
+from tasks_app.config import TreeConfig
 from tasks_app.enums import ReportState
 from tasks_app.models import Message, Report
 from tasks_app.querysets import MessageQuerySet
@@ -115,7 +116,7 @@ def decided_texts() -> Iterator[tuple[str, bool, str]]:
 def _called_spam(refused: MessageQuerySet) -> MessageQuerySet:
     """Those that more than half of all people together called spam."""
     ids = list(refused.values_list("pk", flat=True)[:MOST_TEXTS])
-    means = label_means.means_of(ids)
+    means = label_means.means_of(ids, config=TreeConfig.current())
     spam = [pk for pk in ids if KIND in means.get(pk, {}) and means[pk][KIND].value > 0.5]
     return refused.filter(pk__in=spam)
 

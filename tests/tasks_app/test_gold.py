@@ -84,7 +84,8 @@ def everything_about(grown: Grown) -> list[object]:
     columns = [Message.objects.filter(tree=grown.tree).order_by("pk").values()]
     columns.append(TextLabels.objects.order_by("pk").values())
     columns.append(Offer.objects.order_by("pk").values())
-    return [list(rows) for rows in columns] + [label_means.means_of([m.pk for m in grown])]
+    means = label_means.means_of([m.pk for m in grown], config=TreeConfig())
+    return [list(rows) for rows in columns] + [means]
 
 
 def test_gold_task_takes_no_slot_and_no_tree(known: Grown, alice: User) -> None:

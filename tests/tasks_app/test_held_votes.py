@@ -232,7 +232,7 @@ def test_published_means_and_rankings_are_without_held_votes(
     for person, order in ((alice, [1, 2]), (bob, [2, 1])):
         rank(person, ranked.root, [ranked[place] for place in order])
 
-    (mean,) = [means["quality"] for means in means_of([grown[1].pk]).values()]
+    (mean,) = [means["quality"] for means in means_of([grown[1].pk], config=TreeConfig()).values()]
     (events,) = events_of([ranked.root.pk]).values()
 
     assert (mean.value, mean.count) == (1.0, 1)
