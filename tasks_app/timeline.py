@@ -80,7 +80,7 @@ def of(
     Without `is_author` neither reasons nor numbers of reviewers are told.
     """
     told = list(messages)
-    facts = _load(told)
+    facts = _load(told, with_reasons=is_author)
     return {message.pk: _tell(message, facts, config, is_author) for message in told}
 
 
@@ -93,7 +93,7 @@ def of_card(card: "Card", config: TreeConfig) -> list[Event] | None:
     return of([message], config, is_author=card.is_own)[message.pk].events
 
 
-def _load(messages: list[Message]) -> _Facts:
+def _load(messages: list[Message], *, with_reasons: bool) -> _Facts:
     ids = [message.pk for message in messages]
     parents = {m.parent_id for m in messages if m.parent_id and m.rank is not None}
     reviews: dict[uuid.UUID, list[_Review]] = defaultdict(list)
@@ -108,7 +108,7 @@ def _load(messages: list[Message]) -> _Facts:
     siblings = Message.objects.filter(parent__in=parents, rank__isnull=False).order_by()
     agreed = RankingConsensus.objects.filter(parent__in=parents)
     return _Facts(
-        reasons=fate.reasons(messages),
+        reasons=fate.reasons(messages) if with_reasons else {},
         reviews=reviews,
         decisions=_pairs(decided.values_list("message_id", "created_at")),
         removed=_pairs(acts.order_by("id").values_list("message_id", "created_at")),
@@ -130,7 +130,7 @@ def _tell(message: Message, facts: _Facts, config: TreeConfig, is_author: bool) 
     return Told(
         events=list(_events(message, facts, config, is_author)),
         steps=fate.steps(message, is_frozen=bool(uses), has_taught=has_taught),
-        reasons=facts.reasons.get(message.pk, []) if is_author else [],
+        reasons=facts.reasons.get(message.pk, []),
     )
 
 
