@@ -1,4 +1,5 @@
-"""How long it takes to find what says nearly the same, and to store a text so that it is found."""
+"""How long it takes to find what says nearly the same, to store a text so that it is found, and to
+send one with all that belongs to it."""
 
 import gzip
 import json
@@ -14,7 +15,7 @@ from oasst.lib import database
 from tasks_app import minhash, similar
 from tasks_app.models import Message
 from tasks_app.similar_records import TextSignature
-from tests.benchmarks import collection, sql
+from tests.benchmarks import collection, sending, sql
 from tests.benchmarks.timing import percentile_ms, seconds_of
 
 LANG = "en"
@@ -36,7 +37,7 @@ def measure(
         rng = random.Random(5)
         fresh = published[-requests:]
         again = [_changed(text, rng) for text in rng.sample(real, requests)]
-        return {
+        return sending.look(fresh, LANG) | {
             "messages": TextSignature.objects.count(),
             "signature_p95_ms": _p95(minhash.signature, fresh),
             "find_new_p50_ms": _p50(_find, fresh),
