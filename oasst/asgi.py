@@ -1,6 +1,7 @@
 """The ASGI entry point that daphne serves: pages over HTTP, the chat's sockets."""
 
 import os
+import threading
 from typing import Any
 
 import django
@@ -28,6 +29,7 @@ from chat_app.routing import websocket_urlpatterns
 from oasst.lib import server
 from oasst.lib.admission import Admission
 from oasst.lib.handler import ThreadedHandler
+from tasks_app import languages
 
 server.repair()
 
@@ -48,6 +50,9 @@ def _own_pages_only(application: Any) -> Any:
 
     return checked
 
+
+# Beside the first requests, none of which has to wait for it.
+threading.Thread(target=languages.warm_up, daemon=True).start()
 
 sockets = URLRouter([*websocket_urlpatterns, re_path("", WebsocketDenier.as_asgi())])
 application = ProtocolTypeRouter(

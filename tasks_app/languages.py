@@ -49,6 +49,11 @@ def detect(text: str) -> Detected | None:
     return Detected(normalise(code), float(score))
 
 
+def warm_up() -> None:
+    """Load what `detect` needs, so that nobody's first message waits for it."""
+    _identifier()
+
+
 def matches(lang: str, detected: Detected | None) -> bool:
     """False only if the text is surely in another language than `lang`, regions aside."""
     if detected is None or detected.score < SURE:
@@ -86,7 +91,7 @@ def _is_known(primary: str) -> bool:
 
 @cache
 def _identifier() -> "LanguageIdentifier":
-    """Loaded on first use: 0.4 s and some 100 MB that not every process needs."""
+    """Loaded on first use, or by `warm_up`: 0.4 s and some 100 MB that not every process needs."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks_app import languages
 from tasks_app.languages import SURE, Detected, detect, matches, normalise
 
 
@@ -72,3 +73,12 @@ def test_matches_on_published_messages_is_rarely_wrong(data_folder: Path) -> Non
 
     # The few are prompts that were filed under the wrong language.
     assert len(doubted) / len(prompts) < 0.03
+
+
+def test_what_is_warmed_up_is_not_loaded_again() -> None:
+    languages._identifier.cache_clear()
+
+    languages.warm_up()
+    detect("How do I bake bread without an oven?")
+
+    assert languages._identifier.cache_info().misses == 1
