@@ -7,7 +7,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIHandler
 from django.db import close_old_connections
-from django.http import HttpRequest
+from django.http import FileResponse, HttpRequest
 
 
 class ThreadedHandler(ASGIHandler):
@@ -34,10 +34,12 @@ class ThreadedHandler(ASGIHandler):
 
         Django does that later, from the loop, and not at all once the server has given the request
         up: each one that took long after its browser had gone would cost the pool a connection.
+        A file that is sent needs none, however long it takes.
         """
         response = self.get_response(request)
         if is_given_up.is_set():
             response.close()
-        if is_given_up.is_set() or not response.streaming:
+        is_file = isinstance(response, FileResponse)
+        if is_given_up.is_set() or is_file or not response.streaming:
             close_old_connections()
         return response

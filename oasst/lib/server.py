@@ -1,5 +1,5 @@
 """Repairs to daphne 4.2, without which a server that ends tells no browser so and drops what it is
-just answering."""
+just answering, and one that sends a large file to a slow reader holds all of it in memory."""
 
 import asyncio
 import os
@@ -15,6 +15,7 @@ from twisted.web.http import HTTPChannel
 
 _listen_success = Server.listen_success
 _kill_all_applications = Server.kill_all_applications
+_handle_reply = Server.handle_reply
 
 # What is answered has to leave before the connections are cut.
 FLUSH_S = 0.2
@@ -26,6 +27,7 @@ def repair() -> None:
     WebSocketProtocol.serverClose = _close
     Server.listen_success = _note_port
     Server.kill_all_applications = _end
+    Server.handle_reply = _reply
 
 
 def _close(self: WebSocketProtocol, code: int | None = None) -> None:
@@ -34,6 +36,44 @@ def _close(self: WebSocketProtocol, code: int | None = None) -> None:
     daphne asks autobahn for it, which refuses 1012 (the server restarts) to applications.
     """
     self.sendCloseFrame(code=1000 if code is None else code)
+
+
+class _Flow:
+    """Whether a reader has taken most of what was sent; to Twisted, an `IPushProducer`."""
+
+    def __init__(self) -> None:
+        self._may_go_on = asyncio.Event()
+        self._may_go_on.set()
+        self.wait = self._may_go_on.wait
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        self._may_go_on.clear()
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        self._may_go_on.set()
+
+    stopProducing = resumeProducing  # noqa: N815
+
+
+async def _reply(self: Server, protocol: Any, message: dict[str, Any]) -> None:
+    """Send; where there is more to come, let the application go on once most of it has left."""
+    flow = _flow(protocol, message) if isinstance(protocol, WebRequest) else None
+    await _handle_reply(self, protocol, message)
+    if flow is not None:
+        await flow.wait()
+
+
+def _flow(request: WebRequest, message: dict[str, Any]) -> _Flow | None:
+    """What tells whether the reader of a stream keeps up; None before it and at its end."""
+    if message["type"] != "http.response.body" or request.channel is None:
+        return None
+    if not message.get("more_body"):
+        request.unregisterProducer()
+        return None
+    if request.producer is None:
+        request.registerProducer(_Flow(), True)
+    flow: _Flow = request.producer
+    return flow
 
 
 def _note_port(self: Server, port: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages as toasts
 from django.db.models import Count
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _l
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from oasst.lib import downloads
 from training import (
     data_gate,
     registry,
@@ -176,7 +177,7 @@ def _ask(request: HttpRequest, found: Snapshot, old: Snapshot | None = None) -> 
 @require_safe
 @admin
 def download(request: HttpRequest, name: str, file: str) -> HttpResponseBase:
-    """One of its files, as it is; no texts once something in them was erased."""
+    """One of its files, or the part asked for; no texts once something in them was erased."""
     found = get_object_or_404(Snapshot, name=name)
     path = found.folder / file
     if file not in FILES or not path.is_file():
@@ -186,7 +187,7 @@ def download(request: HttpRequest, name: str, file: str) -> HttpResponseBase:
             _("Something in the snapshot %s was erased since: its texts are given to nobody.")
             % name
         )
-    return FileResponse(path.open("rb"), as_attachment=True, filename=f"{name}-{file}")
+    return downloads.send(request, path, name=f"{name}-{file}")
 
 
 def _offered(snapshot: Snapshot) -> list[str]:
