@@ -46,9 +46,13 @@ NOTHING = Estimate(None, None, None, 0)
 
 def profiles_of(units: Iterable[Sequence[float]]) -> tuple[list[float], Counter[Profile]]:
     """The scale, ascending, and the profiles on it of units given as lists of values."""
-    tallies = [Counter(unit) for unit in units]
-    scale = sorted(set().union(*tallies))
-    return scale, Counter(tuple(tally[value] for value in scale) for tally in tallies)
+    times = Counter(tuple(sorted(unit)) for unit in units)  # there may be millions, few differ
+    scale = sorted({value for unit in times for value in unit})
+    profiles: Counter[Profile] = Counter()
+    for unit, count in times.items():
+        tally = Counter(unit)
+        profiles[tuple(tally[value] for value in scale)] += count
+    return scale, profiles
 
 
 def krippendorff_alpha(units: Iterable[Sequence[float]], level: Level) -> float | None:

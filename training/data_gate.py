@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import accumulate
 from typing import Any
 
@@ -155,7 +155,9 @@ def _too_heavy(replies: Iterable[Reply], gone: Iterable[str], rules: GateRules) 
     stay is a matter of their ids, so that nobody chooses.
     """
     left = set(gone)
-    ranked = [r for r in replies if r.rank is not None and r.id not in left]
+    ranked = [
+        replace(r, text="") for r in replies if r.rank is not None and r.id not in left
+    ]  # texts are what memory has no room for
     siblings = Counter(reply.prompt for reply in ranked)
     mine: dict[str, list[Reply]] = defaultdict(list)
     for reply in ranked:

@@ -41,11 +41,11 @@ class Hashing(BufferedIOBase):
     def __init__(self, stream: BufferedIOBase) -> None:
         self._stream = stream
         self._all = hashlib.sha256()
-        self.lines: list[str] = []
+        self.shorts = bytearray()  # a line for each line
 
     def write(self, line: Any) -> int:
         self._all.update(line)
-        self.lines.append(short_hash(line))
+        self.shorts += f"{short_hash(line)}\n".encode()
         self._stream.write(line)
         return len(line)
 
@@ -106,8 +106,7 @@ def read(folder: Path) -> Iterator[MessageTree]:
 
 def write_lines(folder: Path, lines: Hashing) -> None:
     """Write down the short hash of each line."""
-    text = "".join(f"{short}\n" for short in lines.lines)
-    (folder / LINES).write_text(text, encoding="ascii")
+    (folder / LINES).write_bytes(lines.shorts)
 
 
 def leave_out(folder: Path, verdict: Verdict) -> Hashing:

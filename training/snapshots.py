@@ -272,16 +272,22 @@ def _uuid(key: str) -> UUID | None:
 
 def _agreement(folder: Path) -> dict[str, dict[str, Any]]:
     """Value and number of what was judged, per label and for rankings."""
-    votes = {name: list(_votes(folder, name)) for name in LABELS}
-    found = {
-        f"alpha_{name}": {
-            "value": krippendorff_alpha(units, LABELS[name]),
-            "n": sum(len(unit) > 1 for unit in units),
-        }
-        for name, units in votes.items()
-    }
+    found = {f"alpha_{name}": _alpha(folder, name) for name in LABELS}
     taus = [tau for tree in files.read(folder) for tau in _taus(tree)]
     return found | {"tau_rankings": {"value": fmean(taus) if taus else None, "n": len(taus)}}
+
+
+def _alpha(folder: Path, name: str) -> dict[str, Any]:
+    judged = 0
+
+    def units() -> Iterator[list[float]]:
+        nonlocal judged
+        for unit in _votes(folder, name):
+            judged += len(unit) > 1
+            yield unit
+
+    value = krippendorff_alpha(units(), LABELS[name])
+    return {"value": value, "n": judged}
 
 
 def _votes(folder: Path, name: str) -> Iterator[list[float]]:

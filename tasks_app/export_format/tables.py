@@ -1,5 +1,6 @@
 """The table form of flat messages, as published data sets have it, in Parquet."""
 
+import json
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,6 @@ def write_table(stream: Writable, rows: Iterable[Mapping[str, Any]], *, version:
 
     `labels` and `emojis` become parallel lists, absent fields null. Events are not told.
     """
-    import pyarrow
     from pyarrow import parquet
 
     schema = _schema().with_metadata({"oasst_schema_version": str(version)})
@@ -34,9 +34,25 @@ def write_table(stream: Writable, rows: Iterable[Mapping[str, Any]], *, version:
     remaining = iter(rows)
     with parquet.ParquetWriter(stream, schema, compression="zstd") as writer:
         while group := [_columns(row) for row in islice(remaining, ROWS_PER_GROUP)]:
-            writer.write_table(pyarrow.Table.from_pylist(group, schema=schema))
+            writer.write_table(_table(group, schema))
             count += len(group)
     return count
+
+
+def _table(rows: list[dict[str, Any]], schema: "pyarrow.Schema") -> "pyarrow.Table":
+    """By way of JSON: pyarrow asks pandas about each list of Python objects, and that alone takes
+    50 MiB of memory."""
+    from pyarrow import BufferReader
+    from pyarrow import json as arrow
+
+    lines = "\n".join(json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows).encode()
+    return arrow.read_json(
+        BufferReader(lines),
+        read_options=arrow.ReadOptions(use_threads=False, block_size=len(lines) + 1),
+        parse_options=arrow.ParseOptions(
+            explicit_schema=schema, unexpected_field_behavior="ignore"
+        ),
+    )
 
 
 def _columns(row: Mapping[str, Any]) -> dict[str, Any]:

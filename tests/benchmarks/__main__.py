@@ -12,7 +12,7 @@ from typing import Any
 
 NAMES = (
     "tasks", "engine", "chat", "training", "crowd", "agreement", "stats", "adapters", "similar",
-    "faults", "pages", "soak", "search",
+    "faults", "pages", "soak", "search", "exports",
 )  # fmt: skip
 
 
@@ -22,6 +22,7 @@ def main() -> None:
     measures |= {"crowd": _crowd, "agreement": _agreement, "stats": _stats}
     measures |= {"adapters": _adapters, "similar": _similar}
     measures |= {"faults": _faults, "pages": _pages, "soak": _soak, "search": _search}
+    measures |= {"exports": _exports}
     measure = measures[options.name]
     figures = measure(options)
     sys.stdout.write(json.dumps(figures, indent=None if options.json else 2) + "\n")
@@ -81,6 +82,14 @@ def _search(options: argparse.Namespace) -> dict[str, Any]:
     from tests.benchmarks import search
 
     return search.measure(options.messages, options.requests, say=_say)
+
+
+def _exports(options: argparse.Namespace) -> dict[str, Any]:
+    _start_django()
+    from tests.benchmarks import exports
+
+    with tempfile.TemporaryDirectory(prefix="oasst-") as folder:
+        return exports.measure(options.messages, options.kinds, Path(folder), say=_say)
 
 
 def _chat(options: argparse.Namespace) -> dict[str, Any]:
@@ -205,11 +214,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--seconds", type=float, default=15, help="per number of clients (tasks), of a reply (chat)"
     )
-    tasks = parser.add_argument_group("tasks, stats, similar, pages, soak, search")
+    tasks = parser.add_argument_group("tasks, stats, similar, pages, soak, search, exports")
     tasks.add_argument("--messages", type=int, default=10_000, help="size of the database")
     tasks.add_argument("--clients", type=_numbers, default=(1, 8, 32), help="default: 1,8,32")
     tasks.add_argument(
         "--requests", type=int, default=200, help="of each sort (stats, similar, search)"
+    )
+    exports = parser.add_argument_group("exports")
+    exports.add_argument(
+        "--kinds", type=_words, default=(), help="trees,parquet,…; default: all, see exports.py"
     )
     engine = parser.add_argument_group("engine, adapters")
     engine.add_argument(
@@ -247,6 +260,10 @@ def _options() -> argparse.Namespace:
 
 def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in text.split(","))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
 
 
 def _say(*words: Any) -> None:
