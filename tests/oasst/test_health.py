@@ -6,9 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
+from oasst import health
 from oasst.lib import queue
 
 
@@ -53,6 +56,21 @@ def test_readyz_refuses_while_migrations_are_missing(client: Client) -> None:
 
     assert response.status_code == 503
     assert response.json()["checks"]["database"] == "migrations pending"
+
+
+@pytest.mark.django_db
+def test_readyz_reads_the_migrations_once_for_each_record_of_them(client: Client) -> None:
+    health._is_migrated.cache_clear()
+    client.get("/readyz")
+    with CaptureQueriesContext(connection) as again:
+        assert client.get("/readyz").status_code == 200
+
+    assert health._is_migrated.cache_info().misses == 1
+    assert len(again) == 2
+    MigrationRecorder(connection).record_unapplied("accounts", "0012_erases_texts")
+    assert client.get("/readyz").status_code == 503
+    MigrationRecorder(connection).record_applied("accounts", "0012_erases_texts")
+    assert client.get("/readyz").status_code == 200
 
 
 @pytest.mark.django_db
