@@ -7,9 +7,11 @@ files are not counted.
 
 import json
 from collections.abc import Awaitable, Callable
+from io import BytesIO
 from typing import Any
 
 from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
 
 from oasst.lib import pages
 
@@ -61,9 +63,10 @@ class Admission:
 
 async def _refuse(scope: Scope, send: Send) -> None:
     is_json = scope["path"].startswith(_PROGRAMS) or _asks_for_json(scope)
-    body = _as_json() if is_json else pages.busy()
+    body = _as_json() if is_json else pages.busy(ASGIRequest(scope, BytesIO()))
     kind = "application/json" if is_json else "text/html; charset=utf-8"
     headers = {"Content-Type": kind, "Retry-After": str(RETRY_AFTER_S), "Cache-Control": "no-store"}
+    headers["Vary"] = "Accept, Accept-Language, Cookie"
     lines = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     lines.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": 503, "headers": lines})

@@ -9,6 +9,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils import translation
 
 from oasst.lib import languages, page_language, request_id
 
@@ -57,9 +58,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _plain_page("500.html", status=500)
 
 
-def busy() -> bytes:
-    """The page for whoever comes while a web process has all that it can do."""
-    return _plain_page("503.html", status=503).content
+def busy(request: HttpRequest) -> bytes:
+    """The page for whoever comes while a web process has all that it can do, in the language of
+    their cookie, else of their browser: their account would have to be looked up."""
+    with translation.override(translation.get_language_from_request(request)):
+        return _plain_page("503.html", status=503).content
 
 
 def _plain_page(

@@ -4,6 +4,10 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
+from django.conf.global_settings import LANGUAGE_COOKIE_NAME
+from django.utils.translation import get_language
+
 from oasst.lib.admission import Admission
 
 
@@ -22,7 +26,9 @@ class Busy:
         await send({"type": "http.response.body", "body": b"done"})
 
 
-async def ask(site: Admission, path: str = "/dashboard/", accept: str = "text/html") -> Any:
+async def ask(
+    site: Admission, path: str = "/dashboard/", accept: str = "text/html", **headers: str
+) -> Any:
     """Status, headers and body of an answer."""
     sent: list[Any] = []
 
@@ -32,7 +38,10 @@ async def ask(site: Admission, path: str = "/dashboard/", accept: str = "text/ht
     async def receive() -> Any:
         return {"type": "http.request", "body": b""}
 
-    await site({"path": path, "headers": [(b"accept", accept.encode())]}, receive, send)
+    headers = {"accept": accept, **headers}
+    lines = [(name.replace("_", "-").encode(), line.encode()) for name, line in headers.items()]
+    scope = {"type": "http", "method": "GET", "path": path, "headers": lines}
+    await site(scope, receive, send)
     return sent[0]["status"], dict(sent[0]["headers"]), b"".join(m["body"] for m in sent[1:])
 
 
@@ -59,6 +68,31 @@ def test_request_beyond_the_limit_is_told_to_come_back() -> None:
         assert (await ask(site))[0] == 200
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("headers", "lang", "direction"),
+    [
+        ({}, "en", "ltr"),
+        ({"accept_language": "fr-CA,en;q=0.5"}, "fr", "ltr"),
+        ({"accept_language": "fr", "cookie": f"{LANGUAGE_COOKIE_NAME}=ar"}, "ar", "rtl"),
+        ({"accept_language": "tlh", "cookie": f"{LANGUAGE_COOKIE_NAME}=../\xff"}, "en", "ltr"),
+    ],
+)
+def test_refusal_speaks_the_language_of_cookie_or_browser(
+    headers: dict[str, str], lang: str, direction: str
+) -> None:
+    async def main() -> None:
+        site = Admission(Busy(), at_once=0)
+
+        _status, answered, body = await ask(site, **headers)
+
+        assert f'<html lang="{lang}" dir="{direction}"' in body.decode()
+        assert answered[b"vary"] == b"Accept, Accept-Language, Cookie"
+        assert int(answered[b"content-length"]) == len(body)
+
+    asyncio.run(main())
+    assert get_language() == "en"
 
 
 def test_programs_are_refused_in_json() -> None:
