@@ -7,12 +7,10 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from django.conf import settings
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -21,7 +19,7 @@ from oasst.lib import database
 from tasks_app.models import Message
 from tests.benchmarks import collection, search_texts, sql
 from tests.benchmarks.search_texts import word
-from tests.benchmarks.timing import percentile_ms
+from tests.benchmarks.timing import percentile_ms, worked_s
 
 DEEP = 30  # pages that somebody leafs on
 LANGS = ("en", "de", "zh")
@@ -99,18 +97,11 @@ def _leaf(web: Client, query: dict[str, str]) -> list[tuple[float, float]]:
 
 def _answer(web: Client, query: dict[str, str]) -> tuple[float, float]:
     """Seconds that a reader waits, and that processors work."""
-    started, worked = time.perf_counter(), _worked_s()
+    started, worked = time.perf_counter(), worked_s()
     response = web.get(f"/messages/?{urlencode(query)}")
-    waited, worked = time.perf_counter() - started, _worked_s() - worked
+    waited, worked = time.perf_counter() - started, worked_s() - worked
     assert response.status_code in (200, 503), (query, response.status_code)
     return waited, worked
-
-
-def _worked_s() -> float:
-    """Processor time of this process and of its connection to the database, where both run here."""
-    backend = Path(f"/proc/{connection.connection.info.backend_pid}/schedstat")
-    of_database = int(backend.read_text().split()[0]) / 1e9 if backend.exists() else 0.0
-    return time.process_time() + of_database
 
 
 def _figures(times: list[tuple[float, float]]) -> dict[str, float]:
