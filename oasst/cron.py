@@ -37,6 +37,7 @@ SCHEDULE_S = {
     "training.jobs.tell_usage": 600,
     "oasst.accounts.jobs.send_waiting_codes": 30,
     "oasst.accounts.jobs.delete_expired_codes": 3600,
+    "oasst.accounts.jobs.seal_second_factors": 3600,
     "oasst.privacy.finish_erasures": 600,
     "oasst.lib.backups.make_nightly": 3600,
 }

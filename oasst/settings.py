@@ -25,6 +25,7 @@ VAR_DIR = services.locate().var
 DEBUG = env.flag("DEBUG", True)
 DEVELOPMENT_SECRET_KEY = "development-only-key-that-production-refuses"
 SECRET_KEY = env.secret("SECRET_KEY", DEVELOPMENT_SECRET_KEY)
+SECRET_KEY_FALLBACKS = env.secret("SECRET_KEY_FALLBACKS").split()
 SITE_URL = env.text("SITE_URL", "http://localhost:8000").rstrip("/")
 SITE_NAME = "Open Assistant"
 ANNOUNCEMENT = env.text("ANNOUNCEMENT", "")
@@ -196,6 +197,7 @@ SOCIALACCOUNT_PROVIDERS = {
 }
 # Beyond so many on the whole site, a check against floods is asked for.
 SIGN_INS_PER_HOUR = env.integer("SIGN_INS_PER_HOUR", 300, minimum=1)
+MFA_ADAPTER = "oasst.accounts.adapter.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = SITE_NAME

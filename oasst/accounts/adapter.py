@@ -1,9 +1,12 @@
-"""How allauth behaves here: redirects stay on this site, providers must vouch for addresses."""
+"""How allauth behaves here: redirects stay on this site, providers must vouch for addresses,
+secrets are stored sealed.
+"""
 
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
 from allauth.socialaccount.providers.base import AuthProcess
@@ -17,6 +20,7 @@ from django.utils.translation import gettext as _
 from oasst.accounts import people, security_news, sessions
 from oasst.accounts.models import User
 from oasst.accounts.redirects import safe_path
+from oasst.lib import sealing
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -49,6 +53,14 @@ class AccountAdapter(DefaultAccountAdapter):
         email: str | None = None,
     ) -> None:
         security_news.mail(user, template_prefix)
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):
+    def encrypt(self, text: str) -> str:
+        return sealing.seal(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return sealing.unseal(encrypted_text)
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):

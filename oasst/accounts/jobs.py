@@ -8,7 +8,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from oasst.accounts import limits, magic_link, people
+from oasst.accounts import limits, magic_link, people, second_factor
 from oasst.accounts.enums import CodePurpose
 from oasst.accounts.models import EmailCode
 from oasst.accounts.sessions import SessionStore
@@ -56,6 +56,13 @@ def delete_expired_codes() -> None:
     SessionStore.clear_expired()
     codes, buckets = magic_link.delete_old(now=now), limits.delete_idle(now=now)
     logger.info("removed %s old codes and %s idle limits", codes, buckets)
+
+
+def seal_second_factors() -> None:
+    """Seal what was stored before there were seals, and under a key that is to go."""
+    sealed = second_factor.seal_all()
+    if sealed:
+        logger.info("sealed %s second factors", sealed)
 
 
 def link_for(asked: EmailCode, token: str) -> str:

@@ -1,5 +1,6 @@
 """A second factor by app and recovery codes, and who has to have one."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -8,12 +9,15 @@ import time_machine
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.core import mail
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.test import Client
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
+from oasst.accounts import jobs, second_factor
 from oasst.accounts.middleware import STAFF_PAGES
 from oasst.accounts.models import User
+from oasst.lib import sealing
 from tests.accounts.conftest import Ask, Post, user_id
 from tests.permissions.tables import page_rows
 from tests.sessions import signed_in
@@ -70,6 +74,74 @@ def test_each_recovery_code_opens_the_account_once(alice: User, ask: Ask, post: 
         post(other, ask(other, alice.email).link)
         other.post(f"{PAGES}sign-in/", {"code": code})
         assert (user_id(other) is not None) == is_in
+
+
+# What is stored
+
+
+def stored() -> str:
+    return json.dumps([row.data for row in Authenticator.objects.order_by("pk")])
+
+
+def opens(user: User, ask: Ask, post: Post, code: str) -> bool:
+    """Whether a code is taken where somebody signs in."""
+    client = Client()
+    post(client, ask(client, user.email).link)
+    client.post(f"{PAGES}sign-in/", {"code": code})
+    return user_id(client) == str(user.pk)
+
+
+def test_secrets_are_stored_sealed(alice: User, ask: Ask, post: Post) -> None:
+    client = signed_in(alice)
+    secret = set_up(client)
+    client.get(f"{PAGES}codes/")
+
+    assert stored().count(sealing.MARK) == 2
+    assert secret not in stored()
+    assert opens(alice, ask, post, code_of(secret))
+
+
+def test_secrets_from_before_are_read_and_sealed_once(alice: User, ask: Ask, post: Post) -> None:
+    client = signed_in(alice)
+    secret = set_up(client)
+    codes = client.get(f"{PAGES}codes/file/").text.split()
+    for row in Authenticator.objects.all():
+        row.data |= {
+            name: sealing.unseal(row.data[name]) for name in row.data.keys() & {"secret", "seed"}
+        }
+        row.save()
+    assert (secret in stored(), sealing.MARK in stored()) == (True, False)
+    assert opens(alice, ask, post, codes[0])
+
+    jobs.seal_second_factors()
+
+    assert (secret in stored(), stored().count(sealing.MARK)) == (False, 2)
+    assert second_factor.seal_all() == 0
+    assert opens(alice, ask, post, codes[1])
+    assert not opens(alice, ask, post, codes[0])
+
+
+def test_a_new_key_takes_over_while_the_old_one_is_named(
+    alice: User, ask: Ask, post: Post, settings: Settings
+) -> None:
+    old = settings.SECRET_KEY
+    codes_of = f"{PAGES}codes/file/"
+    client = signed_in(alice)
+    set_up(client)
+    codes = client.get(codes_of).text.split()
+
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "a new key", [old]
+    assert opens(alice, ask, post, codes[0])
+    assert second_factor.seal_all() == 2
+    settings.SECRET_KEY_FALLBACKS = []
+
+    assert opens(alice, ask, post, codes[1])
+    settings.SECRET_KEY = old
+    sealed = stored()
+    assert second_factor.seal_all() == 0
+    assert stored() == sealed
+    with pytest.raises(ImproperlyConfigured, match="SECRET_KEY_FALLBACKS"):
+        opens(alice, ask, post, codes[2])
 
 
 @pytest.mark.parametrize(
