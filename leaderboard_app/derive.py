@@ -311,12 +311,12 @@ def _earned(row: Row, vote: Vote, *, held: bool, waits: bool) -> dict[Reason, St
     if row.message is None:
         return {row.reason: rules.of_lone_ranking(Why.COUNTED, held=held, waits=waits)}
     if row.reason in rules.WRITTEN:
-        return rules.of_text(row.reason, row.message, held=held)
+        return rules.of_text(row.reason, row.message, held=held, waits=waits)
     if vote.is_alone:
         return {row.reason: rules.of_lone_ranking(Why.RANKED, held=held, waits=waits)}
     if row.reason == Reason.RANKING:
         return rules.of_ranking(vote.closeness, held=held, waits=waits)
-    return {row.reason: rules.of_review(vote.closeness, held=held)}
+    return {row.reason: rules.of_review(vote.closeness, held=held, waits=waits)}
 
 
 def _told(standing: Standing) -> tuple[str, str]:

@@ -37,7 +37,7 @@ class Why(TextChoices):
 
     WAITS_FOR_REVIEWS = "waits_for_reviews", _("Waits for the reviews of others.")
     WAITS_FOR_RANKS = "waits_for_ranks", _("Waits until the ranks are counted.")
-    WAITS_FOR_MORE = "waits_for_more", _("One order may be luck: it counts as soon as enough of your reviews and rankings are close to the others’.")  # fmt: skip  # noqa: E501
+    WAITS_FOR_MORE = "waits_for_more", _("It is a little early to tell. This counts as soon as some more of what you write, review and rank agrees with the others.")  # fmt: skip  # noqa: E501
     STOPPED = "stopped", _("The conversation was stopped. If it goes on, so does this.")
     ACCEPTED = "accepted", _("The reviewers took it in.")
     DECIDED = "decided", _("The message was decided, and your answers are close to the others’.")

@@ -70,8 +70,9 @@ def flips(since: Mapping[UUID, datetime]) -> list[PointEntry]:
 def _flipped(entries: list[PointEntry]) -> Iterator[PointEntry]:
     outcomes = [_outcome(entry) for entry in entries]
     found = zip(entries, reliance.held(outcomes), reliance.unsure(outcomes), strict=True)
+    is_early = reliance.early(outcomes)
     for entry, held, is_unsure in found:
-        waits = is_unsure and not held and entry.reason == Reason.RANKING
+        waits = not held and (is_early or (is_unsure and entry.reason == Reason.RANKING))
         if (entry.held, entry.waits) != (held, waits):
             entry.held, entry.waits = held, waits
             yield entry

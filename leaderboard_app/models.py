@@ -54,7 +54,7 @@ class PointEntry(models.Model):
     knows = models.BooleanField(_("knows what belongs here"), null=True, blank=True)
     # By `holds`: what its person did around it cannot be relied on.
     held = models.BooleanField(_("held back"), default=False)
-    # By `holds`: a ranking around which too little is known to tell it from luck.
+    # By `holds`: too little is known around it to tell it from luck.
     waits = models.BooleanField(_("waits for more"), default=False, db_default=False)
 
     objects = PointEntryQuerySet.as_manager()

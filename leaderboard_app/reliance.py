@@ -27,6 +27,12 @@ VOTES_ARE_GOOD = 0.7
 BEYOND_LUCK = 1.28
 # Junk is hardly ever accepted, and who calls everything good never objects; half and half is 0.5.
 SENSE_IS_GOOD = 0.65
+# In a short time that passes by luck. So whoever was wrong more than once, or never right, waits,
+# as long as there is less than a full span, until they are right more often than not by more than
+# the luck of one in twenty.
+SLIPS = 1
+MORE_OFTEN_THAN_NOT = 0.5
+SENSE_BEYOND_LUCK = 1.64
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,15 @@ def unsure(outcomes: Sequence[Outcome]) -> list[bool]:
     return _by_span(outcomes, _may_be_luck)
 
 
+def early(outcomes: Sequence[Outcome]) -> bool:
+    """Whether it is too early for anything of this person to count."""
+    known = [each.knows for each in outcomes if each.knows is not None]
+    right = sum(each == 1 for each in known)
+    if len(outcomes) >= SPAN or len(known) - right <= min(SLIPS, right):
+        return False
+    return at_least(fmean(known), len(known), SENSE_BEYOND_LUCK) < MORE_OFTEN_THAN_NOT
+
+
 def _by_span(outcomes: Sequence[Outcome], judge: Callable[[Sequence[Outcome]], bool]) -> list[bool]:
     last = max(0, len(outcomes) - SPAN)
     starts = [min(number, last) for number in range(len(outcomes))]
@@ -69,12 +84,12 @@ def _is_poor(span: Sequence[Outcome]) -> bool:
 
 def _may_be_luck(span: Sequence[Outcome]) -> bool:
     votes = [each.vote for each in span if each.vote is not None]
-    return not votes or at_least(fmean(votes), len(votes)) < VOTES_ARE_GOOD
+    return not votes or at_least(fmean(votes), len(votes), BEYOND_LUCK) < VOTES_ARE_GOOD
 
 
-def at_least(mean: float, n: int) -> float:
-    """What the mean of very many like these is not below, nine times in ten."""
-    low, _high = estimates.wilson(mean, n, z=BEYOND_LUCK)
+def at_least(mean: float, n: int, luck: float) -> float:
+    """What the mean of very many like these is not below but by more than so much luck."""
+    low, _high = estimates.wilson(mean, n, z=luck)
     return low
 
 

@@ -108,10 +108,12 @@ def is_too_quick(reason: Reason, seconds: float) -> bool:
     return seconds < (SECONDS_TO_RANK if reason == Reason.RANKING else SECONDS_TO_REVIEW)
 
 
-def of_text(reason: Reason, message: MessageFacts, *, held: bool) -> dict[Reason, Standing]:
+def of_text(
+    reason: Reason, message: MessageFacts, *, held: bool, waits: bool
+) -> dict[Reason, Standing]:
     """The entries of somebody who wrote `message`: the first half, the second half, its place.
 
-    `held`, and `waits` below, is what `reliance` says of the contribution.
+    `held` and `waits`, here and below, is what `reliance` says of the contribution.
     """
     half = _of_text(message)
     if held and half.state == EntryState.CONFIRMED:
@@ -121,6 +123,8 @@ def of_text(reason: Reason, message: MessageFacts, *, held: bool) -> dict[Reason
         standings[WRITTEN[reason]] = half
         if message.rank is not None and message.rank < len(PLACES):
             standings[PLACES[message.rank]] = _confirmed(Why.PLACED)
+        if waits:
+            return dict.fromkeys(standings, _pending(Why.WAITS_FOR_MORE))
     return standings
 
 
@@ -153,13 +157,15 @@ def of_lone_ranking(why: Why, *, held: bool, waits: bool) -> Standing:
     return _pending(Why.WAITS_FOR_MORE) if waits else _confirmed(why)
 
 
-def of_review(closeness: float | None, *, held: bool) -> Standing:
+def of_review(closeness: float | None, *, held: bool, waits: bool) -> Standing:
     """A review of which `closeness` is known once the message is decided."""
     if closeness is None:
         return _pending(Why.WAITS_FOR_REVIEWS)
     if closeness < REVIEW_IS_CLOSE:
         return _reversed(Why.FAR_OFF)
-    return _reversed(Why.HELD) if held else _confirmed(Why.DECIDED)
+    if held:
+        return _reversed(Why.HELD)
+    return _pending(Why.WAITS_FOR_MORE) if waits else _confirmed(Why.DECIDED)
 
 
 def of_ranking(closeness: float | None, *, held: bool, waits: bool) -> dict[Reason, Standing]:

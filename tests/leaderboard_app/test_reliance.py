@@ -69,9 +69,27 @@ def test_few_of_those_who_order_two_replies_at_random_get_by(orders: int, most: 
     assert sum(comb(orders, n) for n in by_luck) / 2**orders <= most
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "is_early"),
+    [(0, 0, False), (9, 0, False), (1, 1, False), (0, 1, True), (2, 2, True), (6, 2, True),
+     (7, 2, False), (8, 3, True), (9, 3, False), (13, 8, True)],
+)  # fmt: skip
+def test_who_was_wrong_waits_until_they_are_right_by_more_than_luck(
+    right: int, wrong: int, is_early: bool
+) -> None:
+    assert reliance.early(sense(*[0] * wrong, *[1] * right)) is is_early
+
+
+def test_nobody_waits_whose_span_is_full() -> None:
+    half = sense(*[0, 1] * 20)
+
+    assert reliance.early([*half, *votes(*[0.9] * 59)])
+    assert not reliance.early([*half, *votes(*[0.9] * 60)])
+
+
 def test_lower_end_of_the_interval_is_worked_out_by_hand() -> None:
     # 8 of 10: (0.8 + 0.08192 − 1.28 √(0.016 + 0.004096)) / 1.16384
-    assert reliance.at_least(0.8, 10) == pytest.approx(0.60182, abs=1e-4)
+    assert reliance.at_least(0.8, 10, 1.28) == pytest.approx(0.60182, abs=1e-4)
 
 
 def test_what_gives_somebody_away_reaches_back_but_not_for_ever() -> None:

@@ -24,7 +24,7 @@ def fact(**changed: object) -> MessageFacts:
 
 
 def told(reason: Reason, message: MessageFacts) -> dict[Reason, tuple[str, str]]:
-    standings = rules.of_text(reason, message, held=False)
+    standings = rules.of_text(reason, message, held=False, waits=False)
     return {key: (standing.state.value, standing.why.value) for key, standing in standings.items()}
 
 
@@ -57,9 +57,22 @@ def test_halted_conversation_takes_nothing_from_those_who_replied() -> None:
     assert told(Reason.PROMPTER_REPLY, halted)[Reason.PROMPTER_REPLY][0] == EntryState.CONFIRMED
 
 
+def test_all_that_is_good_waits_together_and_what_is_not_good_is_told_at_once() -> None:
+    reply = Reason.ASSISTANT_REPLY
+    found = rules.of_text(reply, fact(rank=0), held=False, waits=True)
+    rejected = rules.of_text(reply, fact(review_result=False), held=False, waits=True)
+    review = rules.of_review(0.9, held=False, waits=True)
+
+    assert set(found) == {reply, Reason.ASSISTANT_REPLY_ACCEPTED, Reason.FIRST}
+    assert {standing.why for standing in [*found.values(), review]} == {Why.WAITS_FOR_MORE}
+    assert rejected[reply].why == Why.REJECTED
+    assert rules.of_review(0.3, held=False, waits=True).why == Why.FAR_OFF
+    assert rules.of_review(0.9, held=True, waits=True).why == Why.HELD
+
+
 @pytest.mark.parametrize(("rank", "points"), [(0, 9), (1, 3), (2, 1), (3, 0)])
 def test_only_the_first_three_places_of_the_consensus_count(rank: int, points: int) -> None:
-    standings = rules.of_text(Reason.ASSISTANT_REPLY, fact(rank=rank), held=False)
+    standings = rules.of_text(Reason.ASSISTANT_REPLY, fact(rank=rank), held=False, waits=False)
 
     assert sum(rules.POINTS[reason] for reason in standings) == 8 + points
 
