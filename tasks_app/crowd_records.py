@@ -202,9 +202,12 @@ class CrowdMean(models.Model):
     spreads = models.JSONField(default=list, db_default=[])
     n_votes = models.PositiveIntegerField(default=0)
     n_people = models.PositiveIntegerField(default=0)
-    # Votes up to this id have been looked at. What else changes a fit, like gold or who is held
-    # back, counts up `changes`; `fitted` is how many of them the last fit knew.
+    # Votes up to this id, and gold answers up to this time, have been looked at; so many of them
+    # since everybody was fitted. What else changes a fit, like gold items or who is held back,
+    # counts up `changes`; `fitted` is how many of them the last fit of everybody knew.
     last_id = models.BigIntegerField(default=0)
+    last_gold_at = models.DateTimeField(null=True)
+    n_fresh = models.PositiveIntegerField(default=0, db_default=0)
     changes = models.PositiveBigIntegerField(default=0)
     fitted = models.PositiveBigIntegerField(default=0)
     computed_at = models.DateTimeField()

@@ -7,7 +7,7 @@ knows: that a message may stay, or that it is spam.
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from math import exp, log
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,10 +54,20 @@ class Fit:
     mean: Skill
 
 
+@dataclass(frozen=True)
+class Known:
+    """A crowd that was fitted before. The skills of these people, the mean and the prior stay."""
+
+    skills: Mapping[Any, Skill]
+    mean: Skill
+    prior: float
+
+
 def fit(
     votes: Iterable[tuple[Worker, Item, bool]],
     *,
     gold: Mapping[Item, bool] | None = None,
+    known: Known | None = None,
     strength: float = STRENGTH,
     rounds: int = ROUNDS,
 ) -> Fit:
@@ -65,16 +75,19 @@ def fit(
 
     Items in `gold` are known and never move; they teach skills, but not how common truth is.
     Skills are posterior means under a Beta prior of weight `strength` around the crowd's mean, so
-    that newcomers count like anybody. Memory and time grow with the votes, and equal votes in
+    that newcomers count like anybody. With `known`, `votes` are all on the items on which the
+    people to be fitted voted: what the others think of these is weighed as before, and what they
+    are found to be tells nothing. Memory and time grow with the votes, and equal votes in
     equal order give equal results. Source: Dawid & Skene 1979, equations 2.3 to 2.5.
     """
-    table = _Table(votes, gold or {})
+    table = _Table(votes, gold or {}, known.skills if known else {})
     truth = table.shares()
     sensitivity = specificity = np.empty(0)
-    mean, prior = TYPICAL, 0.5
+    mean, prior = (known.mean, known.prior) if known else (TYPICAL, 0.5)
     for _ in range(rounds):
-        sensitivity, specificity, mean = table.skills(truth, strength)
-        prior = table.prior(truth)
+        if known is None:
+            mean, prior = table.mean(truth), table.prior(truth)
+        sensitivity, specificity = table.skills(truth, strength, mean)
         before, truth = truth, table.truths(sensitivity, specificity, prior)
         if not truth.size or np.abs(truth - before).max() < PRECISION:
             break
@@ -122,7 +135,12 @@ def _log_odds(skill: Skill) -> float:
 class _Table:
     """Votes as arrays: on which item, and whose vote how (no of worker w: w, yes: w + workers)."""
 
-    def __init__(self, votes: Iterable[tuple[Hashable, Hashable, bool]], gold: Mapping) -> None:
+    def __init__(
+        self,
+        votes: Iterable[tuple[Hashable, Hashable, bool]],
+        gold: Mapping,
+        known: Mapping[Any, Skill],
+    ) -> None:
         workers: dict[Hashable, int] = {}
         items: dict[Hashable, int] = {}
         rows = [
@@ -134,7 +152,12 @@ class _Table:
         self._vote: Ints = columns[:, 0] + columns[:, 2] * len(workers)
         self._item: Ints = np.ascontiguousarray(columns[:, 1])
         self._noes, self._yeses = self._per_vote(np.ones(len(rows)))
-        # NaN for what is not known.
+        # NaN for what is not known, and for those who are to be fitted.
+        skills = [known.get(worker) for worker in workers]
+        self._known = np.array(
+            [(s.sensitivity, s.specificity) if s else (np.nan, np.nan) for s in skills],
+            dtype=np.float64,
+        ).reshape(-1, 2)
         self._gold = np.array([float(gold.get(item, np.nan)) for item in items], dtype=np.float64)
         self._open = np.isnan(self._gold)
 
@@ -153,19 +176,29 @@ class _Table:
         found = truth[self._open]
         return float((found.sum() + 1) / (found.size + 2))
 
-    def skills(self, truth: Floats, strength: float) -> tuple[Floats, Floats, Skill]:
-        """Sensitivity and specificity of everybody, and of the crowd as a whole."""
-        misses, hits = self._per_vote(truth[self._item])
-        trues, passes = hits + misses, self._noes - misses
-        falses = self.counts - trues
-        mean = Skill(
+    def mean(self, truth: Floats) -> Skill:
+        """Sensitivity and specificity of the crowd as a whole."""
+        hits, trues, passes, falses = self._tries(truth)
+        return Skill(
             _anchored(hits.sum(), trues.sum(), TYPICAL.sensitivity),
             _anchored(passes.sum(), falses.sum(), TYPICAL.specificity),
             len(self._vote),
         )
+
+    def skills(self, truth: Floats, strength: float, mean: Skill) -> tuple[Floats, Floats]:
+        """Sensitivity and specificity of everybody."""
+        hits, trues, passes, falses = self._tries(truth)
         sensitivity = (hits + strength * mean.sensitivity) / (trues + strength)
         specificity = (passes + strength * mean.specificity) / (falses + strength)
-        return sensitivity.clip(_LEAST, _MOST), specificity.clip(_LEAST, _MOST), mean
+        found = np.stack([sensitivity, specificity]).clip(_LEAST, _MOST)
+        sensitivity, specificity = np.where(np.isnan(self._known.T), found, self._known.T)
+        return sensitivity, specificity
+
+    def _tries(self, truth: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        """Everybody's yeses on what is true, of so many, and noes on what is not, of so many."""
+        misses, hits = self._per_vote(truth[self._item])
+        trues = hits + misses
+        return hits, trues, self._noes - misses, self.counts - trues
 
     def truths(self, sensitivity: Floats, specificity: Floats, prior: float) -> Floats:
         """P(true) of each item by Bayes' rule."""

@@ -138,7 +138,6 @@ def teach(answer: GoldAnswer, *, lang: str, now: datetime) -> None:
     row.n_gold_right += is_right
     _judge(row, mean, now)
     row.save()
-    forget_means(SkillGroup.ACCEPTANCE, [lang])
 
 
 def forget_means(group: SkillGroup, langs: Iterable[str]) -> None:

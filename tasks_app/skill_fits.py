@@ -1,8 +1,9 @@
-"""Everybody's skill, computed from all votes of a language: what `reliability` looks up.
+"""Everybody's skill, computed from votes: what `reliability` looks up.
 
-Only languages with new votes, or whose gold or held people have changed, are computed; those whole,
-so running twice, or after votes were taken back, comes to the same. Votes of people who are held
-back say nothing about others; what was known of these people stays as it was.
+Only languages with new votes, or whose gold or held people have changed, are computed. Few new
+votes are held against the crowd as it was, of the people whom they touch; else a language is
+computed whole, so running twice, or after votes were taken back, comes to the same. Votes of
+people who are held back say nothing about others; what was known of these people stays as it was.
 """
 
 import json
@@ -15,10 +16,11 @@ from typing import Any, cast
 
 from django.contrib.auth import get_user_model
 from django.db import connections, models, router, transaction
-from django.db.models import F, Max, Min
+from django.db.models import Count, F, Max, Min
 
 from oasst.lib.session_lock import SessionLock
 from tasks_app import dawid_skene, favourites, label_skill, ranker_skill
+from tasks_app.dawid_skene import Skill
 from tasks_app.enums import LabelKind, SkillGroup
 from tasks_app.labels import SKILLS
 from tasks_app.models import (
@@ -36,9 +38,13 @@ from tasks_app.reviews import takes_in
 logger = logging.getLogger(__name__)
 
 PER_QUERY = 2000
+# Up to this share of new votes only the people whom these touch are fitted, in the crowd as it was.
+FRESH = 0.02
+CLOSE = 1e-3  # what differs by less is not written: a fit of everybody moves all by a little
 
 _Ranked = tuple[uuid.UUID, uuid.UUID, list[list[str]]]  # who, below which message, best first
 Vote = tuple[uuid.UUID, uuid.UUID, bool]  # who, on which message, takes it in
+People = set[uuid.UUID] | None  # None: everybody
 
 _REVIEWS = """
     SELECT l.user_id, l.message_id,
@@ -58,6 +64,9 @@ _ANSWERS = """
     FROM tasks_app_textlabels l JOIN tasks_app_message m ON m.id = l.message_id
     WHERE l.kind = 'task' AND NOT l.held AND m.lang = %(lang)s ORDER BY l.id
 """
+_OF_SOME = """AND l.message_id IN (SELECT theirs.message_id FROM tasks_app_textlabels theirs
+        WHERE theirs.user_id = ANY(%(people)s) AND theirs.kind = 'task')
+    """
 _DESCRIBING = (SkillGroup.FLAGS, SkillGroup.QUALITY, SkillGroup.TONE)
 
 
@@ -71,27 +80,63 @@ def refit(*, now: datetime) -> list[str]:
 
 
 def _refit(now: datetime) -> list[str]:
-    reviews = TextLabels.objects.filter(kind=LabelKind.TASK)
-    rankings = Ranking.objects.exclude(parent=None)
-    changed = _refit_group(SkillGroup.ACCEPTANCE, reviews, "message__lang", now)
-    changed += _refit_group(SkillGroup.RANKING, rankings, "parent__tree__lang", now)
-    return list(dict.fromkeys(changed))
+    return list(dict.fromkeys([*_refit_reviews(now), *_refit_rankings(now)]))
 
 
-def _refit_group(
-    group: SkillGroup, votes: models.QuerySet, lang_path: str, now: datetime
-) -> list[str]:
+def _refit_reviews(now: datetime) -> list[str]:
     """Fit what is new, then note how far the votes were looked at: a crash repeats the work."""
-    top = votes.aggregate(top=Max("pk"))["top"] or 0
-    means = CrowdMean.objects.filter(group=group)
-    since = means.aggregate(since=Min("last_id"))["since"] or 0
-    fresh = votes.filter(pk__gt=since).order_by().values_list(lang_path, flat=True).distinct()
-    stale = means.exclude(fitted=F("changes")).values_list("lang", flat=True)
-    langs = sorted({*fresh, *stale})
+    means = CrowdMean.objects.filter(group=SkillGroup.ACCEPTANCE)
+    seen = means.aggregate(votes=Min("last_id"), gold=Min("last_gold_at"))
+    reviews = TextLabels.objects.filter(kind=LabelKind.TASK)
+    votes = _News(reviews, "pk", "message__lang", since=seen["votes"])
+    gold = _News(GoldAnswer.objects.all(), "created_at", "item__message__lang", since=seen["gold"])
+    langs = sorted({*votes.langs, *gold.langs, *_stale(means)})
     for lang in langs:
-        (_fit_reviews if group == SkillGroup.ACCEPTANCE else _fit_rankings)(lang, now)
-    means.update(last_id=top)
+        mean = _mean(SkillGroup.ACCEPTANCE, lang, now)
+        mean.n_fresh += votes.langs[lang] + gold.langs[lang]
+        is_known = mean.fitted == mean.changes and mean.n_fresh <= FRESH * mean.n_votes
+        people = _touched(lang, votes, gold) if is_known else None
+        _fit_labels(lang, people, now)
+        _fit_reviews(mean, people, now)
+    means.update(last_id=votes.top or 0, last_gold_at=gold.top)
     return langs
+
+
+def _refit_rankings(now: datetime) -> list[str]:
+    means = CrowdMean.objects.filter(group=SkillGroup.RANKING)
+    since = means.aggregate(since=Min("last_id"))["since"]
+    votes = Ranking.objects.exclude(parent=None)
+    rankings = _News(votes, "pk", "parent__tree__lang", since=since)
+    langs = sorted({*rankings.langs, *_stale(means)})
+    for lang in langs:
+        _fit_rankings(lang, now)
+    means.update(last_id=rankings.top or 0)
+    return langs
+
+
+class _News:
+    """Votes of which `column` is above `since`: the `fresh` ones, the `top` of the column, and how
+    many there are of each language."""
+
+    def __init__(self, votes: models.QuerySet, column: str, lang_path: str, *, since: Any) -> None:
+        self.top = votes.aggregate(top=Max(column))["top"]
+        self.fresh = votes.order_by()
+        if since is not None:
+            self.fresh = self.fresh.filter(**{f"{column}__gt": since})
+        counted = self.fresh.values_list(lang_path).annotate(n=Count("pk"))
+        self.langs: Counter[str] = Counter(dict(counted))
+
+
+def _stale(means: models.QuerySet) -> models.QuerySet:
+    return means.exclude(fitted=F("changes")).values_list("lang", flat=True)
+
+
+def _touched(lang: str, votes: _News, gold: _News) -> set[uuid.UUID]:
+    """Whose skills new votes and gold answers tell of: who gave them, or reviewed the same."""
+    reviews = TextLabels.objects.counted().filter(kind=LabelKind.TASK, message__lang=lang)
+    same = reviews.filter(message__in=votes.fresh.filter(message__lang=lang).values("message"))
+    answers = gold.fresh.filter(item__message__lang=lang)
+    return {*same.values_list("user", flat=True), *answers.values_list("user", flat=True)}
 
 
 def _mean(group: SkillGroup, lang: str, now: datetime) -> CrowdMean:
@@ -103,14 +148,12 @@ def _mean(group: SkillGroup, lang: str, now: datetime) -> CrowdMean:
     return found
 
 
-def _fit_reviews(lang: str, now: datetime) -> None:
-    """What reviews show; that they are new, or have changed, the mean of acceptance knows."""
-    mean = _mean(SkillGroup.ACCEPTANCE, lang, now)
-    _fit_labels(lang, now)
-    gold = _gold(lang)
-    answers = _gold_votes(lang, gold)
-    votes = [*_rows(_REVIEWS, {"lang": lang}), *answers]
-    found = dawid_skene.fit(votes, gold=gold)
+def _fit_reviews(mean: CrowdMean, people: People, now: datetime) -> None:
+    gold = _gold(mean.lang)
+    answers = _gold_votes(mean.lang, gold, people)
+    votes = [*_rows(_of(_REVIEWS, people), mean.lang, people), *answers]
+    known = None if people is None else _known(mean, people)
+    found = dawid_skene.fit(votes, gold=gold, known=known)
     on_good: defaultdict[Hashable, float] = defaultdict(float)
     for user, item, _is_yes in votes:
         on_good[user] += found.truths[item]
@@ -134,21 +177,40 @@ def _fit_reviews(lang: str, now: datetime) -> None:
     ]
     mean.sensitivity, mean.specificity = found.mean.sensitivity, found.mean.specificity
     mean.prior = found.prior
-    _store(mean, rows, len(votes), now)
+    _store(mean, rows, len(votes), now, people)
 
 
-def _fit_labels(lang: str, now: datetime) -> None:
+def _known(mean: CrowdMean, people: set[uuid.UUID]) -> dawid_skene.Known:
+    """The crowd as the last fit of everybody, and later ones of others, left it."""
+    stored = Reliability.objects.filter(group=mean.group, lang=mean.lang)
+    rows = stored.values_list("user", "sensitivity", "specificity", "n_votes")
+    skills = {
+        user: Skill(cast(float, sensitivity), cast(float, specificity), n)
+        for user, sensitivity, specificity, n in rows
+        if user not in people
+    }
+    whole = Skill(cast(float, mean.sensitivity), cast(float, mean.specificity), mean.n_votes)
+    return dawid_skene.Known(skills, whole, cast(float, mean.prior))
+
+
+def _fit_labels(lang: str, people: People, now: datetime) -> None:
     """The skills that show in the labels that decide nothing."""
     for group in _DESCRIBING:
         mean = _mean(group, lang, now)
-        found = label_skill.fit(_answers(group, lang), len(SKILLS[group]))
+        known = None
+        if people is not None:
+            known = label_skill.Known(RankerSkill(mean.agreement or 0.0, 0), mean.spreads)
+        answers = _answers(group, lang, people)
+        found = label_skill.fit(answers, len(SKILLS[group]), known=known)
         mean.agreement, mean.spreads = found.mean.agreement, found.spreads
-        _store(mean, _label_rows(found.skills, found.mean), found.mean.n, now)
+        rows = _label_rows(found.skills, found.mean)
+        _store(mean, rows, found.mean.n, now, people)
 
 
-def _answers(group: SkillGroup, lang: str) -> Iterator[label_skill.Answers]:
+def _answers(group: SkillGroup, lang: str, people: People) -> Iterator[label_skill.Answers]:
     columns = ", ".join(f"(l.values->>'{name}')::float" for name in SKILLS[group])
-    for user, message, *values in _rows(_ANSWERS.format(columns=columns), {"lang": lang}):
+    query = _of(_ANSWERS.format(columns=columns), people)
+    for user, message, *values in _rows(query, lang, people):
         yield user, message, values
 
 
@@ -169,7 +231,7 @@ def _fit_rankings(lang: str, now: datetime) -> None:
     mean = _mean(SkillGroup.RANKING, lang, now)
     rankings: list[_Ranked] = []
     counted: list[_Ranked] = []
-    for user, parent, groups, held in _rows(_RANKINGS, {"lang": lang}):
+    for user, parent, groups, held in _rows(_RANKINGS, lang):
         rankings.append((user, parent, json.loads(groups)))
         if not held:
             counted.append(rankings[-1])
@@ -203,9 +265,14 @@ def _in_concert(rankings: Sequence[_Ranked], lang: str) -> set[Hashable]:
     )
 
 
-def _rows(query: str, names: Mapping[str, Any]) -> Iterator[Any]:
+def _of(query: str, people: People) -> str:
+    """The query of votes, of what these people reviewed alone if there are any."""
+    return query if people is None else query.replace("ORDER BY", _OF_SOME + "ORDER BY")
+
+
+def _rows(query: str, lang: str, people: People = None) -> Iterator[Any]:
     with connections[router.db_for_read(TextLabels)].cursor() as cursor:
-        cursor.execute(query, names)
+        cursor.execute(query, {"lang": lang, "people": list(people or [])})
         yield from cursor
 
 
@@ -215,20 +282,29 @@ def _gold(lang: str) -> dict[uuid.UUID, bool]:
     return {pk: takes_in(answers) for pk, answers in rows.values_list("pk", "answers")}
 
 
-def _gold_votes(lang: str, gold: Collection[uuid.UUID]) -> list[Vote]:
+def _gold_votes(lang: str, gold: Collection[uuid.UUID], people: People) -> list[Vote]:
     rows = GoldAnswer.objects.filter(item__message__lang=lang, user__held_since=None).order_by("pk")
+    rows = rows if people is None else rows.filter(user__in=people)
     answers = rows.values_list("user", "item", "values")
     return [(user, item, takes_in(values)) for user, item, values in answers if item in gold]
 
 
 @transaction.atomic
-def _store(mean: CrowdMean, rows: list[Reliability], votes: int, now: datetime) -> None:
-    """Write what differs, and drop what rests on no vote any more; people first, then their mean,
-    as `reliability.teach` does."""
+def _store(
+    mean: CrowdMean,
+    rows: list[Reliability],
+    votes: int,
+    now: datetime,
+    only: People = None,
+) -> None:
+    """Write what differs, of everybody or of some people only, and drop what rests on no vote any
+    more; people first, then their mean."""
     people = get_user_model().objects
     gone = set(people.exclude(deleted_at=None).values_list("pk", flat=True))
     held = set(people.exclude(held_since=None).values_list("pk", flat=True))
     stored = Reliability.objects.filter(group=mean.group, lang=mean.lang)
+    if only is not None:
+        stored, rows = stored.filter(user__in=only), [row for row in rows if row.user_id in only]
     known = {row.user_id: row for row in stored}
     wanted = [row for row in rows if row.user_id not in gone]
     changed = [row for row in wanted if _differs(row, known.get(row.user_id))]
@@ -243,15 +319,19 @@ def _store(mean: CrowdMean, rows: list[Reliability], votes: int, now: datetime) 
         batch_size=PER_QUERY,
     )
     stored.filter(user__in=set(known) - {row.user_id for row in wanted} - held).delete()
-    mean.n_votes, mean.n_people, mean.fitted, mean.computed_at = votes, len(rows), mean.changes, now
-    mean.save(update_fields=_MEAN)
-    logger.info("reliability of %s in %s: %d votes", mean.group, mean.lang, votes)
+    if only is not None:
+        mean.save(update_fields=["n_fresh"])
+    else:
+        mean.n_votes, mean.n_people, mean.n_fresh = votes, len(rows), 0
+        mean.fitted, mean.computed_at = mean.changes, now
+        mean.save(update_fields=_MEAN)
+    logger.info("reliability of %s in %s: %d people", mean.group, mean.lang, len(rows))
 
 
 # Without `changes`: others count it up meanwhile.
 _MEAN = [
-    "sensitivity", "specificity", "prior", "agreement", "spreads", "n_votes", "n_people", "fitted",
-    "computed_at",
+    "sensitivity", "specificity", "prior", "agreement", "spreads", "n_votes", "n_people", "n_fresh",
+    "fitted", "computed_at",
 ]  # fmt: skip
 _DERIVED = [
     "sensitivity", "specificity", "n_yes", "agreement", "weight", "doubtful", "n_votes", "n_gold",
@@ -260,4 +340,10 @@ _DERIVED = [
 
 
 def _differs(row: Reliability, known: Reliability | None) -> bool:
-    return known is None or any(getattr(row, name) != getattr(known, name) for name in _DERIVED)
+    if known is None:
+        return True
+    pairs = [(getattr(row, name), getattr(known, name)) for name in _DERIVED]
+    return any(
+        abs(a - b) > CLOSE if isinstance(a, float) and isinstance(b, float) else a != b
+        for a, b in pairs
+    )

@@ -12,7 +12,7 @@ from typing import Any
 
 NAMES = (
     "tasks", "engine", "chat", "training", "crowd", "agreement", "stats", "adapters", "similar",
-    "faults", "pages", "soak", "search", "exports",
+    "faults", "pages", "soak", "search", "exports", "skills",
 )  # fmt: skip
 
 
@@ -22,7 +22,7 @@ def main() -> None:
     measures |= {"crowd": _crowd, "agreement": _agreement, "stats": _stats}
     measures |= {"adapters": _adapters, "similar": _similar}
     measures |= {"faults": _faults, "pages": _pages, "soak": _soak, "search": _search}
-    measures |= {"exports": _exports}
+    measures |= {"exports": _exports, "skills": _skills}
     measure = measures[options.name]
     figures = measure(options)
     sys.stdout.write(json.dumps(figures, indent=None if options.json else 2) + "\n")
@@ -75,6 +75,13 @@ def _similar(options: argparse.Namespace) -> dict[str, Any]:
     data = Path(os.environ.get("OASST_TEST_DATA", "../shared/data"))
     texts = data / "oasst" / "oasst1_en_train_texts.dev.jsonl.gz"
     return similar.measure(options.messages, texts, options.requests, say=_say)
+
+
+def _skills(options: argparse.Namespace) -> dict[str, Any]:
+    _start_django()
+    from tests.benchmarks import skills
+
+    return skills.measure(options.labels, say=_say)
 
 
 def _search(options: argparse.Namespace) -> dict[str, Any]:
@@ -253,7 +260,7 @@ def _options() -> argparse.Namespace:
     crowd = parser.add_argument_group("crowd")
     crowd.add_argument("--seeds", type=int, default=20, help="crowds of each condition")
     crowd.add_argument("--svg", type=Path, metavar="FILE", help="draw reviews against accuracy")
-    agreement = parser.add_argument_group("agreement")
+    agreement = parser.add_argument_group("agreement, skills")
     agreement.add_argument("--labels", type=int, default=100_000, help="label sets, about")
     return parser.parse_args()
 

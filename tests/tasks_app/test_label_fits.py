@@ -1,5 +1,7 @@
 """How people's labels are held against the others' in the database."""
 
+from datetime import timedelta
+
 import pytest
 
 from oasst.accounts.models import User
@@ -11,6 +13,7 @@ from tests.factories import NOW, grow
 
 pytestmark = pytest.mark.django_db
 
+LATER = NOW + timedelta(hours=1)
 FINE = {"spam": 0.0, "quality": 1.0, "pii": 0.0}
 POOR = {"spam": 0.0, "quality": 0.25, "pii": 1.0}
 WRONG = {FINE["quality"]: 0.0, POOR["quality"]: 1.0}
@@ -50,6 +53,22 @@ def test_each_group_of_labels_has_a_skill_of_its_own() -> None:
     assert set(rows.values_list("n_votes", flat=True)) == {24}
     assert [row.user_id for row in rows.filter(doubtful=True)] == [contrary.pk]
     assert skill_fits.refit(now=NOW) == []
+
+
+def test_new_labels_are_held_against_the_crowd_as_it_was() -> None:
+    _people, contrary = community(60)
+    newcomer = factories.person("Nina")
+    skill_fits.refit(now=NOW)
+    before = agreement(contrary, SkillGroup.QUALITY)
+    label(Message.objects.earliest("created_at", "pk"), newcomer, **POOR)
+
+    skill_fits.refit(now=LATER)
+
+    means = CrowdMean.objects.filter(group=SkillGroup.QUALITY)
+    assert means.get().computed_at == NOW
+    found = Reliability.objects.get(user=newcomer, group=SkillGroup.QUALITY)
+    assert (found.n_votes, found.updated_at) == (1, LATER)
+    assert agreement(contrary, SkillGroup.QUALITY) == pytest.approx(before, abs=0.01)
 
 
 def test_free_labels_show_no_skill(alice: User, bob: User) -> None:

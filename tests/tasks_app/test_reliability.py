@@ -178,6 +178,43 @@ def test_fit_twice_writes_nothing_new() -> None:
     assert set(Reliability.objects.values_list("updated_at", flat=True)) == {NOW}
 
 
+def test_few_new_votes_are_fitted_for_the_people_they_touch_as_for_everybody() -> None:
+    careful, careless = community(60)
+    untouched = factories.person("Una")
+    reviews(grow("P?", state=TreeState.INITIAL_PROMPT_REVIEW).root, {untouched: GOOD})
+    skill_fits.refit(now=NOW)
+    root = grow("P?", state=TreeState.INITIAL_PROMPT_REVIEW).root
+    reviews(root, {careless: SPAM, careful[0]: SPAM})
+
+    assert skill_fits.refit(now=LATER) == ["en"]
+    some = skills_stored()
+    mean = CrowdMean.objects.get(group=SkillGroup.ACCEPTANCE)
+    assert (mean.computed_at, mean.n_fresh) == (NOW, 2)
+    written = Reliability.objects.filter(updated_at=LATER).values_list("user", flat=True)
+    assert set(written) == {careless.pk, careful[0].pk}
+    assert skill_fits.refit(now=LATER) == []
+    reliability.forget_means(SkillGroup.ACCEPTANCE, ["en"])
+    skill_fits.refit(now=LATER)
+
+    for user, whole in skills_stored().items():
+        assert some[user] == pytest.approx(whole, abs=0.01)
+    mean.refresh_from_db()
+    assert (mean.computed_at, mean.n_fresh) == (LATER, 0)
+
+
+def test_votes_are_fitted_for_everybody_when_they_are_many() -> None:
+    careful, _careless = community(20)
+    skill_fits.refit(now=NOW)
+
+    for _ in range(2):
+        root = grow("P?", state=TreeState.INITIAL_PROMPT_REVIEW).root
+        reviews(root, dict.fromkeys(careful[:2], GOOD))
+        skill_fits.refit(now=LATER)
+
+    mean = CrowdMean.objects.get(group=SkillGroup.ACCEPTANCE)
+    assert (mean.computed_at, mean.n_votes, mean.n_fresh) == (LATER, 104, 0)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_gold_answer_waits_for_no_fit_and_is_fitted_next_time() -> None:
     _careful, careless = community(5)
