@@ -5,14 +5,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from oasst.lib.characters import JOINED
+
 # Longer texts are not compared: it would take long, and nobody could read the result.
 MOST_WORDS = 2000
 
-# Words with the white space behind them. Scripts without spaces count by character.
-_WORD = re.compile(
-    r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]\s*|"
-    r"[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]+\s*|[^\w\s]\s*|\s+"
-)
+# Words with the white space behind them. Scripts without blanks count by character, and so does
+# Hangul, whose words carry much of the grammar.
+_SINGLE = JOINED + r"\uAC00-\uD7AF"
+_WORD = re.compile(rf"[{_SINGLE}]\s*|[^\W{_SINGLE}]+\s*|[^\w\s]\s*|\s+")
 
 
 class TooLong(ValueError):

@@ -11,13 +11,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from oasst.lib import personal_data
+from oasst.lib.characters import JOINED
 from tasks_app import spam
 from tasks_app.config import TreeConfig
 from tasks_app.models import Message
 
 WORD = "word"
-# Scripts that put no spaces between words: there a listed word may stand anywhere.
-_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+# In these scripts a listed word may stand anywhere.
+_JOINED = re.compile(f"[{JOINED}]")
 
 
 def examine(text: str, lang: str, config: TreeConfig) -> list[dict[str, Any]]:
@@ -81,6 +82,6 @@ def _entry(word: str, lang: str) -> str:
     if not stem:
         return ""
     pattern = r"\s+".join(map(re.escape, stem.split()))
-    if _UNSPACED.search(stem):
+    if _JOINED.search(stem):
         return pattern
     return rf"(?<!\w){pattern}" + (r"\w*" if word.endswith("*") else r"(?!\w)")

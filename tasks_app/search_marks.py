@@ -5,7 +5,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from oasst.lib import markdown
-from tasks_app.search_sql import BLANKS, JOINED
+from oasst.lib.characters import JOINED
+from tasks_app.search_sql import BLANKS
 from tasks_app.search_syntax import Groups
 
 # Of longer texts the rest is not looked through for places to show.

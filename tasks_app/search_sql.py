@@ -28,6 +28,7 @@ from django.db.models import (
 )
 from django.db.models.lookups import In
 
+from oasst.lib.characters import JOINED
 from tasks_app.search_syntax import Groups
 
 # language, without its region -> what PostgreSQL calls the rules by which its words are shortened.
@@ -72,13 +73,6 @@ BREATH_S = 0.1
 
 # A word in the text of a `tsquery`.
 _LEXEME = re.compile(r"'(?:[^']|'')*'(?::\*)?")
-# Ranges of characters, as PostgreSQL writes them in brackets.
-# Scripts that put no blanks between words: Thai, Lao, Burmese, Khmer, kana, bopomofo, Han.
-JOINED = (
-    r"\u0E01-\u0E3A\u0E40-\u0E4E\u0E80-\u0EFF\u1000-\u1049\u1780-\u17D3\u3005-\u3007"
-    r"\u3041-\u3096\u309D-\u309F\u30A1-\u30FA\u30FC-\u30FF\u3105-\u312F\u3400-\u4DBF"
-    r"\u4E00-\u9FFF\uF900-\uFAFF\U00020000-\U000323AF"
-)
 # Punctuation and pictures beyond ASCII, which in a database whose locale is C are letters.
 BLANKS = (
     r"\u00A0-\u00A9\u00AB-\u00B4\u00B6-\u00B9\u00BB-\u00BF\u00D7\u00F7\u0387\u055A-\u055F"

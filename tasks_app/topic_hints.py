@@ -12,6 +12,8 @@ from pathlib import Path
 
 import yaml
 
+from oasst.lib.characters import JOINED_LANGS
+
 FOLDER = Path(__file__).parent / "topic_words"
 EVERYWHERE = "any"
 WEIGHTS = {"sure": 2, "likely": 1}  # what a word of each list counts
@@ -20,8 +22,6 @@ ENOUGH = 2
 SHARE_OF_THE_FIRST = 0.5
 # What a text is about stands at its beginning, and a suggestion has to come at once.
 LONGEST = 4000
-# There a word may stand anywhere.
-_UNSPACED = {"zh", "ja", "th"}
 _WORD = re.compile(r"\w+")
 # Arabic writes "and", "for", "the" … in one with the word, and leaves vowels out or not.
 _ARABIC_BEFORE = re.compile(r"(?:[وف]?(?:بال|كال|ال|لل|ب|ل)?)(?=\w{2})")
@@ -107,7 +107,7 @@ def entries(lang: str) -> Iterator[Entry]:
 @lru_cache
 def _words_of(lang: str) -> _Words:
     made = _Words()
-    edge = "" if lang in _UNSPACED else r"[a-z0-9_]" if lang == EVERYWHERE else r"\w"
+    edge = "" if lang in JOINED_LANGS else r"[a-z0-9_]" if lang == EVERYWHERE else r"\w"
     for entry in entries(lang):
         stem = entry.word.removesuffix("*")
         if edge == r"\w" and _WORD.fullmatch(stem):

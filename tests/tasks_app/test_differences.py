@@ -23,6 +23,9 @@ def marked(parts: list[Part]) -> str:
         ("a\n\nb", "a b", ("a\n\nb", "a b")),  # white space alone is no difference
         ("Ends here", "Ends here!", ("Ends here", "Ends here[!]")),
         ("今日は晴れ", "今日は雨", ("今日は[晴れ]", "今日は[雨]")),
+        ("ສະບາຍດີ", "ສະບາຍດີ໑", ("ສະບາຍດີ", "ສະບາຍດີ[໑]")),
+        ("𠀀𠀁", "𠀀𠀂", ("𠀀[𠀁]", "𠀀[𠀂]")),
+        ("한국은", "한국을", ("한국[은]", "한국[을]")),
         ("", "New", ("", "[New]")),
     ],
 )
