@@ -8,6 +8,7 @@ SCHEDULE_S = {
     "tasks_app.jobs.carry_on_bulk_actions": 60,
     "tasks_app.jobs.tell_news": 30,
     "tasks_app.jobs.index_texts": 120,
+    "tasks_app.jobs.fill_search_words": 60,
     "tasks_app.jobs.send_digests": 3600,
     "tasks_app.jobs.expire_tasks": 3600,
     "tasks_app.jobs.refit_reliability": 300,
@@ -46,6 +47,7 @@ SCHEDULE_S = {
 LONG_JOBS = frozenset(
     {
         "oasst.lib.backups.make_nightly",
+        "tasks_app.jobs.fill_search_words",
         "tasks_app.jobs.refit_reliability",
         "leaderboard_app.jobs.recount_statistics",
         "leaderboard_app.jobs.refresh_month",

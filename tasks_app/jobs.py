@@ -22,6 +22,7 @@ from tasks_app import (
     lottery,
     moderation,
     notifications,
+    search_filling,
     similar,
     skill_fits,
     trees,
@@ -35,6 +36,7 @@ _rng = random.SystemRandom()
 
 SLICE = 500  # trees that one job advances or counts anew
 FOLDING_S = 2  # sign-in mails and points wait behind it
+FILLING_S = 50
 
 
 def settle_language(lang: str, ended: int = 0) -> None:
@@ -131,6 +133,11 @@ def index_slice(after: uuid.UUID | None = None) -> list[uuid.UUID]:
     found = similar.unindexed(after=after)
     similar.index(found)
     return [message.pk for message in found]
+
+
+def fill_search_words() -> None:
+    """Give older messages the words that a new release finds them by, some with each run."""
+    search_filling.go_on(for_s=FILLING_S, now=timezone.now())
 
 
 def announce_reports() -> None:

@@ -282,16 +282,18 @@ _FILL = """
 """
 
 
-def fill(database: BaseDatabaseWrapper, *, slice_size: int = 1000) -> None:
-    """Give every message the words that it is found by, each slice in a transaction of its own."""
-    after = uuid.UUID(int=0)
+def fill_slice(
+    database: BaseDatabaseWrapper, after: uuid.UUID, *, size: int = 1000
+) -> uuid.UUID | None:
+    """Give some messages with ids beyond `after` the words that they are found by.
+
+    The last id of them, or None if there are none; `after` again if somebody is writing one.
+    """
     with database.cursor() as cursor:
-        while True:
-            cursor.execute(_FILL, [after, slice_size])
-            last, in_use = cursor.fetchone()
-            if last is None:
-                return
-            if in_use:
-                time.sleep(BREATH_S)
-            else:
-                after = last
+        cursor.execute(_FILL, [after, size])
+        last, in_use = cursor.fetchone()
+    if not in_use:
+        found: uuid.UUID | None = last
+        return found
+    time.sleep(BREATH_S)
+    return after

@@ -5,6 +5,8 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    # The index is built while others write.
+    atomic = False
 
     dependencies = [
         ('tasks_app', '0003_rankings_of_prompts'),
@@ -12,9 +14,25 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddConstraint(
-            model_name='contribution',
-            constraint=models.UniqueConstraint(fields=('task',), name='contribution_once_per_task'),
+        migrations.SeparateDatabaseAndState(
+            [
+                migrations.RunSQL(
+                    "CREATE UNIQUE INDEX CONCURRENTLY contribution_once_per_task"
+                    " ON tasks_app_contribution (task_id)",
+                    "DROP INDEX IF EXISTS contribution_once_per_task",
+                ),
+                migrations.RunSQL(
+                    "ALTER TABLE tasks_app_contribution ADD CONSTRAINT contribution_once_per_task"
+                    " UNIQUE USING INDEX contribution_once_per_task",
+                    "ALTER TABLE tasks_app_contribution DROP CONSTRAINT contribution_once_per_task",
+                ),
+            ],
+            [
+                migrations.AddConstraint(
+                    model_name='contribution',
+                    constraint=models.UniqueConstraint(fields=('task',), name='contribution_once_per_task'),
+                ),
+            ],
         ),
         migrations.AddConstraint(
             model_name='reaction',

@@ -2,10 +2,14 @@
 
 import django.db.models.deletion
 from django.conf import settings
+from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    # Indexes are built while others write.
+    atomic = False
+
     dependencies = [
         ("tasks_app", "0004_one_thumb_and_one_journal_entry"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
@@ -34,7 +38,7 @@ class Migration(migrations.Migration):
                 to=settings.AUTH_USER_MODEL,
             ),
         ),
-        migrations.AddIndex(
+        AddIndexConcurrently(
             model_name="message",
             index=models.Index(
                 condition=models.Q(("deleted", False)),
@@ -43,7 +47,7 @@ class Migration(migrations.Migration):
                 name="message_user_parent",
             ),
         ),
-        migrations.AddIndex(
+        AddIndexConcurrently(
             model_name="task",
             index=models.Index(
                 condition=models.Q(("kind", "rank_initial_prompts")),
@@ -51,7 +55,7 @@ class Migration(migrations.Migration):
                 name="task_prompt_rankings_of_user",
             ),
         ),
-        migrations.AddIndex(
+        AddIndexConcurrently(
             model_name="textlabels",
             index=models.Index(fields=["user", "kind", "message"], name="textlabels_user_message"),
         ),

@@ -2,10 +2,13 @@
 
 import django.db.models.deletion
 from django.conf import settings
+from django.contrib.postgres.operations import AddConstraintNotValid, AddIndexConcurrently, ValidateConstraint
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    # In one transaction each table would stay locked until the last of these is done.
+    atomic = False
 
     dependencies = [
         ('tasks_app', '0005_read_by_person'),
@@ -95,14 +98,15 @@ class Migration(migrations.Migration):
             name='weight',
             field=models.FloatField(blank=True, null=True, verbose_name='weight'),
         ),
-        migrations.AddIndex(
+        AddIndexConcurrently(
             model_name='message',
             index=models.Index(condition=models.Q(('deleted', False), ('review_result', None), ('split_at__isnull', False)), fields=['split_at', 'id'], name='message_split_queue'),
         ),
-        migrations.AddConstraint(
+        AddConstraintNotValid(
             model_name='ranking',
             constraint=models.CheckConstraint(condition=models.Q(('weight', None), ('weight__gte', 0), _connector='OR'), name='ranking_weight_not_negative'),
         ),
+        ValidateConstraint(model_name='ranking', name='ranking_weight_not_negative'),
         migrations.AddConstraint(
             model_name='crowdmean',
             constraint=models.UniqueConstraint(fields=('group', 'lang'), name='crowdmean_once'),
@@ -131,10 +135,11 @@ class Migration(migrations.Migration):
             model_name='task',
             constraint=models.UniqueConstraint(condition=models.Q(('gold__isnull', False)), fields=('gold', 'user'), name='task_one_gold_per_user_and_message'),
         ),
-        migrations.AddConstraint(
+        AddConstraintNotValid(
             model_name='task',
             constraint=models.CheckConstraint(condition=models.Q(('gold', None), models.Q(('holds_slot', False), ('message', models.F('gold')), ('tree', None)), _connector='OR'), name='task_gold_is_of_no_tree'),
         ),
+        ValidateConstraint(model_name='task', name='task_gold_is_of_no_tree'),
         migrations.AddField(
             model_name='reliability',
             name='user',

@@ -3,10 +3,13 @@
 import django.db.models.deletion
 import uuid
 from django.conf import settings
+from django.contrib.postgres.operations import AddConstraintNotValid, AddIndexConcurrently, ValidateConstraint
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    # In one transaction each table would stay locked until the last of these is done.
+    atomic = False
 
     dependencies = [
         ('tasks_app', '0006_crowd_quality'),
@@ -71,7 +74,7 @@ class Migration(migrations.Migration):
             name='purged',
             field=models.BooleanField(db_default=False, default=False, verbose_name='purged'),
         ),
-        migrations.AddIndex(
+        AddIndexConcurrently(
             model_name='message',
             index=models.Index(condition=models.Q(('held', True)), fields=['-created_at', 'id'], name='message_held_newest'),
         ),
@@ -79,10 +82,11 @@ class Migration(migrations.Migration):
             model_name='report',
             index=models.Index(condition=models.Q(('state', 'open')), fields=['category', 'created_at'], name='report_open_by_category'),
         ),
-        migrations.AddConstraint(
+        AddConstraintNotValid(
             model_name='message',
             constraint=models.CheckConstraint(condition=models.Q(('held', False), models.Q(('children_count', 0), ('deleted', False), ('rank', None), ('review_count', 0), ('review_result', None)), _connector='OR'), name='message_held_is_undecided'),
         ),
+        ValidateConstraint(model_name='message', name='message_held_is_undecided'),
         migrations.AddField(
             model_name='bulkaction',
             name='actor',

@@ -5,6 +5,8 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    # The index is built while others write, then takes the place of the old one.
+    atomic = False
 
     dependencies = [
         ('tasks_app', '0015_rows_by_time'),
@@ -12,10 +14,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RemoveConstraint(
-            model_name='task',
-            name='task_one_gold_per_user_and_message',
-        ),
         migrations.RemoveField(
             model_name='crowdmean',
             name='fingerprint',
@@ -30,8 +28,33 @@ class Migration(migrations.Migration):
             name='stale',
             field=models.BooleanField(default=False),
         ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=models.UniqueConstraint(condition=models.Q(('gold__isnull', False)), fields=('user', 'gold'), name='task_one_gold_per_user_and_message'),
+        migrations.SeparateDatabaseAndState(
+            [
+                migrations.RunSQL(
+                    "CREATE UNIQUE INDEX CONCURRENTLY task_gold_once"
+                    " ON tasks_app_task (user_id, gold_id) WHERE gold_id IS NOT NULL",
+                    """ALTER INDEX task_one_gold_per_user_and_message RENAME TO task_gold_once;
+                    CREATE UNIQUE INDEX task_one_gold_per_user_and_message
+                        ON tasks_app_task (gold_id, user_id) WHERE gold_id IS NOT NULL;
+                    DROP INDEX task_gold_once""",
+                ),
+                migrations.RunSQL(
+                    """BEGIN;
+                    DROP INDEX task_one_gold_per_user_and_message;
+                    ALTER INDEX task_gold_once RENAME TO task_one_gold_per_user_and_message;
+                    COMMIT""",
+                    migrations.RunSQL.noop,
+                ),
+            ],
+            [
+                migrations.RemoveConstraint(
+                    model_name='task',
+                    name='task_one_gold_per_user_and_message',
+                ),
+                migrations.AddConstraint(
+                    model_name='task',
+                    constraint=models.UniqueConstraint(condition=models.Q(('gold__isnull', False)), fields=('user', 'gold'), name='task_one_gold_per_user_and_message'),
+                ),
+            ],
         ),
     ]

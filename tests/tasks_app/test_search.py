@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from oasst.accounts.models import User
 from oasst.lib import database
-from tasks_app import browsing, search, search_hits, search_sql
+from tasks_app import browsing, jobs, search, search_filling, search_hits, search_sql
 from tasks_app.enums import TreeState
 from tasks_app.models import Message
+from tasks_app.notice_records import EventCursor
 from tests.factories import NOW, grow
 
 pytestmark = pytest.mark.django_db
@@ -133,15 +135,47 @@ def test_configurations_are_those_of_the_database() -> None:
     assert stored == {lang: search_sql.configuration(lang) for lang in langs}
 
 
-def test_filling_gives_older_messages_their_words(alice: User) -> None:
+@pytest.fixture
+def older(alice: User) -> list[Message]:
+    """Three messages with the words of an earlier release, which a migration has told of."""
     messages = [write(f"baking {n}") for n in range(3)]
     with connection.cursor() as cursor:
         cursor.execute("UPDATE tasks_app_message SET search_vector = to_tsvector('simple', text)")
+    EventCursor.objects.create(source=search_filling.SOURCE, seen_at=timezone.now())
+    return messages
+
+
+def test_filling_gives_older_messages_their_words(alice: User, older: list[Message]) -> None:
     assert found(alice, "bake") == []
 
-    search_sql.fill(connection, slice_size=2)
+    jobs.fill_search_words()
 
-    assert len(found(alice, "bake")) == len(messages)
+    assert len(found(alice, "bake")) == len(older)
+    assert not EventCursor.objects.filter(source=search_filling.SOURCE).exists()
+
+
+def test_filling_goes_on_where_it_stopped(alice: User, older: list[Message]) -> None:
+    _first, second, third = sorted(older, key=lambda message: message.pk)
+    cursor = EventCursor.objects.filter(source=search_filling.SOURCE)
+    cursor.update(position=second.pk.int >> search_filling.UNSEEN_BITS)
+
+    search_filling.go_on(for_s=-1, now=timezone.now())
+
+    assert found(alice, "bake") == []
+    assert cursor.exists()
+
+    search_filling.go_on(for_s=60, now=timezone.now())
+
+    assert set(found(alice, "bake")) == {second.text, third.text}
+    assert not cursor.exists()
+
+
+def test_nothing_is_filled_where_no_migration_told_of_it(alice: User, older: list[Message]) -> None:
+    EventCursor.objects.filter(source=search_filling.SOURCE).delete()
+
+    jobs.fill_search_words()
+
+    assert found(alice, "bake") == []
 
 
 # Who sees what
