@@ -12,7 +12,8 @@ from typing import Any
 
 NAMES = (
     "tasks", "engine", "chat", "training", "crowd", "agreement", "stats", "adapters", "similar",
-    "faults", "pages", "soak", "search", "exports", "skills",
+    "faults", "pages", "soak", "search", "exports", "migrations",
+    "skills",
 )  # fmt: skip
 
 
@@ -22,7 +23,8 @@ def main() -> None:
     measures |= {"crowd": _crowd, "agreement": _agreement, "stats": _stats}
     measures |= {"adapters": _adapters, "similar": _similar}
     measures |= {"faults": _faults, "pages": _pages, "soak": _soak, "search": _search}
-    measures |= {"exports": _exports, "skills": _skills}
+    measures |= {"exports": _exports, "migrations": _migrations}
+    measures |= {"skills": _skills}
     measure = measures[options.name]
     figures = measure(options)
     sys.stdout.write(json.dumps(figures, indent=None if options.json else 2) + "\n")
@@ -97,6 +99,13 @@ def _exports(options: argparse.Namespace) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory(prefix="oasst-") as folder:
         return exports.measure(options.messages, options.kinds, Path(folder), say=_say)
+
+
+def _migrations(options: argparse.Namespace) -> dict[str, Any]:
+    _start_django()
+    from tests.benchmarks import migrations
+
+    return migrations.measure(options.messages, say=_say)
 
 
 def _chat(options: argparse.Namespace) -> dict[str, Any]:
@@ -221,7 +230,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--seconds", type=float, default=15, help="per number of clients (tasks), of a reply (chat)"
     )
-    tasks = parser.add_argument_group("tasks, stats, similar, pages, soak, search, exports")
+    tasks = parser.add_argument_group(
+        "tasks, stats, similar, pages, soak, search, exports, migrations"
+    )
     tasks.add_argument("--messages", type=int, default=10_000, help="size of the database")
     tasks.add_argument("--clients", type=_numbers, default=(1, 8, 32), help="default: 1,8,32")
     tasks.add_argument(
