@@ -12,10 +12,10 @@ from chat_app.inference.sampling import LIMITS, SamplingParameters
 from chat_app.models import TITLE_LENGTH, CustomInstructions
 from chat_app.reading import Offer
 from oasst.lib.fields import PlainText
+from oasst.lib.keyset import CursorField
 from oasst.lib.languages import name as language_name
 
 MAX_DRAFTS = 3
-LAST_PAGE = 1000
 # Values of a control while its parameter is switched off, where the default has none.
 _AT_REST = {"top_k": 50, "top_p": 0.95, "typical_p": 0.2, "seed": 0}
 # Nobody drags a slider through thousands of values.
@@ -67,7 +67,7 @@ class FindForm(forms.Form):
 
     q = PlainText(label=_("Search your chats"), required=False, max_length=200)
     archived = forms.BooleanField(required=False)
-    page = forms.IntegerField(required=False, min_value=1, max_value=LAST_PAGE)
+    before = CursorField(required=False)
 
 
 class WindowForm(forms.Form):

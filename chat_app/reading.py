@@ -23,6 +23,8 @@ from chat_app.enums import Hold, Quantization, Role, VoteReason
 from chat_app.models import Chat, ChatMessage, ServedModel, Vote, Worker
 from chat_app.querysets import ChatQuerySet
 from chat_app.queueing import QueuePlace
+from oasst.lib import keyset
+from oasst.lib.keyset import Cursor
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
@@ -287,14 +289,12 @@ class Page:
     """One page of a list of chats."""
 
     chats: list[Chat]
-    number: int
-    has_more: bool
+    more: Cursor | None  # where the next begins
 
 
-def page(found: ChatQuerySet, number: int) -> Page:
-    start = (number - 1) * CHATS_A_PAGE
-    rows = list(found[start : start + CHATS_A_PAGE + 1])
-    return Page(rows[:CHATS_A_PAGE], number, has_more=len(rows) > CHATS_A_PAGE)
+def page(found: ChatQuerySet, before: Cursor | None) -> Page:
+    """What comes after a page that ended there; `found` is newest first."""
+    return Page(*keyset.page(found, before, "modified_at", size=CHATS_A_PAGE))
 
 
 # Models

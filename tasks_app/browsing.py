@@ -3,8 +3,8 @@
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.db.models import Min, Q, Sum
 
@@ -24,35 +24,6 @@ LISTED = (
     ContributionKind.LABELS,
     ContributionKind.RANKING,
 )
-_YEAR_3000 = 32_503_680_000_000_000
-
-
-@dataclass(frozen=True)
-class Cursor:
-    """The last message of a page: the next page holds what is older."""
-
-    created_at: datetime
-    id: uuid.UUID
-
-    @classmethod
-    def of(cls, message: Message) -> Self:
-        """The cursor that ends a page with this message."""
-        return cls(message.created_at, message.pk)
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read what `str()` wrote. Raises ValueError."""
-        moment, _, key = text.partition("-")
-        microseconds = int(moment)
-        if not 0 <= microseconds < _YEAR_3000:
-            raise ValueError(text)
-        seconds, rest = divmod(microseconds, 1_000_000)
-        created_at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
-        return cls(created_at, uuid.UUID(key))
-
-    def __str__(self) -> str:
-        whole = int(self.created_at.replace(microsecond=0).timestamp()) * 1_000_000
-        return f"{whole + self.created_at.microsecond}-{self.id.hex}"
 
 
 @dataclass(frozen=True)
@@ -100,12 +71,6 @@ def _any_of(states: Collection[str]) -> Q:
     for state in states:
         found |= _STATES[state]
     return found
-
-
-def after(found: MessageQuerySet, last: Cursor) -> MessageQuerySet:
-    """Those that come after the last of a page, newest first."""
-    same_moment = Q(created_at=last.created_at, id__gt=last.id)
-    return found.filter(Q(created_at__lt=last.created_at) | same_moment)
 
 
 def tree_messages(tree_id: uuid.UUID, reader: "User") -> list[Message]:

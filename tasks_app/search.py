@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext_lazy as _
 
-from oasst.lib import database
+from oasst.lib import database, keyset
 from oasst.lib.errors import DomainError
+from oasst.lib.keyset import Cursor
 from oasst.lib.languages import LANGUAGES
 from tasks_app import browsing, search_hits, search_sql, search_syntax
-from tasks_app.browsing import Cursor
 from tasks_app.enums import Role
 from tasks_app.models import Message
 from tasks_app.querysets import MessageQuerySet
@@ -84,7 +84,7 @@ class Place:
     def parse(cls, text: str) -> Self:
         """Read what `str()` wrote. Raises ValueError."""
         relevance, until, last = text.split("_", 2)
-        return cls(Cursor.parse(until).created_at, float.fromhex(relevance), Cursor.parse(last))
+        return cls(Cursor.parse(until).moment, float.fromhex(relevance), Cursor.parse(last))
 
     def __str__(self) -> str:
         return f"{self.relevance.hex()}_{Cursor(self.until, self.last.id)}_{self.last}"
@@ -177,16 +177,14 @@ def _branches(
 
 
 def _browse(found: Found, rows: MessageQuerySet, before: Cursor | None) -> None:
-    rows = browsing.after(rows, before) if before else rows
-    page = list(rows.newest_first().select_related(*_SHOWN)[: browsing.PAGE_SIZE + 1])
-    found.messages = page[: browsing.PAGE_SIZE]
-    if len(page) > browsing.PAGE_SIZE:
-        found.more = Cursor.of(found.messages[-1])
+    rows = rows.newest_first().select_related(*_SHOWN)
+    size = browsing.PAGE_SIZE
+    found.messages, found.more = keyset.page(rows, before, "created_at", size=size)
 
 
 def _find_newest(found: Found, branches: Sequence[Branch], before: Cursor | None) -> None:
     if before:
-        later = [branch.but(browsing.after(branch.rows, before)) for branch in branches]
+        later = [branch.but(keyset.older(branch.rows, before, "created_at")) for branch in branches]
         most = browsing.PAGE_SIZE + 1
         hits, _more = search_hits.newest(later, enough=most, most=most)
     else:
@@ -204,7 +202,7 @@ def _find_best(found: Found, branches: Sequence[Branch], before: Place | None) -
         branches = [branch.but(branch.rows.filter(created_at__lte=until)) for branch in branches]
     hits, is_more = search_hits.newest(branches, enough=COMMON, most=MOST_COUNTED, is_ranked=True)
     if before:
-        last = (-before.relevance, -before.last.created_at.timestamp(), before.last.id.int)
+        last = (-before.relevance, -before.last.moment.timestamp(), before.last.id.int)
         left = [hit for hit in hits if hit.best_first > last]
     else:
         left, found.is_more = hits, is_more

@@ -171,7 +171,7 @@ alice /chat/                                   model                  text=Hello
 alice /chat/                                   count                  text=Hello
 alice /chat/?                                  q*                     -
 alice /chat/?                                  archived               q=sky
-alice /chat/?                                  page                   q=sky
+alice /chat/?                                  before                 q=sky
 alice /chat/settings/                          about_me*              -
 alice /chat/settings/                          how_to_respond         -
 alice /chat/settings/                          forget*                -
@@ -245,7 +245,7 @@ mona  {people}/{alice}/act/mute-7/             reason                 -
 root  {people}/{alice}/act/role/               role                   reason=r
 root  {people}/{alice}/act/merge/              into*                  reason=r
 root  {tasks}/configchange/set/goal_tree_size/ value*                 reason=r
-mona  /training/?                              page                   -
+mona  /training/?                              before                 -
 mona  /training/compare/?                      run                    -
 root  /training/new/                           config_yaml*           -
 root  /training/new/?                          config                 -

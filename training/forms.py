@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from oasst.lib.keyset import CursorField
 from training import config as configs
 from training.models import Snapshot, TrainingRun
 from training.reading import MOST_COMPARED, config_names
@@ -61,6 +62,12 @@ class RunForm(forms.Form):
             except configs.ConfigError as error:
                 self.add_error("config_yaml", str(error))
         return cleaned
+
+
+class RunsForm(forms.Form):
+    """Which part of the list of runs."""
+
+    before = CursorField(required=False)
 
 
 class CompareForm(forms.Form):

@@ -18,6 +18,7 @@ from chat_app.forms import FindForm, NewChatForm, PromptForm, WindowForm
 from chat_app.models import Chat
 from chat_app.views.edges import FORM_INVALID, NO_ROOM, after_change, member, show_thread, tell
 from oasst.lib.errors import DomainError
+from oasst.lib.keyset import Cursor
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -68,21 +69,21 @@ def _found_page(request: HttpRequest, form: FindForm) -> HttpResponse:
     found = found.filter(archived=bool(asked.get("archived")))
     if asked.get("q"):
         found = found.with_excerpt(asked["q"])
-    page = reading.page(found, asked.get("page") or 1)
+    page = reading.page(found, asked.get("before"))
     context = {
         "form": form,
         "asked": asked,
         "page": page,
         "days": reading.by_days(page.chats, now=now),
-        "previous_url": _url(asked, page.number - 1) if page.number > 1 else "",
-        "next_url": _url(asked, page.number + 1) if page.has_more else "",
+        "newest_url": _url(asked) if asked.get("before") else "",
+        "next_url": _url(asked, page.more) if page.more else "",
         "sidebar": reading.sidebar(request.user, now=now),
     }
     return render(request, "chat/list.html", context, status=FORM_INVALID if form.errors else 200)
 
 
-def _url(asked: dict[str, Any], number: int) -> str:
-    query = {"q": asked.get("q"), "archived": "on" if asked.get("archived") else "", "page": number}
+def _url(asked: dict[str, Any], before: Cursor | None = None) -> str:
+    query = {"q": asked["q"], "archived": "on" if asked["archived"] else "", "before": before}
     return "?" + urlencode({name: value for name, value in query.items() if value})
 
 

@@ -7,6 +7,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from oasst.lib.fields import PlainText
+from oasst.lib.keyset import Cursor, CursorField
 from oasst.lib.languages import LANGUAGES
 from tasks_app import search
 from tasks_app.enums import ContributionKind, Emoji, Role, Topic
@@ -15,21 +16,12 @@ from tasks_app.labels import LABELS, REPORT_LABELS, free_form
 from tasks_app.models import Message
 
 
-class CursorField(forms.CharField):
-    """Where the page before ended."""
+class PlaceField(CursorField):
+    """The same in a list that may be in order of relevance."""
 
-    def to_python(self, value: Any) -> Any:
-        """A Cursor or a Place, or None for the first page."""
-        text = super().to_python(value)
-        if not text:
-            return None
-        try:
-            return search.place(text)
-        except ValueError as error:
-            raise forms.ValidationError(_("This page does not exist.")) from error
-
-    def run_validators(self, value: Any) -> None:
-        """A cursor is valid or was not parsed."""
+    def parse(self, text: str) -> search.Place | Cursor:
+        """A Place or a Cursor."""
+        return search.place(text)
 
 
 class BrowseForm(forms.Form):
@@ -53,7 +45,7 @@ class BrowseForm(forms.Form):
     )
     sort = forms.ChoiceField(label=_("Order"), required=False, choices=ORDERS)
     mine = forms.BooleanField(required=False, widget=forms.HiddenInput)
-    before = CursorField(required=False, widget=forms.HiddenInput)
+    before = PlaceField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, langs: Sequence[str], **options: Any) -> None:
         super().__init__(*args, **options)

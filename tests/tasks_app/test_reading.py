@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oasst.accounts.models import User
+from oasst.lib.keyset import Cursor
 from tasks_app import kinds, reading
-from tasks_app.browsing import Cursor
 from tasks_app.config import TreeConfig
 from tasks_app.enums import TaskType
 from tasks_app.models import Message

@@ -6,7 +6,6 @@ import csv
 from uuid import UUID
 
 from django.contrib import messages as toasts
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -15,8 +14,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from oasst.lib import keyset
 from training import readiness, reading, runs
-from training.forms import CompareForm
+from training.forms import CompareForm, RunsForm
 from training.models import TrainingRun
 from training.views.edges import admin, run_or_404, staff
 
@@ -27,8 +27,11 @@ from training.views.edges import admin, run_or_404, staff
 def run_list(request: HttpRequest) -> HttpResponse:
     """All runs, newest first, and how much data there is to train on."""
     newest = TrainingRun.objects.newest_first().select_related("checkpoint", "queued_by")
-    page = Paginator(newest, reading.RUNS_A_PAGE).get_page(request.GET.get("page"))
-    context = {"page": page, "thresholds": readiness.thresholds()}
+    form = RunsForm(request.GET)
+    before = form.cleaned_data["before"] if form.is_valid() else None
+    size = reading.RUNS_A_PAGE
+    found, more = keyset.page(newest, before, "queued_at", size=size, ids_fall=True)
+    context = {"runs": found, "before": before, "more": more, "thresholds": readiness.thresholds()}
     template = "training/_runs.html" if request.htmx else "training/runs.html"
     return render(request, template, context)
 

@@ -314,7 +314,12 @@ def test_long_list_goes_on_on_the_next_page(web: Client, alice: User) -> None:
     for number in range(reading.CHATS_A_PAGE + 2):
         given.thread(alice, f"tide {number}", now=NOW + timedelta(minutes=number))
 
-    first, second = titles(web, "/chat/?q=tide"), titles(web, "/chat/?q=tide&page=2")
+    first, older = titles(web, "/chat/?q=tide"), web.get("/chat/?q=tide").context["next_url"]
+    given.thread(alice, "tide of now", now=NOW + timedelta(days=1))
 
-    assert (len(first), second) == (reading.CHATS_A_PAGE, ["Tide 1", "Tide 0"])
-    assert 'href="?q=tide&amp;page=2"' in web.get("/chat/?q=tide").content.decode()
+    assert (len(first), titles(web, f"/chat/{older}")) == (
+        reading.CHATS_A_PAGE,
+        ["Tide 1", "Tide 0"],
+    )
+    assert web.get(f"/chat/{older}").context["newest_url"] == "?q=tide"
+    assert web.get("/chat/?q=tide").context["newest_url"] == ""

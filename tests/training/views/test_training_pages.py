@@ -22,7 +22,7 @@ from tests.hostile import TAG, check
 from tests.sessions import HTMX, SignIn
 from tests.training import given
 from tests.training.given import GOOD
-from training import readiness, registry, runs, snapshots
+from training import readiness, reading, registry, runs, snapshots
 from training.enums import RunState
 from training.models import (
     Checkpoint,
@@ -69,6 +69,24 @@ def test_the_list_shows_runs_and_how_much_data_there_is(staff: Client) -> None:
     assert "fine" in page
     assert f"0 of {readiness.WORTH_SFT}" in page
     assert "New run" not in page
+
+
+def test_older_runs_stand_on_the_next_page_whatever_comes_meanwhile(
+    staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "RUNS_A_PAGE", 2)
+    queued = [given.queued(f"run {number}") for number in range(3)]
+    TrainingRun.objects.update(queued_at=timezone.now())  # of one moment: ids tell them apart
+    oldest, *newer = sorted(queued, key=lambda run: run.pk)
+
+    first = staff.get("/training/")
+    given.queued("meanwhile")
+    second = staff.get("/training/", {"before": str(first.context["more"])})
+
+    assert first.context["runs"] == newer[::-1]
+    assert second.context["runs"] == [oldest]
+    assert (second.context["more"], "Newest" in second.text) == (None, True)
+    assert "Newest" not in first.text
 
 
 def test_a_running_run_shows_progress_samples_log_and_curves(staff: Client) -> None:
