@@ -20,6 +20,8 @@ CHROMIUM ?= $(shell for name in chromium-headless-shell chromium chromium-browse
 	command -v $$name && break; done)
 
 BIN := .venv/bin
+# Takes half as long to install things as the one that Python 3.11 brings.
+PIP_VERSION := 26.3
 MANAGE := $(BIN)/python manage.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 PYTEST := $(BIN)/python -m pytest
@@ -36,6 +38,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .venv/.made:
 	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) -m venv .venv || { echo "Python's venv module is needed (Debian: apt install python3-venv)"; exit 1; }
+	@$(PIP) pip==$(PIP_VERSION) || echo "Going on with the pip that Python brings."
 	@touch $@
 
 .venv/.installed: requirements.txt .venv/.made
