@@ -23,6 +23,7 @@ PHRASE, COPY, AUTHOR, INFLUENCE, BELOW = "phrase", "copy", "author", "influence"
 REASONS = (PHRASE, COPY, AUTHOR, INFLUENCE, BELOW)
 
 Read = Callable[[], Iterable[MessageTree]]
+ROUNDING = 1e-6  # sums of the same numbers in another order may differ by less
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,11 @@ def examine(read: Read, rules: GateRules) -> Verdict:
         key: Removal(PHRASE, phrase)
         for key, phrase in phrases.suspicious(replies, rules.phrases).items()
     }
-    for key, first in _copies(replies(), rules).items():
+    for key, first in _copies(replies, rules).items():
         removals.setdefault(key, Removal(COPY, first))
-    for key in _untrusted(replies(), removals.keys(), rules):
+    for key in _untrusted(replies, removals.keys(), rules):
         removals[key] = Removal(AUTHOR)
-    for key in _too_heavy(replies(), removals.keys(), rules):
+    for key in _too_heavy(replies, removals.keys(), rules):
         removals[key] = Removal(INFLUENCE)
     return Verdict(removals | _below(read, removals.keys()))
 
@@ -114,17 +115,15 @@ def _replies(tree: MessageTree) -> Iterator[Reply]:
                 )
 
 
-def _copies(replies: Iterable[Reply], rules: GateRules) -> dict[str, str]:
+def _copies(replies: Callable[[], Iterable[Reply]], rules: GateRules) -> dict[str, str]:
     """Replies that stand in more trees than one answer can answer, and the first of each."""
-    places: dict[str, str] = {}
 
     def texts() -> Iterator[tuple[str, str]]:
-        for reply in replies:
-            if len(reply.text) >= rules.copy_chars:
-                places[reply.id] = reply.tree
-                yield reply.id, reply.text
+        return ((r.id, r.text) for r in replies() if len(r.text) >= rules.copy_chars)
 
-    found = near_duplicates.clusters(texts(), similarity=rules.similarity)
+    found = near_duplicates.clusters(texts, similarity=rules.similarity)
+    alike = {key for keys in found for key in keys}
+    places = {reply.id: reply.tree for reply in replies() if reply.id in alike} if alike else {}
     return {
         key: keys[0]
         for keys in found
@@ -133,43 +132,61 @@ def _copies(replies: Iterable[Reply], rules: GateRules) -> dict[str, str]:
     }
 
 
-def _untrusted(replies: Iterable[Reply], gone: Collection[str], rules: GateRules) -> list[str]:
+def _untrusted(
+    replies: Callable[[], Iterable[Reply]], gone: Collection[str], rules: GateRules
+) -> list[str]:
     """What else the people wrote of whom much is left out."""
-    written: dict[str, list[str]] = defaultdict(list)
-    for reply in replies:
-        written[reply.author].append(reply.id)
-    return [
-        key
-        for keys in written.values()
-        if (caught := sum(key in gone for key in keys)) >= rules.caught
-        and caught >= rules.caught_share * len(keys)
-        for key in keys
-        if key not in gone
-    ]
+    if not gone:
+        return []
+    written: Counter[str] = Counter()
+    caught: Counter[str] = Counter()
+    for reply in replies():
+        written[reply.author] += 1
+        caught[reply.author] += reply.id in gone
+    untrusted = {
+        author
+        for author, times in caught.items()
+        if times >= rules.caught and times >= rules.caught_share * written[author]
+    }
+    found = _by_author(reply for reply in replies() if reply.author in untrusted)
+    return [reply.id for mine in found for reply in mine if reply.id not in gone]
 
 
-def _too_heavy(replies: Iterable[Reply], gone: Iterable[str], rules: GateRules) -> list[str]:
+def _too_heavy(
+    replies: Callable[[], Iterable[Reply]], gone: Iterable[str], rules: GateRules
+) -> list[str]:
     """Ranked replies of people who take part in deciding too much, until they do not.
 
     Every prompt counts once, as in training; a reply has its share of it. Which replies of a person
     stay is a matter of their ids, so that nobody chooses.
     """
     left = set(gone)
-    ranked = [
-        replace(r, text="") for r in replies if r.rank is not None and r.id not in left
-    ]  # texts are what memory has no room for
-    siblings = Counter(reply.prompt for reply in ranked)
-    mine: dict[str, list[Reply]] = defaultdict(list)
-    for reply in ranked:
-        if siblings[reply.prompt] > 1:
-            mine[reply.author].append(reply)
+
+    def ranked() -> Iterator[Reply]:
+        return (r for r in replies() if r.rank is not None and r.id not in left)
+
+    siblings = Counter(reply.prompt for reply in ranked())
     most = max(rules.share * sum(n > 1 for n in siblings.values()), rules.least)
+    weights: dict[str, float] = defaultdict(float)
+    for reply in ranked():
+        if siblings[reply.prompt] > 1:
+            weights[reply.author] += 1 / siblings[reply.prompt]
+    heavy = {author for author, weight in weights.items() if weight > most - ROUNDING}
+    theirs = (r for r in ranked() if r.author in heavy and siblings[r.prompt] > 1)
     return [
         reply.id
-        for written in mine.values()
+        for written in _by_author(theirs)
         for weight, reply in _weighed(written, siblings)
         if weight > most
     ]
+
+
+def _by_author(replies: Iterable[Reply]) -> Iterable[list[Reply]]:
+    """The replies of each, without texts: memory has no room for them."""
+    found: dict[str, list[Reply]] = defaultdict(list)
+    for reply in replies:
+        found[reply.author].append(replace(reply, text=""))
+    return found.values()
 
 
 def _weighed(written: list[Reply], siblings: Counter[str]) -> Iterator[tuple[float, Reply]]:
