@@ -1,6 +1,6 @@
 """From the database to the oasst format: which trees and messages, and what is told of them.
 
-Reads some hundred trees at a time, all as of one moment. Replies stand by rank. Same data and
+Reads a hundred trees at a time, all as of one moment. Replies stand by rank. Same data and
 same selection give the same bytes.
 """
 
@@ -23,7 +23,7 @@ from tasks_app.label_means import means_of
 from tasks_app.models import Message, MessageTree, RankingConsensus
 from tasks_app.vote_events import events_of
 
-TREES_PER_QUERY = 200
+TREES_PER_QUERY = 100
 # A verdict is told once so many people have reviewed, and always if it is good. Reference 10.1.
 REVIEWS_OF_A_VERDICT = 3
 
