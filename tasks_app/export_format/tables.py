@@ -27,19 +27,22 @@ def write_table(stream: Writable, rows: Iterable[Mapping[str, Any]], *, version:
 
     `labels` and `emojis` become parallel lists, absent fields null. Events are not told.
     """
-    from pyarrow import parquet
+    from pyarrow import parquet, system_memory_pool
 
     schema = _schema().with_metadata({"oasst_schema_version": str(version)})
     count = 0
     remaining = iter(rows)
-    with parquet.ParquetWriter(stream, schema, compression="zstd") as writer:
+    pool = system_memory_pool()  # pyarrow's own sets some 40 MiB aside
+    with parquet.ParquetWriter(stream, schema, compression="zstd", memory_pool=pool) as writer:
         while group := [_columns(row) for row in islice(remaining, ROWS_PER_GROUP)]:
-            writer.write_table(_table(group, schema))
+            writer.write_table(_table(group, schema, pool))
             count += len(group)
     return count
 
 
-def _table(rows: list[dict[str, Any]], schema: "pyarrow.Schema") -> "pyarrow.Table":
+def _table(
+    rows: list[dict[str, Any]], schema: "pyarrow.Schema", pool: "pyarrow.MemoryPool"
+) -> "pyarrow.Table":
     """By way of JSON: pyarrow asks pandas about each list of Python objects, and that alone takes
     50 MiB of memory."""
     from pyarrow import BufferReader
@@ -52,6 +55,7 @@ def _table(rows: list[dict[str, Any]], schema: "pyarrow.Schema") -> "pyarrow.Tab
         parse_options=arrow.ParseOptions(
             explicit_schema=schema, unexpected_field_behavior="ignore"
         ),
+        memory_pool=pool,
     )
 
 
