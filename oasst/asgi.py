@@ -26,10 +26,9 @@ from django.conf import settings
 from django.urls import re_path
 
 from chat_app.routing import websocket_urlpatterns
-from oasst.lib import server
+from oasst.lib import detection, server
 from oasst.lib.admission import Admission
 from oasst.lib.handler import ThreadedHandler
-from tasks_app import languages
 
 server.repair()
 
@@ -52,7 +51,7 @@ def _own_pages_only(application: Any) -> Any:
 
 
 # Beside the first requests, none of which has to wait for it.
-threading.Thread(target=languages.warm_up, daemon=True).start()
+threading.Thread(target=detection.warm_up, daemon=True).start()
 
 sockets = URLRouter([*websocket_urlpatterns, re_path("", WebsocketDenier.as_asgi())])
 application = ProtocolTypeRouter(

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import IntegrityError, transaction
 
-from oasst.lib import database
+from oasst.lib import database, detection
 from oasst.lib.characters import UNSTORABLE
 from tasks_app import (
     gold,
     journal,
     labels,
-    languages,
     moderation,
     prompt_rankings,
     reactions,
@@ -413,7 +412,7 @@ def _store_message(
     findings: list[dict[str, Any]],
     now: datetime,
 ) -> Message:
-    detected = languages.detect(text)
+    detected = detection.detect(text)
     parent = task.message
     return Message.objects.create(
         id=_message_id(task),

@@ -10,7 +10,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce, Extract, Now
 
-from tasks_app import search_sql, search_syntax
+from oasst.lib.search import syntax
+from tasks_app import search_sql
 from tasks_app.enums import LABEL_TASKS, RANK_TASKS, LabelKind, ReportState, TreeState
 from tasks_app.labels import REPORT_SEVERITY
 
@@ -129,7 +130,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     def matching(self, words: str) -> Self:
         """Full-text search in every language; quotes, `OR` and `-` work as people expect."""
-        groups = search_syntax.parse(words, fields=()).groups
+        groups = syntax.parse(words, fields=()).groups
         return self.filter(search_sql.finds_in_any_language(groups)) if groups else self.none()
 
     def split(self) -> Self:

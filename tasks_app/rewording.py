@@ -10,8 +10,8 @@ import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from oasst.lib import database
-from tasks_app import languages, screening, texts, trees, turns
+from oasst.lib import database, detection
+from tasks_app import screening, texts, trees, turns
 from tasks_app.config import TreeConfig
 from tasks_app.enums import REVIEWING_STATES, SkipMark, TreeState
 from tasks_app.errors import MessageNotFound, TextChanged, TextStays
@@ -78,7 +78,7 @@ def reword(message_id: uuid.UUID, user: "User", text: str, *, base: str, now: da
 
 def _describe(message: Message, config: TreeConfig) -> None:
     """What is derived from the text."""
-    detected = languages.detect(message.text)
+    detected = detection.detect(message.text)
     message.detected_lang, message.detoxify = detected.lang if detected else "", None
     message.findings = screening.examine(message.text, message.lang, config) or None
     message.held = message.held or bool(message.findings)

@@ -17,12 +17,13 @@ from oasst.lib import database, keyset
 from oasst.lib.errors import DomainError
 from oasst.lib.keyset import Cursor
 from oasst.lib.languages import LANGUAGES
-from tasks_app import browsing, search_hits, search_sql, search_syntax
+from oasst.lib.search import sql, syntax
+from oasst.lib.search.syntax import Condition
+from tasks_app import browsing, search_hits, search_sql
 from tasks_app.enums import Role
 from tasks_app.models import Message
 from tasks_app.querysets import MessageQuerySet
 from tasks_app.search_hits import Branch, Hit
-from tasks_app.search_syntax import Condition
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
@@ -99,7 +100,7 @@ def place(text: str) -> Cursor | Place:
 class Found:
     """A page of messages, and what is to be said about all that were found."""
 
-    asked: search_syntax.Asked
+    asked: syntax.Asked
     misunderstood: Sequence[Condition] = ()
     messages: list[Message] = field(default_factory=list)
     more: Cursor | Place | None = None  # where the next page begins
@@ -116,7 +117,7 @@ def find(
     reader: "User", wanted: Wanted, *, before: Cursor | Place | None = None, now: datetime
 ) -> Found:
     """A page of messages for a reader. At most five queries. Raises TooSlow."""
-    asked = search_syntax.parse(wanted.words)
+    asked = syntax.parse(wanted.words)
     allowed = _allowed([*asked.conditions, *wanted.conditions], wanted.langs)
     found = Found(asked, allowed.misunderstood)
     langs = allowed.values.get("lang", list(LANGUAGES) if allowed.is_mine else wanted.langs)
@@ -133,17 +134,17 @@ def find(
     return found
 
 
-def _allowed(conditions: Sequence[Condition], langs: Sequence[str]) -> search_syntax.Conditions:
+def _allowed(conditions: Sequence[Condition], langs: Sequence[str]) -> syntax.Conditions:
     is_mine = any(each.field == "author" for each in conditions)
     there = {
         "lang": list(LANGUAGES) if is_mine else langs,
         "role": Role.values,
         "state": OWN_STATES if is_mine else STATES,
     }
-    return search_syntax.combine(conditions, there)
+    return syntax.combine(conditions, there)
 
 
-def _filter(allowed: search_syntax.Conditions, wanted: Wanted, reader: "User") -> browsing.Filter:
+def _filter(allowed: syntax.Conditions, wanted: Wanted, reader: "User") -> browsing.Filter:
     zone = ZoneInfo(reader.time_zone)
 
     def begin(day: date | None) -> datetime | None:
@@ -167,7 +168,7 @@ def _branches(
     groups = found.asked.groups
     if not groups or not langs:
         return []
-    phrases = search_sql.phrases(groups, langs)
+    phrases = sql.phrases(groups, langs)
     terms = dict.fromkeys(term.text for group in groups for term in group)
     found.left_out = [
         text for text in terms if not any(phrases.found[lang, text] for lang in langs)

@@ -26,11 +26,11 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 
-from tasks_app import search_sql
+from oasst.lib.search import sql
+from oasst.lib.search.syntax import Groups
 from tasks_app.enums import REVIEWING_STATES
 from tasks_app.models import MessageTree
 from tasks_app.querysets import MessageQuerySet
-from tasks_app.search_syntax import Groups
 
 # So many of the newest messages, of all branches together, are looked at before the index is.
 WINDOW = 3_000
@@ -95,7 +95,7 @@ class Branch:
 def branches(
     rows: MessageQuerySet,
     groups: Groups,
-    asked: search_sql.Phrases,
+    asked: sql.Phrases,
     langs: Sequence[str],
     *,
     is_small: bool,
@@ -105,7 +105,7 @@ def branches(
     queries = {lang: text for lang, text in queries.items() if text}
     if len(queries) <= FEW_LANGUAGES:
         return [
-            Branch(rows.filter(lang=lang), Q(search_sql.finds(text)), text, is_small)
+            Branch(rows.filter(lang=lang), Q(sql.finds(text)), text, is_small)
             for lang, text in queries.items()
         ]
     by_query: dict[str, list[str]] = {}
@@ -113,7 +113,7 @@ def branches(
         by_query.setdefault(text, []).append(lang)
     condition = Q()
     for text, those in by_query.items():
-        condition |= Q(search_sql.finds(text)) & Q(lang__in=those)
+        condition |= Q(sql.finds(text)) & Q(lang__in=those)
     either = " | ".join(f"({text})" for text in by_query)
     return [Branch(rows.filter(lang__in=list(queries)), condition, either, is_small)]
 
@@ -183,7 +183,7 @@ def _columns(relevance: Any) -> tuple[Any, ...]:
 def _relevance(query: str) -> SearchRank:
     return SearchRank(
         F("search_vector"),
-        search_sql.tsquery(query),
+        sql.tsquery(query),
         cover_density=True,
         normalization=Value(_BY_LENGTH),
     )

@@ -7,7 +7,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from tasks_app import languages, similar
+from oasst.lib import detection
+from tasks_app import similar
 from tasks_app.models import Message
 
 
@@ -33,7 +34,7 @@ def alike(
 
 def _other_language(text: str, lang: str, user: Any) -> dict[str, Any] | None:
     """Which language a text seems to be in, if that is surely not `lang`."""
-    detected = languages.detect(text)
-    if detected is None or languages.matches(lang, detected):
+    detected = detection.detect(text)
+    if detected is None or detection.matches(lang, detected):
         return None
     return {"lang": detected.lang, "is_mine": detected.lang in user.contribution_languages}

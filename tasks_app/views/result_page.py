@@ -7,10 +7,11 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext as _
 
 from oasst.lib import languages
-from tasks_app import reading, search, search_marks
+from oasst.lib.search import marks
+from oasst.lib.search.syntax import Condition
+from tasks_app import reading, search
 from tasks_app.enums import Role, Topic
 from tasks_app.forms.messages import BrowseForm
-from tasks_app.search_syntax import Condition
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
@@ -37,12 +38,12 @@ def context(form: BrowseForm, found: search.Found, reader: "User") -> dict[str, 
     }
 
 
-def _excerpt(card: reading.Card, found: search.Found) -> list[search_marks.Piece]:
+def _excerpt(card: reading.Card, found: search.Found) -> list[marks.Piece]:
     """The places that a search found; nothing where the text is shown whole, or not at all."""
     if card.is_hidden or card.message.pk not in found.words:
         return []
     words = found.words[card.message.pk]
-    return search_marks.excerpt(card.message.text, words, found.asked.groups)
+    return marks.excerpt(card.message.text, words, found.asked.groups)
 
 
 def address(asked: dict[str, Any], **changed: Any) -> str:

@@ -15,9 +15,9 @@ from django.db import DatabaseError, connection, connections
 from django.utils import timezone
 
 from oasst.accounts.models import User
-from oasst.lib import database, queue
+from oasst.lib import database, detection, queue
 from oasst.lib.errors import DomainError
-from tasks_app import interactions, languages, selection
+from tasks_app import interactions, selection
 from tasks_app.enums import RANDOM
 from tasks_app.errors import NoTaskAvailable
 from tasks_app.models import Offer, Task
@@ -79,7 +79,7 @@ def measure(
         started = time.perf_counter()
         collection.build(messages)
         say(f"built {messages:,} messages in {time.perf_counter() - started:.0f} s")
-        languages.detect(collection.FILLER)  # loads its model once, not in every client
+        detection.detect(collection.FILLER)  # loads its model once, not in every client
         availability = _availability()
         reports = {}
         for count in clients:

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from oasst.accounts.models import User
 from oasst.lib import database
-from tasks_app import browsing, jobs, search, search_filling, search_hits, search_sql
+from oasst.lib.search import sql
+from tasks_app import browsing, jobs, search, search_filling, search_hits
 from tasks_app.enums import TreeState
 from tasks_app.models import Message
 from tasks_app.notice_records import EventCursor
@@ -122,7 +123,7 @@ def test_other_words_are_found_at_once_and_those_before_no_more(alice: User) -> 
 
 
 def test_configurations_are_those_of_the_database() -> None:
-    langs = [*search_sql.CONFIGURATIONS, "pt-BR", "nb-NO", "zh", search_sql.OTHER]
+    langs = [*sql.CONFIGURATIONS, "pt-BR", "nb-NO", "zh", sql.OTHER]
     with connection.cursor() as cursor:
         cursor.execute("SELECT cfgname FROM pg_ts_config WHERE cfgname <> 'simple'")
         there = {name for (name,) in cursor.fetchall()}
@@ -131,8 +132,8 @@ def test_configurations_are_those_of_the_database() -> None:
         )
         stored = dict(cursor.fetchall())
 
-    assert set(search_sql.CONFIGURATIONS.values()) == there
-    assert stored == {lang: search_sql.configuration(lang) for lang in langs}
+    assert set(sql.CONFIGURATIONS.values()) == there
+    assert stored == {lang: sql.configuration(lang) for lang in langs}
 
 
 @pytest.fixture

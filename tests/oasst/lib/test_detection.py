@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks_app import languages
-from tasks_app.languages import SURE, Detected, detect, matches, normalise
+from oasst.lib import detection
+from oasst.lib.detection import SURE, Detected, detect, matches, normalise
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_matches_on_published_messages_is_rarely_wrong(data_folder: Path) -> Non
 
 
 def test_what_is_warmed_up_is_not_loaded_again() -> None:
-    languages._identifier.cache_clear()
+    detection._identifier.cache_clear()
 
-    languages.warm_up()
+    detection.warm_up()
     detect("How do I bake bread without an oven?")
 
-    assert languages._identifier.cache_info().misses == 1
+    assert detection._identifier.cache_info().misses == 1

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from oasst.lib import markdown
 from oasst.lib.characters import JOINED
-from tasks_app.search_sql import BLANKS
-from tasks_app.search_syntax import Groups
+from oasst.lib.search.sql import BLANKS
+from oasst.lib.search.syntax import Groups
 
 # Of longer texts the rest is not looked through for places to show.
 MOST_CHARACTERS = 20_000

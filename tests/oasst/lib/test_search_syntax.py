@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from tasks_app.search_syntax import MOST_TERMS, Term, combine, day, parse
+from oasst.lib.search.syntax import MOST_TERMS, Term, combine, day, parse
 
 THERE = {"lang": ["de", "pt-BR"], "role": ["prompter", "assistant"], "state": ["accepted"]}
 
