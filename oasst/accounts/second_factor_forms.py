@@ -6,6 +6,7 @@ from typing import Any
 from allauth.mfa.webauthn import forms as webauthn
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.fields import InvalidJSONInput
 from django.utils.translation import gettext_lazy as _
 
 # What reading an answer raises that is not what the standard says; allauth expects a part of it.
@@ -16,10 +17,17 @@ class AnswerField(forms.JSONField):
     """What a browser says about a passkey: an object."""
 
     def clean(self, value: Any) -> Any:
-        answer = super().clean(value)
+        try:
+            answer = super().clean(value)
+        except RecursionError as error:  # of brackets in brackets
+            raise _unreadable() from error
         if not isinstance(answer, dict):
             raise _unreadable()
         return answer
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Show what was sent as it came: nobody but a script reads it, and it may be unreadable."""
+        return None if data is None else InvalidJSONInput(data)
 
 
 class AddPasskeyForm(webauthn.AddWebAuthnForm):
