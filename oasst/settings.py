@@ -162,8 +162,8 @@ RQ_SHOW_ADMIN_LINK = False  # mounted by `urls.py`, for admins only
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
+    "oasst.accounts.backends.ByPassword",
+    "oasst.accounts.backends.BySignIn",
 ]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",

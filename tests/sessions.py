@@ -15,7 +15,7 @@ HTMX = {"HX-Request": "true"}
 def signed_in(user: User) -> Client:
     """A browser in which `user` is signed in."""
     client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(user, backend="oasst.accounts.backends.ByPassword")
     return client
 
 

@@ -7,6 +7,7 @@ the counters against abuse.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -170,6 +171,10 @@ class User(AbstractBaseUser, PermissionsMixin):
             return frozenset()
         # Of a list, they are there already.
         return frozenset(group.name for group in self.groups.all())
+
+    def know_groups(self, names: Iterable[str]) -> None:
+        """Take it from what was read already that these are the groups."""
+        self.__dict__["_group_names"] = frozenset(names)
 
     def forget_groups(self) -> None:
         """Read the groups anew when next asked."""

@@ -11,11 +11,15 @@ from datetime import date, datetime
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.models import Group
+from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
 from oasst.accounts.models import DEVICE_MAX_LENGTH, OpenSession, User
+from oasst.lib import per_request
 
 _DEVICE, _SINCE, _USED = "device", "signed_in_at", "last_used_on"
 
@@ -30,8 +34,22 @@ class SessionStore(DatabaseStore):
     def create_model_instance(self, data: dict[str, Any]) -> OpenSession:
         return _fill(super().create_model_instance(data), data)  # type: ignore[arg-type]
 
+    def _get_session_from_db(self) -> OpenSession | None:
+        """Read the account and the names of its groups along, which every page needs."""
+        if (row := _with_owner(self.session_key)) is None:
+            self._session_key = None
+        elif row.user is not None:
+            row.user.know_groups(row.groups_of_owner)  # type: ignore[attr-defined]
+            per_request.once(_owner_key(row.user.pk), lambda: row.user)
+        return row
+
     async def acreate_model_instance(self, data: dict[str, Any]) -> OpenSession:
         return _fill(await super().acreate_model_instance(data), data)  # type: ignore[arg-type]
+
+
+def owner_read_along(user_id: Any) -> User | None:
+    """The account read with the session of this request, once: later changes are read anew."""
+    return per_request.take(_owner_key(user_id))
 
 
 def begin(request: HttpRequest, *, now: datetime) -> None:
@@ -64,6 +82,16 @@ def end(user: User, handle: str, *, now: datetime) -> bool:
 
 def end_all(user: User) -> None:
     OpenSession.objects.filter(user=user).delete()
+
+
+def _with_owner(key: str | None) -> OpenSession | None:
+    names = Group.objects.filter(user=OuterRef("user_id")).values("name")
+    rows = OpenSession.objects.select_related("user").annotate(groups_of_owner=ArraySubquery(names))
+    return rows.filter(session_key=key, expire_date__gt=timezone.now()).first()
+
+
+def _owner_key(user_id: Any) -> str:
+    return f"owner of the session {user_id}"
 
 
 def _fill(row: OpenSession, data: dict[str, Any]) -> OpenSession:

@@ -39,6 +39,12 @@ def forget(key: str) -> None:
         known.pop(key, None)
 
 
+def take(key: str) -> Any:
+    """What was remembered, for one who asks: the next one gets None."""
+    known = _known.get()
+    return None if known is None else known.pop(key, None)
+
+
 def remember_middleware(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:

@@ -12,7 +12,7 @@ KEY = {"id": "YQ", "rawId": "YQ", "type": "public-key"}
 BYTES = {"clientDataJSON": "e30", "attestationObject": "YQ", "authenticatorData": "YQ",
          "signature": "YQ", "userHandle": "YQ"}  # fmt: skip
 # Ten: then comes the limit on signing in.
-ANSWERS = ["NaN", "[]", '"x"', "{}", '{"id": "YQ", "rawId": "?"}',
+ANSWERS = ["NaN", "[" * 10_000, '"x"', "{}", '{"id": "YQ", "rawId": "?"}',
            json.dumps(KEY), json.dumps({**KEY, "response": []}),
            json.dumps({**KEY, "response": {**BYTES, "clientDataJSON": 3}}),
            json.dumps({**KEY, "response": {**BYTES, "userHandle": "_w"}}),

@@ -4,11 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from oasst.accounts import devices, jobs
 from oasst.accounts.models import OpenSession, User
 from tests.accounts.conftest import Ask, Post, user_id
+from tests.sessions import signed_in
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 PHONE = (
@@ -101,3 +104,26 @@ def test_a_session_keeps_no_address_of_the_network() -> None:
 
     assert columns == {"session_key", "session_data", "expire_date", "user", "device",
                        "signed_in_at", "last_used_on"}  # fmt: skip
+
+
+def test_account_and_groups_are_read_with_the_session(mona: User) -> None:
+    client = signed_in(mona)
+    client.get("/messages/")
+    with CaptureQueriesContext(connection) as asked:
+        client.get("/messages/")
+
+    sql = [query["sql"] for query in asked]
+    assert len([each for each in sql if '"accounts_opensession"."session_data"' in each]) == 1
+    assert not [
+        each for each in sql if each.startswith(('SELECT "accounts_user"', 'SELECT "auth_'))
+    ]
+
+
+def test_what_changes_between_two_pages_holds_on_the_second(mona: User) -> None:
+    client = signed_in(mona)
+    assert client.get("/stats/agreement/people/").status_code == 200
+
+    User.objects.filter(pk=mona.pk).update(is_staff=False)
+    assert client.get("/stats/agreement/people/").status_code != 200
+    User.objects.filter(pk=mona.pk).update(is_active=False)
+    assert client.get("/dashboard/").status_code == 302

@@ -40,7 +40,7 @@ def browsers(alice: User, trudy: User, mona: User, root: User) -> dict[str, Clie
     superuser = person("Super", is_superuser=True, is_staff=True)
     people = {"contributor": alice, "moderator": mona, "admin": root, "superuser": superuser}
     banned = Client()
-    banned.force_login(trudy, backend="django.contrib.auth.backends.ModelBackend")
+    banned.force_login(trudy, backend="oasst.accounts.backends.ByPassword")
     signed = {kind: signed_in(user) for kind, user in people.items()}
     return {"anonymous": Client(), "banned": banned, **signed}
 

@@ -126,7 +126,7 @@ def test_addresses_that_mean_nothing_are_not_found(web: Client, url: str) -> Non
 def test_actions_need_the_csrf_token(alice: User) -> None:
     task = given.task(alice, TaskType.LABEL_ASSISTANT_REPLY, grow("P(A?)")[1])
     strict = Client(enforce_csrf_checks=True)
-    strict.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
+    strict.force_login(alice, backend="oasst.accounts.backends.ByPassword")
 
     response = strict.post(given.url(task), {"spam": "0"})
 

@@ -17,7 +17,7 @@ from training.enums import RoundState, StepState
 from training.models import Round, TrainingRun
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
-BACKEND = "django.contrib.auth.backends.ModelBackend"
+BACKEND = "oasst.accounts.backends.ByPassword"
 LOSS = {"value": 1.25, "low": 1.1, "high": 1.4, "n": 60}
 
 
