@@ -8,6 +8,7 @@ from django.db import transaction
 
 from oasst.accounts.models import User
 from tasks_app import moderation, similar, topics, trees
+from tasks_app.bulk import actions
 from tasks_app.config import TreeConfig
 from tasks_app.enums import ModerationKind as Kind
 from tasks_app.models import Message, MessageRevision, Ranking, Report
@@ -29,6 +30,7 @@ def erase_texts(user: User, *, now: datetime) -> None:
         _erase_in_tree(tree_id, user, now)
     Report.objects.filter(user=user).exclude(text="").update(text="")
     Ranking.objects.filter(user=user).exclude(reason="").update(reason="")
+    actions.forget_reasons(user)  # after the rows, which a purge may be taking out just now
 
 
 @transaction.atomic

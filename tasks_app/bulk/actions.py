@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from oasst.accounts.models import User
 from oasst.lib import queue
 from oasst.lib.errors import DomainError
 from tasks_app.bulk import reverting, steps
@@ -214,6 +215,19 @@ def unfinished() -> list[uuid.UUID]:
     states = [BulkState.WAITING, BulkState.UNDOING]
     rows = BulkAction.objects.filter(state__in=states).order_by("created_at")
     return list(rows.values_list("pk", flat=True)[:20])
+
+
+def forget_reasons(person: User) -> None:
+    """Take out of what an undo would bring back why `person` ranked so: their words."""
+    purged = BulkStep.objects.filter(bulk__person=person, bulk__kind=BulkKind.PURGE)
+    for pk in list(purged.filter(before__has_key="rankings").values_list("pk", flat=True)):
+        with transaction.atomic():
+            step = BulkStep.objects.select_for_update().get(pk=pk)
+            kept = (step.before or {}).get("rankings", [])
+            if any(row["reason"] for row in kept):
+                rankings = [row | {"reason": ""} for row in kept]
+                step.before = (step.before or {}) | {"rankings": rankings}
+                step.save(update_fields=["before"])
 
 
 def forget_old(*, now: datetime) -> int:
