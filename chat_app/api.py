@@ -11,13 +11,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Query, Router, Status
 
-from chat_app import asking, catalogue, conversations, replies, transcripts
+from chat_app import asking, catalogue, conversations, reading, replies, transcripts
 from chat_app.api_schemas import (
     AskedOut,
     ChatChange,
     ChatDetail,
     ChatIn,
     ChatOut,
+    ChatsOut,
     DraftsIn,
     Find,
     MessageIn,
@@ -38,6 +39,7 @@ from oasst.accounts.enums import Scope
 from oasst.accounts.models import User
 from oasst.lib.api import answers
 from oasst.lib.idempotency import once
+from oasst.lib.keyset import Cursor
 
 READ, WRITE = BearerToken(Scope.READ_CHATS), BearerToken(Scope.WRITE_CHATS)
 router = Router(tags=["chats"])
@@ -52,12 +54,14 @@ def list_models(request: HttpRequest) -> Any:
     return catalogue.on_offer()
 
 
-@router.get("/chats", auth=READ, response=answers(list[ChatOut]))
+@router.get("/chats", auth=READ, response=answers(ChatsOut))
 def list_chats(request: HttpRequest, find: Query[Find]) -> Any:
     """Your chats, the one changed last first."""
     found = conversations.search(_user(request), find.q).filter(archived=find.archived)
-    part = found.select_related("model")[find.offset : find.offset + find.limit]
-    return [chat_out(chat) for chat in part]
+    before = Cursor.parse(find.before) if find.before else None
+    page = reading.page(found.select_related("model"), before, size=find.limit)
+    items = [chat_out(chat) for chat in page.chats]
+    return {"items": items, "next": str(page.more) if page.more else None}
 
 
 @router.post("/chats", auth=WRITE, response=answers(ChatOut, 201))

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Field, Schema
+from pydantic import BeforeValidator
 
 from chat_app.enums import ReportKind, VoteReason
 from chat_app.inference.sampling import LIMITS, MAX_STOP_CHARS, MAX_STOP_STRINGS
@@ -14,6 +15,7 @@ from chat_app.models import TITLE_LENGTH, Chat, ChatMessage
 from chat_app.replies import MOST_DRAFTS
 from chat_app.transcripts import shown_text
 from oasst.lib.api import Strict, Text
+from oasst.lib.keyset import Cursor
 
 
 def _within(name: str) -> Any:
@@ -46,13 +48,19 @@ class Parameters(Strict):
     seed: int | None = Field(None, ge=0, le=int(LIMITS["seed"][1]))
 
 
+def _cursor(text: str) -> str:
+    if text:
+        Cursor.parse(text)  # raises ValueError
+    return text
+
+
 class Find(Schema):
-    """Which chats to list, and which part of the list."""
+    """Which chats to list; `next` of one page is `before` of the other."""
 
     q: Text = Field("", max_length=200, description="words in titles or messages")
     archived: bool = False
     limit: int = Field(20, ge=1, le=100)
-    offset: int = Field(0, ge=0, le=100_000)
+    before: Annotated[Text, BeforeValidator(_cursor)] = Field("", max_length=120)
 
 
 class ChatIn(Strict):
@@ -136,6 +144,11 @@ class ChatOut(Schema):
     tail: UUID | None
     created_at: datetime
     modified_at: datetime
+
+
+class ChatsOut(Schema):
+    items: list[ChatOut]
+    next: str | None = Field(description="give it as `before` to get the next page")
 
 
 class ChatDetail(ChatOut):

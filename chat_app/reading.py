@@ -292,9 +292,9 @@ class Page:
     more: Cursor | None  # where the next begins
 
 
-def page(found: ChatQuerySet, before: Cursor | None) -> Page:
+def page(found: ChatQuerySet, before: Cursor | None, *, size: int = CHATS_A_PAGE) -> Page:
     """What comes after a page that ended there; `found` is newest first."""
-    return Page(*keyset.page(found, before, "modified_at", size=CHATS_A_PAGE))
+    return Page(*keyset.page(found, before, "modified_at", size=size))
 
 
 # Models

@@ -1,6 +1,7 @@
 """The REST API: chats, messages, votes and exports of the person behind a token, nobody else's."""
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -52,10 +53,24 @@ def test_chats_are_listed_newest_first_and_found_by_words(program: Program, alic
     for text in ("Why is the sky blue?", "How do I cook rice?"):
         given.thread(alice, text, "Let me explain.")
 
-    assert len(program.get("/chats")) == 2
-    assert [chat["title"] for chat in program.get("/chats?q=rice")] == ["How do I cook rice?"]
-    assert len(program.get("/chats?limit=1&offset=1")) == 1
-    assert program.get("/chats?archived=true") == []
+    both = program.get("/chats")
+    assert (len(both["items"]), both["next"]) == (2, None)
+    found = program.get("/chats?q=rice")["items"]
+    assert [chat["title"] for chat in found] == ["How do I cook rice?"]
+    assert program.get("/chats?archived=true") == {"items": [], "next": None}
+
+
+def test_pages_of_chats_hold_each_once_while_new_ones_come(program: Program, alice: User) -> None:
+    times = [given.NOW + timedelta(hours=hour) for hour in range(4)]
+    first, second, third = (str(given.thread(alice, now=time)[0].pk) for time in times[:3])
+
+    page = program.get("/chats?limit=2")
+    given.thread(alice, now=times[3])
+    rest = program.get(f"/chats?limit=2&before={page['next']}")
+
+    assert [chat["id"] for chat in [*page["items"], *rest["items"]]] == [third, second, first]
+    assert rest["next"] is None
+    assert code_of(program.call("get", "/chats?before=yesterday")) == (422, "invalid")
 
 
 def test_list_of_chats_costs_the_same_for_many(
@@ -66,7 +81,7 @@ def test_list_of_chats_costs_the_same_for_many(
         while Chat.objects.count() < count:
             given.thread(alice)
         with django_assert_num_queries(2):  # the token, the chats
-            assert len(program.get("/chats")) == count
+            assert len(program.get("/chats")["items"]) == count
 
 
 def test_message_gets_replies_which_can_be_read_until_they_end(
