@@ -129,7 +129,7 @@ def _read_on(now: datetime) -> tuple[int, bool]:
     """Read one slice of each log, settle what it is about; and: is there more?"""
     take_turn()
     journal = Reader("journal", Contribution.objects.select_related("message"))
-    actions = Reader("moderation", ModerationAction.objects.all())
+    actions = Reader("moderation", ModerationAction.objects.select_related("undoes"))
     moves = Reader("transitions", TreeTransition.objects.all())
     done, more_done = journal.read(SLICE)
     acted, more_acted = actions.read(SLICE)
@@ -138,12 +138,12 @@ def _read_on(now: datetime) -> tuple[int, bool]:
     trees |= {row.tree_id for row in [*acted, *moved] if row.tree_id}
     loose = [row.pk for row in done if row.message_id is None]
     people = {row.user_id for row in acted if row.user_id and row.action in _ABOUT_PEOPLE}
+    followed = merging.follow(acted)
+    people |= followed
     if people:
         theirs = Contribution.objects.filter(user__in=people)
         trees |= set(theirs.exclude(message=None).values_list("message__tree", flat=True))
         loose += theirs.filter(message=None).values_list("pk", flat=True)
-    merged = [row for row in acted if row.action == ModerationKind.MERGE_PEOPLE]
-    followed = merging.follow(merged)
     count, touched = _settle(trees, loose, now)
     touched |= followed
     stats.refresh_people(touched, now=now)

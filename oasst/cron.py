@@ -40,6 +40,7 @@ SCHEDULE_S = {
     "oasst.accounts.jobs.delete_expired_codes": 3600,
     "oasst.accounts.jobs.seal_second_factors": 3600,
     "oasst.privacy.finish_erasures": 600,
+    "oasst.privacy.forget_old_merges": 3600,
     "oasst.lib.backups.make_nightly": 3600,
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import uuid
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import IO, Any
@@ -31,6 +32,7 @@ from oasst.accounts.models import User
 from oasst.lib import emails, ratelimit
 from oasst.lib.pages import too_many_requests
 from tasks_app import privacy as tasks
+from tasks_app.merge_records import Merge
 from training import privacy as training
 
 Collect = Callable[[User], dict[str, Iterable[dict[str, Any]]]]
@@ -74,6 +76,7 @@ def erase_person(user: User, *, now: datetime, erases_texts: bool = False) -> No
     may run twice and the account goes last; `finish_erasures` ends a deletion that broke off.
     """
     people.close(user, now=now, erases_texts=erases_texts)
+    _forget_merges_into(user.pk)
     for _name, _collect, erase in APPS:
         erase(user, now=now)
 
@@ -93,11 +96,26 @@ def finish_erasures() -> None:
         delete_account(user, now=now)
 
 
+def forget_old_merges() -> None:
+    """Periodic job: forget the merges that can no longer be undone."""
+    since = timezone.now() - timedelta(days=settings.MERGE_UNDO_DAYS)
+    for source_id in Merge.objects.filter(merged_at__lt=since).values_list("source", flat=True):
+        forget_merged(str(source_id))
+
+
 def forget_merged(user_id: str) -> None:
-    """Job: remove what a merge left with the account it closed, such as other settings."""
+    """Remove what a merge left with the account it closed, such as other settings, and what it
+    kept to be undone. Goes by the row that tells of the merge last, so it may break off."""
     for user in User.objects.filter(pk=user_id, deleted_at__isnull=False):
+        _forget_merges_into(user.pk)
         for _name, _collect, erase in APPS:
             erase(user, now=user.deleted_at)
+        Merge.objects.filter(source=user).delete()
+
+
+def _forget_merges_into(user_id: uuid.UUID) -> None:
+    for source_id in Merge.objects.filter(into=user_id).values_list("source", flat=True):
+        forget_merged(str(source_id))
 
 
 @never_cache

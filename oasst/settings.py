@@ -335,6 +335,8 @@ TRAINING_LEASE_S = env.integer("TRAINING_LEASE_S", 60, minimum=2)
 # Where the backup of each night goes, and how many stay; none named means no backups.
 BACKUP_DIR = env.text("BACKUP_DIR")
 BACKUP_KEEP = env.integer("BACKUP_KEEP", 14, minimum=1)
+# Days within which a merge of two accounts can be undone; then what it moved is forgotten.
+MERGE_UNDO_DAYS = env.integer("MERGE_UNDO_DAYS", 30)
 CRON_SCHEDULE = "oasst.cron.SCHEDULE_S"
 CRON_LONG_JOBS = "oasst.cron.LONG_JOBS"
 TREE_CONFIG = env.prefixed("TREE_CONFIG__")

@@ -1,32 +1,37 @@
 """Makes one of two accounts of the same person, by an admin's word.
 
 Votes that one person may not give stay with the account that is closed, where they give no points:
-on a message that both judged, and on what the other account wrote.
+on a message that both judged, and on what the other account wrote. What cannot be moved stays with
+it, too, until `oasst.privacy` forgets it: so long a merge can be undone (`unmerging`).
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from allauth.account.models import EmailAddress
+from django.core import serializers
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from oasst.accounts import merging, people
+from oasst.accounts import magic_link, merging, people
 from oasst.accounts.models import User
-from oasst.lib import queue
 from oasst.lib.errors import DomainError
 from tasks_app import holding, moderation, trees, turns
 from tasks_app.config import TreeConfig
 from tasks_app.enums import LabelKind
 from tasks_app.enums import ModerationKind as Kind
+from tasks_app.merge_records import Merge, MergedRows
 from tasks_app.models import (
     Contribution,
+    Draft,
     GoldAnswer,
     Message,
     MessageTree,
@@ -43,8 +48,8 @@ logger = logging.getLogger(__name__)
 _NOT_BY_COLUMN = {
     "tasks_app.Task", "tasks_app.TextLabels", "tasks_app.Ranking", "tasks_app.GoldAnswer",
     "tasks_app.Contribution", "tasks_app.ModerationAction", "tasks_app.ConfigChange",
-    "tasks_app.Reliability", "leaderboard_app.PointEntry", "leaderboard_app.UserStats",
-    "leaderboard_app.TrollStats", "leaderboard_app.Streak",
+    "tasks_app.Merge", "tasks_app.Reliability", "leaderboard_app.PointEntry",
+    "leaderboard_app.UserStats", "leaderboard_app.TrollStats", "leaderboard_app.Streak",
 }  # fmt: skip
 
 
@@ -115,18 +120,56 @@ def merge(
         if actor is not None and not actor.is_admin:
             raise moderation.NotYours
         _require_fit(source, into)
-        touched = _lock_work(source, into)
-        freed = _free_tasks(source, into)
+        touched = lock_work(source, into)
+        before = _before(source, into)
+        freed, before.dropped = _free_tasks(source, into)
         done = plan(source, into)
-        _move(source, into)
+        moved = _move(source, into)
         _end(source, into, now)
         config = TreeConfig.current()
         for tree_id in sorted(freed):
             trees.advance(touched[tree_id], config=config, now=now)
         data = {"from": str(source.pk), "votes_left": done.staying}
-        record(Kind.MERGE_PEOPLE, actor=actor, reason=reason, now=now, user=into, data=data)
-        queue.enqueue("oasst.privacy.forget_merged", str(source.pk))  # by name: it lives above
+        before.entry = record(
+            Kind.MERGE_PEOPLE, actor=actor, reason=reason, now=now, user=into, data=data
+        )
+        before.merged_at = now
+        _keep(before, moved)
     return done
+
+
+def serialised(rows: Iterable[Model]) -> list[Any]:
+    """Rows as they can be kept in a column and restored."""
+    return list(json.loads(serializers.serialize("json", rows)))
+
+
+def _before(source: User, into: User) -> Merge:
+    """What the accounts are now, to be saved when it is known what they become."""
+    (mine,), (theirs,) = serialised([source]), serialised([into])
+    addresses = {
+        name: serialised(EmailAddress.objects.filter(user=user))
+        for name, user in (("source", source), ("into", into))
+    }
+    accounts = {"source": mine, "into": theirs}
+    return Merge(source=source, into=into, accounts=accounts, addresses=addresses)
+
+
+def _keep(merge: Merge, moved: merging.Moved) -> None:
+    (merge.accounts["after"],) = serialised([User.objects.get(pk=merge.into_id)])
+    merge.save()
+    MergedRows.objects.bulk_create(
+        [
+            MergedRows(
+                merge=merge,
+                model=model._meta.label,
+                column=field,
+                was_source=to.pk == merge.into_id,
+                ids=[str(key) for key in keys],
+            )
+            for model, field, to, keys in moved.chunks()
+        ],
+        batch_size=20,
+    )
 
 
 def _require_fit(source: User, into: User) -> None:
@@ -138,7 +181,9 @@ def _require_fit(source: User, into: User) -> None:
         raise CannotMerge
 
 
-def _lock_work(source: User, into: User) -> dict[uuid.UUID, MessageTree]:
+def lock_work(
+    source: User, into: User, also: Iterable[uuid.UUID] = ()
+) -> dict[uuid.UUID, MessageTree]:
     """Lock what either has a hand in: a hand-out or submit of theirs that is under way comes to its
     end first, and none comes in between. Gives the trees.
 
@@ -148,36 +193,41 @@ def _lock_work(source: User, into: User) -> dict[uuid.UUID, MessageTree]:
         turns.lock_user(person)
     ids = set(Task.objects.filter(user__in=[source, into]).values_list("tree", flat=True))
     ids |= set(Message.objects.filter(user=source).values_list("tree", flat=True))
+    ids |= set(also)
     found = MessageTree.objects.locked().filter(pk__in=ids - {None}).order_by("pk")
     return {tree.pk: tree for tree in found}
 
 
-def _free_tasks(source: User, into: User) -> set[uuid.UUID]:
+def _free_tasks(source: User, into: User) -> tuple[set[uuid.UUID], list[Any]]:
     """Give open tasks back: all of `source`, and those of `into` on what `source` wrote; the trees
-    that they were in."""
+    that they were in, and the rows that go."""
     begun = Task.objects.filter(done_at=None, skipped_at=None)
     about = Q(message__user=source) | Q(gold__message__user=source)
     doomed = begun.filter(Q(user=source) | Q(about, user=into))
     found = dict(doomed.values_list("pk", "tree"))
-    Task.objects.filter(pk__in=found).delete()
-    return {tree_id for tree_id in found.values() if tree_id}
+    tasks, drafts = Task.objects.filter(pk__in=found), Draft.objects.filter(task__in=found)
+    dropped = serialised([*tasks, *drafts])
+    tasks.delete()
+    return {tree_id for tree_id in found.values() if tree_id}, dropped
 
 
-def _move(source: User, into: User) -> None:
+def _move(source: User, into: User) -> merging.Moved:
+    moved = merging.Moved()
     staying, given = _staying(source, into), list(_apart(into, source))
-    _give(Task.objects.filter(user=source).exclude(pk__in=staying), into)
-    _give(Task.objects.filter(pk__in=given), source)
-    merging.move(source, into, skipping=_NOT_BY_COLUMN)
+    _give(Task.objects.filter(user=source).exclude(pk__in=staying), into, moved)
+    _give(Task.objects.filter(pk__in=given), source, moved)
+    merging.move(source, into, moved, skipping=_NOT_BY_COLUMN)
     for model in (TextLabels, Ranking, Contribution):  # what no task led to
-        merging.movable(model, "user", source, into).filter(task=None).update(user=into)
+        moved.give(merging.movable(model, "user", source, into).filter(task=None), "user", into)
+    return moved
 
 
-def _give(tasks: QuerySet[Task], to: User) -> None:
+def _give(tasks: QuerySet[Task], to: User, moved: merging.Moved) -> None:
     """Tasks with what they led to, messages excepted."""
     ids = list(tasks.values_list("pk", flat=True))
     for model in (TextLabels, Ranking, GoldAnswer, Contribution):
-        model._base_manager.filter(task__in=ids).update(user=to)
-    Task.objects.filter(pk__in=ids).update(user=to)
+        moved.give(model._base_manager.filter(task__in=ids), "user", to)
+    moved.give(Task.objects.filter(pk__in=ids), "user", to)
 
 
 def _staying(source: User, into: User) -> set[uuid.UUID]:
@@ -228,4 +278,6 @@ def _end(source: User, into: User, now: datetime) -> None:
     into.save()
     source.unread_notifications = 0
     people.close(source, now=now)
-    people.anonymise(source, now=now)
+    magic_link.void([source.email], now=now)
+    EmailAddress.objects.filter(user=source).delete()
+    people.blank(source, now=now)

@@ -10,6 +10,7 @@ from tasks_app import erasing, moderation
 from tasks_app.enums import ModerationKind
 from tasks_app.first_steps_records import FirstSteps
 from tasks_app.follow_records import TreeFollow
+from tasks_app.merge_records import Merge
 from tasks_app.models import (
     Contribution,
     Draft,
@@ -65,6 +66,7 @@ SECTIONS: Sections = {
         "id kind lang message_id created_at expires_at done_at skipped_at skip_reason",
     ),
     "drafts": (Draft.objects, "task__user", "task_id body saved_at kept_because"),
+    "merges": (Merge.objects, "into", "merged_at dropped"),
     "journal": (Contribution.objects, "user", "kind task_kind message_id lang data created_at"),
     "moderation": (ModerationAction.objects, "user_id", "action reason created_at"),
     "notifications": (

@@ -177,6 +177,12 @@ def anonymise(user: User, *, now: datetime) -> None:
     SavedView.objects.filter(query__icontains=quote_plus(user.email)).delete()
     user.groups.clear()
     user.user_permissions.clear()
+    blank(user, now=now)
+    logger.info("account %s was deleted", user.pk)
+
+
+def blank(user: User, *, now: datetime) -> None:
+    """Take everything personal out of the row of a closed account, and nothing else."""
     user.email = f"{user.pk}{DELETED_DOMAIN}"
     user.display_name = user.notes = user.tos_version = ""
     user.tos_accepted_at = user.last_login = user.muted_until = user.held_since = None
@@ -188,7 +194,6 @@ def anonymise(user: User, *, now: datetime) -> None:
     user.set_unusable_password()
     user.deleted_at = user.deleted_at or now
     user.save()
-    logger.info("account %s was deleted", user.pk)
 
 
 def count_days_anew(user: User) -> None:

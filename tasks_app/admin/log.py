@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
@@ -23,8 +24,9 @@ from oasst.lib.desk.actions import DeskAction
 from oasst.lib.desk.admin import DeskAdmin
 from oasst.lib.desk.display import NONE, Fact, link, page_url, row_link, when
 from oasst.lib.desk.filters import DaysFilter, LanguageFilter
+from oasst.lib.errors import DomainError
 from oasst.lib.templatetags.ui import absolute_time
-from tasks_app import taking_back
+from tasks_app import taking_back, unmerging
 from tasks_app.enums import ModerationKind, ReportState
 from tasks_app.labels import LABELS
 from tasks_app.models import BulkAction, Contribution, Message, MessageTree, ModerationAction
@@ -64,10 +66,15 @@ def details(data: dict[str, Any]) -> list[tuple[Any, Any]]:
         "prize": lambda title: (_l("prize"), title),
         "label": lambda name: (_l("label"), label_title(name)),
         "votes": lambda count: (_l("reviews, rankings, reactions"), count),
-        "from": lambda roles: (_l("from"), ", ".join(roles) or NONE),
+        "from": lambda what: (_l("from"), what if isinstance(what, str) else roles(what)),
         "to": lambda role: (_l("to"), role or NONE),
     }
     return [words[name](value) for name, value in data.items() if name in words]
+
+
+def roles(names: list[str]) -> str:
+    """Roles that somebody had."""
+    return ", ".join(names) or NONE
 
 
 def label_title(name: str) -> str:
@@ -113,6 +120,40 @@ class UndoAction(DeskAction):
         return _("It is undone.")
 
 
+class UndoMerge(DeskAction):
+    """Makes two accounts again of those that a merge made one."""
+
+    name, title, icon = "unmerge", _l("Undo the merge"), "call_split"
+    is_danger = has_preview = True
+
+    def allows(self, actor: Any) -> bool:
+        return actor.is_admin
+
+    def fits(self, row: ModerationAction, *, actor: Any, now: datetime) -> bool:
+        return unmerging.may_be_undone(row, now)
+
+    def explain(self, rows: Sequence[ModerationAction]) -> str:
+        return _(
+            "What the merge moved goes back, and both accounts are as they were before. What was "
+            "written since, and what was changed by hand, stays with the account that stayed. "
+            "Both are signed out everywhere."
+        )
+
+    def preview(self, row: ModerationAction, form: forms.Form) -> str:
+        try:
+            plan = unmerging.plan(row)
+        except DomainError as error:
+            return str(error.message)
+        return _(
+            "These would go back: %(messages)d messages, %(votes)d votes, %(others)d other rows. "
+            "Open tasks that were given back: %(tasks)d."
+        ) % vars(plan)
+
+    def run(self, row: ModerationAction, data: dict[str, Any], *, actor: Any, now: datetime) -> str:
+        unmerging.undo(row.pk, actor=actor, reason=data["reason"], now=now)
+        return _("They are two accounts again.")
+
+
 class ReadOnlyAdmin(DeskAdmin):
     """Rows that only the domain writes."""
 
@@ -140,7 +181,7 @@ class ModerationActionAdmin(DeskAdmin):
                     "reason", "data_column", "undone_column")  # fmt: skip
     list_display_links = ("action_column",)
     page_template = "admin/desk/entry.html"
-    desk_actions = (UndoAction(),)
+    desk_actions = (UndoAction(), UndoMerge())
     list_filter = (ActionFilter, ("actor", AutocompleteSelectFilter), ("created_at", DaysFilter))
     search_fields = ("reason",)
     search_help_text = _l("An id of a message, tree or person, or words of the reason")

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -303,9 +304,10 @@ class Merge(OnPerson):
     def explain(self, rows: Sequence[User]) -> str:
         return _(
             "Everything of this account moves to the other: messages, votes, points, chats, API "
-            "tokens, ways to sign in, signed-in devices. This one is closed. It cannot be undone: "
-            "be sure that both are the same person."
-        )
+            "tokens, ways to sign in, signed-in devices. This one is closed. Be sure that both are "
+            "the same person: it can be undone from the log for %(days)d days only, and what is "
+            "written meanwhile stays with the other."
+        ) % {"days": settings.MERGE_UNDO_DAYS}
 
     def preview(self, row: User, form: forms.Form) -> str:
         if not form.is_valid():

@@ -63,6 +63,7 @@ SHOWN = {
     "tasks_app.Report.user": "contributions.reports",
     "tasks_app.Question.person": "contributions.questions",
     "tasks_app.Contribution.user": "contributions.journal",
+    "tasks_app.Merge.into": "contributions.merges",
     "tasks_app.FirstSteps.user": "contributions.first_steps",
     "tasks_app.Notification.user": "contributions.notifications",
     "tasks_app.TreeFollow.user": "contributions.followed_conversations",
@@ -70,7 +71,8 @@ SHOWN = {
     "tasks_app.NotificationSettings.user": "contributions.notification_settings",
 }
 # Secrets that live for minutes, whose turn it is, Django's own log, what moderators
-# did in office and where they look first, what keeps notifications from being told twice.
+# did in office and where they look first, what keeps notifications from being told twice, the
+# account that a merge closed.
 NOT_SHOWN = {
     "accounts.EmailCode.user",
     "admin.LogEntry.user",
@@ -82,6 +84,7 @@ NOT_SHOWN = {
     "tasks_app.BulkAction.undo_actor",
     "tasks_app.GoldItem.made_by",
     "tasks_app.ConfigChange.actor",
+    "tasks_app.Merge.source",
     "tasks_app.ModerationAction.actor",
     "tasks_app.NotifiedFact.user",
     "tasks_app.Question.asked_by",
