@@ -1,6 +1,6 @@
 """What the data collection holds about a person: handed out by `collect`, taken away by `erase`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -66,7 +66,6 @@ SECTIONS: Sections = {
         "id kind lang message_id created_at expires_at done_at skipped_at skip_reason",
     ),
     "drafts": (Draft.objects, "task__user", "task_id body saved_at kept_because"),
-    "merges": (Merge.objects, "into", "merged_at dropped"),
     "journal": (Contribution.objects, "user", "kind task_kind message_id lang data created_at"),
     "moderation": (ModerationAction.objects, "user_id", "action reason created_at"),
     "notifications": (
@@ -87,13 +86,22 @@ SECTIONS: Sections = {
 def collect(user: User) -> dict[str, Iterable[dict[str, Any]]]:
     """Section → rows of plain values. Nobody learns here that their messages are being held, nor
     meanwhile why they were asked something."""
+    merges = {"merges": _merges(user)}
     if user.held_since is None:
-        return rows_of(user, SECTIONS)
+        return rows_of(user, SECTIONS) | merges
     asked = (ModerationKind.ASK_PERSON, ModerationKind.WITHDRAW_QUESTION)
     untold = (ModerationKind.HOLD_USER, *asked)
     told = ModerationAction.objects.exclude(action__in=untold)
     _rows, column, names = SECTIONS["moderation"]
-    return rows_of(user, {**SECTIONS, "moderation": (told, column, names)})
+    return rows_of(user, {**SECTIONS, "moderation": (told, column, names)}) | merges
+
+
+def _merges(user: User) -> Iterator[dict[str, Any]]:
+    """The drafts that a merge keeps. Not their tasks: those would tell which are gold items."""
+    for merge in Merge.objects.filter(into=user).order_by("pk"):
+        rows = (row["fields"] for row in merge.dropped if row["model"] == Draft._meta.label_lower)
+        drafts = [{"body": row["body"], "saved_at": row["saved_at"]} for row in rows]
+        yield {"merged_at": merge.merged_at, "drafts": drafts}
 
 
 def erase(user: User, *, now: datetime) -> None:

@@ -30,6 +30,7 @@ from tasks_app import (
     reactions,
     unmerging,
 )
+from tasks_app import privacy as tasks
 from tasks_app.merge_records import Merge, MergedRows
 from tasks_app.models import Draft, Message, ModerationAction, Task
 from tasks_app.notice_records import Notification, NotificationSettings
@@ -226,6 +227,33 @@ def test_it_has_a_time_and_an_admin(
     assert (Merge.objects.count(), CustomInstructions.objects.count()) == (0, 1)
     with pytest.raises(unmerging.CannotUnmerge):
         unmerging.undo(entry.pk, actor=root, **BACK)
+
+
+@pytest.mark.full
+def test_a_download_holds_the_drafts_that_a_merge_keeps_and_not_their_tasks(
+    merged: Merged, alice: User
+) -> None:
+    merged()
+
+    (told,) = tasks.collect(User.objects.get(pk=alice.pk))["merges"]
+
+    assert [draft["body"] for draft in told["drafts"]] == [{"text": "half a prompt"}]
+    assert set(told) == {"merged_at", "drafts"}
+
+
+@pytest.mark.full
+def test_merged_again_it_can_be_undone_again(
+    merged: Merged, alice: User, twin: User, root: User
+) -> None:
+    before = everything()
+    for _ in range(2):
+        merging.merge(twin.pk, alice.pk, actor=root, **WHY)
+        entry = ModerationAction.objects.filter(action="merge_people").latest("pk")
+        unmerging.undo(entry.pk, actor=root, **BACK)
+        ledger.catch_up(now=NOW)
+
+    assert everything() == before
+    assert list(ledger.disagreements()) == []
 
 
 @pytest.mark.full
