@@ -32,10 +32,10 @@ from chat_app.models import ChatMessage
 from oasst.accounts import magic_link
 from oasst.lib.queue import redis_client
 from tasks_app import queue_health
-from tasks_app.enums import ReportState
-from tasks_app.models import Report
-from training.enums import RunState
-from training.models import TrainingRun
+from tasks_app.enums import BulkState, ReportState
+from tasks_app.models import BulkAction, Message, Report
+from training.enums import RequestState, RunState
+from training.models import SnapshotRequest, TrainingRun
 
 
 class Waiting(NamedTuple):
@@ -90,6 +90,25 @@ def _reports(now: datetime) -> Iterator[Waiting]:
         yield Waiting("reports", category, count, since)
 
 
+def _held(now: datetime) -> Iterator[Waiting]:
+    held = Message.objects.held().filter(deleted=False)
+    found = held.aggregate(n=Count("pk"), since=Min("created_at"))
+    yield Waiting("held messages", "", found["n"], found["since"])
+
+
+def _bulk_actions(now: datetime) -> Iterator[Waiting]:
+    under_way = BulkAction.objects.filter(state__in=[BulkState.WAITING, BulkState.UNDOING])
+    rows = under_way.order_by().values_list("kind")
+    for kind, count, since in rows.annotate(n=Count("pk"), since=Min("created_at")):
+        yield Waiting("bulk actions", kind, count, since)
+
+
+def _snapshots(now: datetime) -> Iterator[Waiting]:
+    asked = SnapshotRequest.objects.filter(state=RequestState.QUEUED)
+    found = asked.aggregate(n=Count("pk"), since=Min("asked_at"))
+    yield Waiting("snapshots", "", found["n"], found["since"])
+
+
 def _mails(now: datetime) -> Iterator[Waiting]:
     due = magic_link.waiting_to_be_sent(now=now).aggregate(n=Count("pk"), since=Min("created_at"))
     yield Waiting("mails", "sign-in", due["n"], due["since"])
@@ -97,7 +116,9 @@ def _mails(now: datetime) -> Iterator[Waiting]:
 
 Source = Callable[[datetime], Iterable[Waiting]]
 IN_REDIS: tuple[Source, ...] = (_jobs, _failed_jobs)
-IN_DATABASE: tuple[Source, ...] = (_tasks, _replies, _runs, _reports, _mails)
+IN_DATABASE: tuple[Source, ...] = (
+    _tasks, _replies, _runs, _snapshots, _reports, _held, _bulk_actions, _mails,
+)  # fmt: skip
 
 
 class Site(Collector):

@@ -2,6 +2,7 @@
 
 import shutil
 import uuid
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -83,3 +84,16 @@ def test_readyz_refuses_when_the_disk_is_almost_full(
 
     assert response.status_code == 503
     assert response.json()["checks"]["disk"] == "almost full"
+
+
+@pytest.mark.django_db
+def test_readyz_looks_at_the_disk_of_runs_though_no_run_was_there_yet(
+    client: Client, monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
+) -> None:
+    settings.RUNS_DIR = tmp_path / "mounted" / "runs"
+    full = {tmp_path: 1024}
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: SimpleNamespace(free=full.get(path, 2**40))
+    )
+
+    assert client.get("/readyz").json()["checks"]["disk"] == "almost full"

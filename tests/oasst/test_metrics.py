@@ -13,11 +13,11 @@ from oasst.accounts.models import User
 from oasst.lib import queue
 from tasks_app import reactions
 from tasks_app.enums import TaskType
-from tasks_app.models import Offer
+from tasks_app.models import BulkAction, Message, Offer
 from tests.chat_app import given
 from tests.factories import Grown, grow
 from tests.training import given as training
-from training.models import TrainingRun
+from training.models import SnapshotRequest, TrainingRun
 
 pytestmark = pytest.mark.django_db
 
@@ -72,6 +72,24 @@ def test_everything_that_waits_is_counted_with_its_age(
     assert found["oasst_up", "database"] == found["oasst_up", "redis"] == 1
 
 
+def test_what_waits_at_the_desk_is_counted_with_its_age(client: Client) -> None:
+    now = timezone.now()
+    held = Message.objects.filter(pk=grow("P(A?)")[1].pk)
+    held.update(held=True, created_at=now - timedelta(hours=3))
+    SnapshotRequest.objects.create(name="first", asked_at=now - timedelta(minutes=9))
+    BulkAction.objects.create(
+        kind="delete", reason="Spam.", messages=9, trees=3, people=1, created_at=now
+    )
+
+    found = read(client)
+
+    counts, oldest = "oasst_waiting", "oasst_oldest_waiting_seconds"
+    assert found[counts, "held messages"] == found[counts, "snapshots"] == 1
+    assert found[counts, "bulk actions", "delete"] == 1
+    assert found[oldest, "held messages"] == pytest.approx(10800, abs=60)
+    assert found[oldest, "snapshots"] == pytest.approx(540, abs=60)
+
+
 def test_living_workers_are_counted_by_model(client: Client) -> None:
     given.worker(given.served("tiny"))
 
@@ -108,13 +126,13 @@ def test_number_of_queries_does_not_grow_with_what_waits(
     client: Client, django_assert_num_queries: object
 ) -> None:
     offered(since=timezone.now())
-    with django_assert_num_queries(6):  # type: ignore[operator]
+    with django_assert_num_queries(9):  # type: ignore[operator]
         read(client)
     for _ in range(3):
         offered(since=timezone.now())
         training.queued()
 
-    with django_assert_num_queries(6):  # type: ignore[operator]
+    with django_assert_num_queries(9):  # type: ignore[operator]
         read(client)
 
 
