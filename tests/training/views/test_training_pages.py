@@ -1,5 +1,6 @@
 """Pages of training: what staff sees, what admins may do, what anybody may read."""
 
+import html
 import json
 import re
 from datetime import timedelta
@@ -19,7 +20,7 @@ from oasst.accounts.models import User
 from tests.chat_app import given as chats
 from tests.factories import NOW
 from tests.hostile import TAG, check
-from tests.sessions import HTMX, SignIn
+from tests.sessions import HTMX, SignIn, signed_in
 from tests.training import given
 from tests.training.given import GOOD
 from training import readiness, reading, registry, runs, snapshots
@@ -378,14 +379,17 @@ def test_a_snapshot_takes_the_same_queries_however_much_was_asked(staff: Client)
 # Models
 
 
-def test_from_a_served_model_to_its_data_in_two_clicks(client: Client) -> None:
+def test_from_an_answer_to_what_taught_it_in_three_clicks(client: Client, alice: User) -> None:
     snapshot = given.snapshot()
     sft = given.checkpoint("sft", stage="sft", snapshots=[snapshot])
     model = given.checkpoint("ppo", parents=[sft], evaluation=GOOD)
     served = ServedModel.objects.create(name="best", source=str(model.folder))
     Checkpoint.objects.filter(pk=model.pk).update(served=served)
+    chat, _messages = chats.thread(alice, model=served)
 
-    page = client.get("/models/best/").content.decode()
+    answer = signed_in(alice).get(f"/chat/{chat.pk}/").content.decode()
+    (link,) = re.findall(r'class="said-model" href="([^"]+)"', answer)
+    page = client.get(html.unescape(link)).content.decode()
 
     assert snapshot.sha256 in page
     assert "/models/data/first/" in page
