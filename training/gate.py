@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from training.win_rate import MIN_COMPARISONS
+
 # What answers people: a reward model does not.
 TALKING_STAGES = frozenset({"sft", "dpo", "ppo"})
-# Under so many held-out examples an evaluation says nothing, under so many judgements a win-rate.
+# Under so many held-out examples an evaluation says nothing.
 FEWEST_EXAMPLES = 8
-FEWEST_COMPARISONS = 20
 # Where one of these is no number, something is wrong with the model.
 DECISIVE = ("loss", "loss_change", "kl", "gain")
 EVEN = 0.5
@@ -58,7 +59,7 @@ def objections(
         found += [Objection("too_few", {"n": max(judged), "fewest": FEWEST_EXAMPLES})]
     elif stage == "ppo" and "gain" not in evaluation:
         found += [Objection("gain_unknown", {})]
-    found += [*_of_loss(figures), *_of_ppo(config, figures)]
+    found += [*_of_loss(figures), *_of_pairs(figures), *_of_ppo(config, figures)]
     return [*found, *_of_answers(figures), *_of_win_rate(figures)]
 
 
@@ -96,6 +97,14 @@ def _of_loss(figures: Mapping[str, Any]) -> Iterator[Objection]:
     change = figures.get("loss_change")
     if change and _edge(change, "low") > 0:
         yield Objection("loss_rose", {"change": change["value"]})
+
+
+def _of_pairs(figures: Mapping[str, Any]) -> Iterator[Objection]:
+    """A model that learned from pairs finds the better answer of a held-out one likelier."""
+    accuracy = figures.get("accuracy")
+    if accuracy and _edge(accuracy, "high") < EVEN:
+        right = {"right": 100 * accuracy["value"], "n": accuracy.get("n") or 0}
+        yield Objection("prefers_worse", right)
 
 
 def _of_ppo(config: Mapping[str, Any], figures: Mapping[str, Any]) -> Iterator[Objection]:
@@ -144,4 +153,4 @@ def _is_win_shown(win_rate: Mapping[str, Any] | None) -> bool:
 
 
 def _is_enough(win_rate: Mapping[str, Any]) -> bool:
-    return (win_rate.get("n") or 0) >= FEWEST_COMPARISONS
+    return (win_rate.get("n") or 0) >= MIN_COMPARISONS

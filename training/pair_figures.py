@@ -214,9 +214,11 @@ def warnings(figures: dict[str, Figure]) -> list[str]:
 
 
 def is_length_hacked(figures: dict[str, Figure]) -> bool:
-    """Whether the scores could come from counting words alone."""
+    """Whether the scores could come from counting words alone; as well where the chosen answers
+    are all longer, or all shorter, so that nothing can be controlled for.
+    """
     likes, controlled = figures["prefers_longer"], figures["accuracy_length_controlled"]
-    return likes.high >= HACKED_SHARE and controlled.low <= 0.5
+    return likes.high >= HACKED_SHARE and not controlled.low > 0.5
 
 
 def _lengths(rows: Rows) -> Array:

@@ -45,6 +45,9 @@ OBJECTIONS = {
     "loss_rose": gettext_noop(
         "Its loss on held-out trees rose by %(change).3f nats a token while it learned."
     ),
+    "prefers_worse": gettext_noop(
+        "It prefers the better answer in %(right).0f %% of %(n)d held-out pairs: worse than chance."
+    ),
     "kl_over_budget": gettext_noop("Its KL is %(kl).1f nats, beyond its budget of %(budget).1f."),
     "reward_fell": gettext_noop("Its reward on held-out prompts changed by %(gain).2f."),
     "no_gain": gettext_noop(

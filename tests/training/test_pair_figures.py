@@ -101,6 +101,16 @@ def test_a_model_that_rewards_length_is_flagged(noise: float) -> None:
     assert any(text.startswith("It rewards length") for text in found)
 
 
+def test_a_model_that_rewards_length_is_flagged_where_every_better_answer_is_longer() -> None:
+    rows = [row for row in crowd() if row["chosen_length"] > row["rejected_length"]]
+
+    found = pair_figures.reward_model(scored(rows, lambda row, side: row[f"{side}_length"]), HOW)[
+        "warnings"
+    ]
+
+    assert any(text.startswith("It rewards length") for text in found)
+
+
 def test_a_good_model_is_not_flagged_though_it_likes_longer_answers() -> None:
     """People like them as well: what counts is that it is right where the shorter one is better."""
     rng = np.random.default_rng(4)

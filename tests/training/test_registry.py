@@ -93,6 +93,8 @@ def ends_less(place: str = "", *, high: float = -0.1) -> dict[str, Any]:
         ("sft", {"loss": figure(1.2), "loss_change": figure(-0.3)}, []),
         ("sft", {"loss_change": figure(0.1, low=-0.1, high=0.3)}, []),
         ("sft", {"loss_change": figure(0.3)}, ["loss_rose"]),
+        ("dpo", {"accuracy": figure(0.2, high=0.3)}, ["prefers_worse"]),
+        ("dpo", {"accuracy": figure(0.45, high=0.55)}, []),
         ("rm", {"accuracy": figure(0.9)}, ["does_not_talk"]),
         ("ppo", None, ["no_evaluation"]),
         ("ppo", {"stage": "ppo", "n": 0}, ["no_evaluation"]),
