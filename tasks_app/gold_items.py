@@ -18,7 +18,8 @@ from tasks_app.models import GoldItem, Message
 from tasks_app.moderation_log import record, require_reason
 from tasks_app.reviews import takes_in
 
-UNANIMOUS_OF = 3  # reviews that agree, at least
+# Reviews that agree, at least; fewer where overlap is adaptive, which asks no more of those who do.
+UNANIMOUS_OF = 3
 NEWEST = 2000  # so many decided messages of a language and verdict are looked at
 MOST_EXPLAINED = 1000  # characters
 
@@ -141,13 +142,24 @@ def promote_unanimous(lang: str, *, config: TreeConfig, now: datetime) -> int:
     in_use = GoldItem.objects.filter(active=True, for_practice=False, message__lang=lang)
     verdicts = [takes_in(answers) for answers in in_use.values_list("answers", flat=True)]
     return sum(
-        _promote(lang, verdict, config.gold_items_per_lang // 2 - verdicts.count(verdict), now)
+        _promote(
+            lang,
+            verdict,
+            config.gold_items_per_lang // 2 - verdicts.count(verdict),
+            fewest=_fewest(config),
+            now=now,
+        )
         for verdict in (True, False)
     )
 
 
+def _fewest(config: TreeConfig) -> int:
+    asked = config.adaptive_least_reviews if config.adaptive_overlap else UNANIMOUS_OF
+    return min(UNANIMOUS_OF, max(asked, 2))
+
+
 @transaction.atomic
-def _promote(lang: str, verdict: bool, room: int, now: datetime) -> int:
+def _promote(lang: str, verdict: bool, room: int, *, fewest: int, now: datetime) -> int:
     if room <= 0:
         return 0
     names: dict[str, str | int | bool] = {
@@ -155,7 +167,7 @@ def _promote(lang: str, verdict: bool, room: int, now: datetime) -> int:
         "verdict": verdict,
         "newest": NEWEST,
         "group": SkillGroup.ACCEPTANCE,
-        "fewest": UNANIMOUS_OF,
+        "fewest": fewest,
         "room": room,
     }
     with connections[router.db_for_write(GoldItem)].cursor() as cursor:

@@ -304,6 +304,16 @@ def test_making_gold_asks_for_a_decided_message_and_why(known: Grown, mona: User
     assert issubclass(gold_items.AlreadyGold, DomainError)
 
 
+@pytest.mark.parametrize(("is_adaptive", "made"), [(False, 0), (True, 2)])
+def test_two_who_agree_make_gold_where_nobody_asks_a_third(is_adaptive: bool, made: int) -> None:
+    grown = grow("P(A)", state=TreeState.GROWING)
+    for message in grown.tree.messages.all():
+        message.label_sets.exclude(pk__in=message.label_sets.order_by("pk")[:2]).delete()
+
+    with overridden(gold_items_per_lang=4, adaptive_overlap=is_adaptive):
+        assert gold_items.promote_unanimous("en", config=TreeConfig.current(), now=NOW) == made
+
+
 def test_unanimous_reviews_become_gold_half_good_and_half_bad() -> None:
     grown = grow("P(A- A A- A?2)", state=TreeState.GROWING)
     split = grown[3].label_sets.first()
