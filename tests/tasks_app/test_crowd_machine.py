@@ -340,7 +340,8 @@ def play(
                 suppress_health_check=list(HealthCheck),
             ),
         )
-    assert Crowd.steps >= examples * steps
+    # Hypothesis ends some examples before their last step.
+    assert Crowd.steps >= 0.8 * examples * steps
     return {name for name, count in Crowd.outcomes.items() if count}
 
 
@@ -368,10 +369,10 @@ def test_random_crowd_breaks_nothing_in_800_steps() -> None:
 @pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 def test_random_crowd_breaks_nothing_in_10000_steps() -> None:
-    check_common_events(play(examples=50, steps=200, derandomize=False))
+    check_common_events(play(examples=65, steps=200, derandomize=False))
 
 
 @pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 def test_crowd_of_whom_much_is_known_breaks_nothing_in_10000_steps() -> None:
-    play(examples=50, steps=200, derandomize=False, machine=KnownCrowd, tunables=KNOWING)
+    play(examples=65, steps=200, derandomize=False, machine=KnownCrowd, tunables=KNOWING)
