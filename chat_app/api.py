@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Query, Router, Status
 
-from chat_app import asking, catalogue, conversations, reading, replies, transcripts
+from chat_app import asking, catalogue, conversations, reading, replies, search, transcripts
 from chat_app.api_schemas import (
     AskedOut,
     ChatChange,
@@ -57,9 +57,11 @@ def list_models(request: HttpRequest) -> Any:
 @router.get("/chats", auth=READ, response=answers(ChatsOut))
 def list_chats(request: HttpRequest, find: Query[Find]) -> Any:
     """Your chats, the one changed last first."""
-    found = conversations.search(_user(request), find.q).filter(archived=find.archived)
+    looked_for = search.search(_user(request), find.q)
+    found = looked_for.chats().filter(archived=find.archived).select_related("model")
     before = Cursor.parse(find.before) if find.before else None
-    page = reading.page(found.select_related("model"), before, size=find.limit)
+    with looked_for.patience():
+        page = reading.page(found, before, size=find.limit)
     items = [chat_out(chat) for chat in page.chats]
     return {"items": items, "next": str(page.more) if page.more else None}
 

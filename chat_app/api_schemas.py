@@ -57,7 +57,11 @@ def _cursor(text: str) -> str:
 class Find(Schema):
     """Which chats to list; `next` of one page is `before` of the other."""
 
-    q: Text = Field("", max_length=200, description="words in titles or messages")
+    q: Text = Field(
+        "",
+        max_length=200,
+        description='words in titles or messages; "a phrase", -without, this OR that',
+    )
     archived: bool = False
     limit: int = Field(20, ge=1, le=100)
     before: Annotated[Text, BeforeValidator(_cursor)] = Field("", max_length=120)

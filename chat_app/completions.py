@@ -21,6 +21,7 @@ from chat_app.models import Chat, ChatMessage
 from chat_app.openai_schemas import CompletionIn, Message
 from oasst.lib import ratelimit
 from oasst.lib.errors import TooMuch
+from oasst.lib.search import sql
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
@@ -52,6 +53,7 @@ def begin(user: User, wanted: CompletionIn, *, now: datetime) -> list[ChatMessag
             user=user,
             from_api=True,
             allow_data_use=False,
+            lang=sql.OTHER,
             model=model,
             created_at=now,
             modified_at=now,

@@ -16,7 +16,7 @@ from uuid import UUID, uuid5
 from django.conf import settings
 from django.db import transaction
 
-from chat_app import catalogue, notices, protocol, safety, streams
+from chat_app import catalogue, notices, protocol, safety, search_filling, streams
 from chat_app.enums import Hold, MessageState, ReportKind, Role, VoteReason
 from chat_app.errors import (
     BadParent,
@@ -40,9 +40,9 @@ from chat_app.models import (
     ServedModel,
     Vote,
 )
-from chat_app.querysets import ChatQuerySet
 from chat_app.titles import title_for
 from oasst.lib.characters import UNSTORABLE
+from oasst.lib.search import sql
 
 if TYPE_CHECKING:
     from oasst.accounts.models import User
@@ -67,13 +67,6 @@ def message_of(chat: Chat, message_id: UUID) -> ChatMessage:
     if message is None:
         raise ChatNotFound
     return message
-
-
-def search(user: User, words: str) -> ChatQuerySet:
-    """The person's chats with `words` in title or messages, newest first; all for no words."""
-    own = Chat.objects.of(user).newest_first()
-    words = UNSTORABLE.sub("", words).strip()[:200]
-    return own.matching(words) if words else own
 
 
 # The tree
@@ -181,6 +174,7 @@ def _beginnings(model: ServedModel | None, now: datetime) -> dict[str, Any]:
         "model": model,
         "preset": preset,
         "parameters": PRESETS[preset].to_dict(),
+        "lang": sql.OTHER,
         "created_at": now,
         "modified_at": now,
     }
@@ -212,6 +206,7 @@ def say(
     finding = safety.check(text)
     if finding.hold == Hold.HELD:
         raise TextHeld(safety.kind_words(finding))
+    search_filling.note_language(chat, text)
     prompt = chat.messages.create(
         parent=parent,
         role=Role.PROMPTER,
@@ -232,7 +227,7 @@ def lock(chat: Chat, user: User) -> None:
     fresh = Chat.objects.locked().filter(pk=chat.pk, user=user).first()
     if fresh is None:
         raise ChatNotFound
-    for name in ("tail_id", "title", "title_is_own", "allow_data_use"):
+    for name in ("tail_id", "title", "title_is_own", "allow_data_use", "lang"):
         setattr(chat, name, getattr(fresh, name))
 
 

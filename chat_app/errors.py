@@ -13,6 +13,14 @@ class ChatNotFound(DomainError):
     default_message = _("This conversation does not exist, or it is not yours.")
 
 
+class SearchTooSlow(DomainError):
+    """The database gave up on a search."""
+
+    code = "search_too_slow"
+    status = 503
+    default_message = _("This search takes too long. Ask for fewer words, or rarer ones.")
+
+
 class TextEmpty(DomainError):
     code = "text_empty"
     default_message = _("There is nothing to send yet. Write a message first.")

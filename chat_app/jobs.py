@@ -5,12 +5,13 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from chat_app import replies, workers
+from chat_app import replies, search_filling, workers
 from chat_app.models import Chat
 
 logger = logging.getLogger(__name__)
 
 KEEP_API_CALLS = timedelta(hours=1)
+FILLING_S = 50
 
 
 def wake(model_name: str) -> None:
@@ -34,3 +35,8 @@ def delete_api_calls() -> None:
 def forget_workers() -> None:
     """Remove the rows of workers that ended a day ago."""
     workers.forget_old()
+
+
+def fill_search_words() -> None:
+    """Find older chats by the words of their language too, some with each run."""
+    search_filling.go_on(for_s=FILLING_S)

@@ -5,10 +5,10 @@ import uuid
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now, Substr
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from chat_app.enums import (
@@ -172,6 +172,9 @@ class Chat(models.Model):
     )
     allow_data_use = models.BooleanField(_("may be used for training"), default=True)
     archived = models.BooleanField(_("archived"), default=False)
+    # What it is searched by: a BCP 47 code, "und" as long as nothing said tells. Null where a
+    # release before `lang` wrote the row, until `search_filling` has looked at it.
+    lang = models.CharField(_("language"), max_length=16, null=True, editable=False)
     created_at = models.DateTimeField(_("created"))
     modified_at = models.DateTimeField(_("last changed"))
 
@@ -182,6 +185,7 @@ class Chat(models.Model):
         indexes = [
             models.Index(fields=["user", "archived", "-modified_at", "id"], name="chat_newest"),
             models.Index(fields=["modified_at"], condition=Q(from_api=True), name="chat_from_api"),
+            models.Index(fields=["id"], condition=Q(lang=None), name="chat_without_lang"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -213,12 +217,8 @@ class ChatMessage(models.Model):
     )
     role = models.CharField(_("role"), max_length=16, choices=Role)
     text = models.TextField(_("text"), blank=True)
-    search_vector = models.GeneratedField(
-        # Of very long texts the beginning is enough: a vector holds one megabyte at most.
-        expression=SearchVector(Substr("text", 1, 100_000), config="simple"),
-        output_field=SearchVectorField(),
-        db_persist=True,
-    )
+    # As written and by the rules of the chat's language: triggers fill it, see `search_sql`.
+    search_vector = SearchVectorField(null=True, editable=False)
     depth = models.PositiveIntegerField(_("depth"))
     state = models.CharField(_("state"), max_length=12, choices=MessageState)
     hold = models.CharField(_("safety"), max_length=8, choices=Hold, blank=True)

@@ -28,8 +28,8 @@ SECTIONS: Sections = {
     "chats": (
         Chat.objects,
         "user",
-        "id title model__name parameters preset allow_data_use archived from_api created_at "
-        "modified_at",
+        "id title model__name parameters preset allow_data_use archived lang from_api "
+        "created_at modified_at",
     ),
     "messages": (
         ChatMessage.objects,

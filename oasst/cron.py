@@ -30,6 +30,7 @@ SCHEDULE_S = {
     "chat_app.jobs.reap_replies": 10,
     "chat_app.jobs.delete_api_calls": 600,
     "chat_app.jobs.forget_workers": 3600,
+    "chat_app.jobs.fill_search_words": 60,
     "training.jobs.reap_runs": 10,
     "training.jobs.reap_snapshot_checks": 60,
     "training.jobs.reap_snapshot_requests": 60,
@@ -48,6 +49,7 @@ SCHEDULE_S = {
 LONG_JOBS = frozenset(
     {
         "oasst.lib.backups.make_nightly",
+        "chat_app.jobs.fill_search_words",
         "tasks_app.jobs.fill_search_words",
         "tasks_app.jobs.refit_reliability",
         "leaderboard_app.jobs.recount_statistics",

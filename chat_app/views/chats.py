@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from chat_app import asking, catalogue, conversations, reading
+from chat_app import asking, catalogue, conversations, reading, search
 from chat_app.enums import Role
-from chat_app.errors import BadParent, ReplyUnderWay
+from chat_app.errors import BadParent, ReplyUnderWay, SearchTooSlow
 from chat_app.forms import FindForm, NewChatForm, PromptForm, WindowForm
 from chat_app.models import Chat
 from chat_app.views.edges import FORM_INVALID, NO_ROOM, after_change, member, show_thread, tell
@@ -65,21 +65,29 @@ def _examples() -> list[dict[str, str]]:
 def _found_page(request: HttpRequest, form: FindForm) -> HttpResponse:
     now = timezone.now()
     asked = form.cleaned_data if form.is_valid() else {}
-    found = conversations.search(request.user, asked.get("q", ""))
-    found = found.filter(archived=bool(asked.get("archived")))
-    if asked.get("q"):
-        found = found.with_excerpt(asked["q"])
-    page = reading.page(found, asked.get("before"))
+    looked_for = search.search(request.user, asked.get("q", ""))
+    found = looked_for.chats().filter(archived=bool(asked.get("archived")))
+    error, page, shown = None, reading.Page([], None), {}
+    try:
+        with looked_for.patience():
+            page = reading.page(found, asked.get("before"))
+            shown = looked_for.shown(page.chats)
+    except SearchTooSlow as slow:
+        error, page = slow, reading.Page([], None)
+    for chat in page.chats:
+        chat.shown = shown[chat.pk]
     context = {
         "form": form,
         "asked": asked,
-        "page": page,
+        "error": error,
+        "is_cut": looked_for.asked.is_cut,
         "days": reading.by_days(page.chats, now=now),
         "newest_url": _url(asked) if asked.get("before") else "",
         "next_url": _url(asked, page.more) if page.more else "",
         "sidebar": reading.sidebar(request.user, now=now),
     }
-    return render(request, "chat/list.html", context, status=FORM_INVALID if form.errors else 200)
+    status = error.status if error else FORM_INVALID if form.errors else 200
+    return render(request, "chat/list.html", context, status=status)
 
 
 def _url(asked: dict[str, Any], before: Cursor | None = None) -> str:

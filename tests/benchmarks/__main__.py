@@ -13,7 +13,7 @@ from typing import Any
 NAMES = (
     "tasks", "engine", "chat", "training", "crowd", "agreement", "stats", "adapters", "similar",
     "faults", "pages", "soak", "search", "exports", "migrations",
-    "skills",
+    "skills", "chat_search",
 )  # fmt: skip
 
 
@@ -24,7 +24,7 @@ def main() -> None:
     measures |= {"adapters": _adapters, "similar": _similar}
     measures |= {"faults": _faults, "pages": _pages, "soak": _soak, "search": _search}
     measures |= {"exports": _exports, "migrations": _migrations}
-    measures |= {"skills": _skills}
+    measures |= {"skills": _skills, "chat_search": _chat_search}
     measure = measures[options.name]
     figures = measure(options)
     sys.stdout.write(json.dumps(figures, indent=None if options.json else 2) + "\n")
@@ -91,6 +91,13 @@ def _search(options: argparse.Namespace) -> dict[str, Any]:
     from tests.benchmarks import search
 
     return search.measure(options.messages, options.requests, say=_say)
+
+
+def _chat_search(options: argparse.Namespace) -> dict[str, Any]:
+    _start_django()
+    from tests.benchmarks import chat_search
+
+    return chat_search.measure(options.chats, options.messages, options.requests, say=_say)
 
 
 def _exports(options: argparse.Namespace) -> dict[str, Any]:
@@ -231,13 +238,14 @@ def _options() -> argparse.Namespace:
         "--seconds", type=float, default=15, help="per number of clients (tasks), of a reply (chat)"
     )
     tasks = parser.add_argument_group(
-        "tasks, stats, similar, pages, soak, search, exports, migrations"
+        "tasks, stats, similar, pages, soak, search, chat_search, exports, migrations"
     )
     tasks.add_argument("--messages", type=int, default=10_000, help="size of the database")
     tasks.add_argument("--clients", type=_numbers, default=(1, 8, 32), help="default: 1,8,32")
     tasks.add_argument(
         "--requests", type=int, default=200, help="of each sort (stats, similar, search)"
     )
+    tasks.add_argument("--chats", type=int, default=2_000, help="of one person (chat_search)")
     exports = parser.add_argument_group("exports")
     exports.add_argument(
         "--kinds", type=_words, default=(), help="trees,parquet,…; default: all, see exports.py"

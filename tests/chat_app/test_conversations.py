@@ -230,17 +230,6 @@ def test_a_second_report_replaces_the_words_of_the_first(alice: User) -> None:
 # Keeping
 
 
-def test_search_finds_words_in_titles_and_messages_of_ones_own(alice: User, bob: User) -> None:
-    tides, _messages = given.thread(alice, "Tell me about tides", "The moon pulls the sea.")
-    bread, _messages = given.thread(alice, "How do I bake bread?", "With flour.", now=LATER)
-    given.thread(bob, "Does the moon exist?", "Yes.")
-
-    assert [*conversations.search(alice, "moon")] == [tides]
-    assert [*conversations.search(alice, "bake BREAD")] == [bread]
-    assert [*conversations.search(alice, "")] == [bread, tides]
-    assert [*conversations.search(alice, "nowhere ' ) | &")] == []
-
-
 def test_a_typed_title_stays_and_an_empty_one_brings_the_generated_back(alice: User) -> None:
     chat, (_prompt, reply) = given.thread(alice, "Tell me about tides", "The moon.")
 

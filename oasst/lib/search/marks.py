@@ -33,18 +33,33 @@ Span = tuple[int, int]
 def excerpt(text: str, words: Collection[str], groups: Groups) -> list[Piece]:
     """What to show of a text of which some `words` were searched for."""
     plain = " ".join(markdown.words(text[:MOST_CHARACTERS]).split())
-    known = {word.casefold() for word in words}
-    spans = [m.span() for m in _WORD.finditer(plain) if m[0].casefold() in known]
+    spans = _spans(plain, words)
     runs = sorted(_runs(groups), key=len, reverse=True)
     if runs:
         spans += [m.span() for m in re.finditer("|".join(map(re.escape, runs)), plain)]
     return places(plain, sorted(spans))
 
 
+def title(text: str, words: Collection[str], groups: Groups) -> list[Piece]:
+    """A title with some `words` marked, and what was asked for wherever it stands as typed."""
+    asked = [re.escape(term) for term in sorted(_wanted(groups), key=len, reverse=True)]
+    typed = re.finditer("|".join(asked), text, re.IGNORECASE) if asked else ()
+    spans = _spans(text, words) + [match.span() for match in typed]
+    return _pieces(text, sorted(spans, key=lambda span: (span[0], -span[1])), 0, len(text))
+
+
+def _spans(text: str, words: Collection[str]) -> list[Span]:
+    known = {word.casefold() for word in words}
+    return [m.span() for m in _WORD.finditer(text) if m[0].casefold() in known]
+
+
+def _wanted(groups: Groups) -> set[str]:
+    return {term.text for group in groups for term in group if not term.is_negated}
+
+
 def _runs(groups: Groups) -> set[str]:
     """What was asked for in scripts without blanks: found wherever it stands."""
-    terms = [term.text for group in groups for term in group if not term.is_negated]
-    return {run for text in terms for run in _RUN.findall(text)}
+    return {run for text in _wanted(groups) for run in _RUN.findall(text)}
 
 
 def places(text: str, spans: Sequence[Span]) -> list[Piece]:

@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.models import BooleanField, Expression, F, Func, TextField, Value
 
 from oasst.lib.characters import JOINED
-from oasst.lib.search.syntax import Groups
+from oasst.lib.search.syntax import Groups, Term
 
 # language, without its region -> what PostgreSQL calls the rules by which its words are shortened.
 # All others are searched for as they are written.
@@ -53,8 +53,9 @@ CONFIGURATIONS = {
 }
 # Of longer texts only the beginning is found: a vector has at most a megabyte.
 MOST_CHARACTERS = 50_000
-# A language that is searched in as it is written.
+# A language that is searched in as it is written, and PostgreSQL's rules for that.
 OTHER = "und"
+AS_WRITTEN = "simple"
 # A word in the text of a `tsquery`.
 _LEXEME = re.compile(r"'(?:[^']|'')*'(?::\*)?")
 # Punctuation and pictures beyond ASCII, which in a database whose locale is C are letters.
@@ -152,7 +153,7 @@ NO_FUNCTIONS = """
 
 def configuration(lang: str) -> str:
     """What PostgreSQL searches texts of a language by."""
-    return CONFIGURATIONS.get(lang.split("-")[0], "simple")
+    return CONFIGURATIONS.get(lang.split("-")[0], AS_WRITTEN)
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,15 @@ class Phrases:
             if asked:
                 parts.append(f"({' | '.join(asked)})")
         return " & ".join(parts)
+
+    def in_any(self, term: Term, langs: Iterable[str]) -> str:
+        """A term in the words of any of the languages: a `tsquery` as text, empty if it has none.
+
+        For texts that are found by more than one language's rules. Whether the term is negated
+        is the caller's to heed.
+        """
+        texts = dict.fromkeys(self.found[lang, term.text] for lang in langs)
+        return " | ".join(f"({text})" for text in texts if text)
 
     def lexemes(self, groups: Groups, lang: str) -> str:
         """Any of the words that are asked for: a `tsquery` as text, empty if none is."""

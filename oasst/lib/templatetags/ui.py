@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,13 +16,14 @@ from django.template.loader import get_template
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext
 
 from oasst.lib import icons, languages
 from oasst.lib.markdown import render
+from oasst.lib.search.marks import Piece
 
 register = template.Library()
 
@@ -177,3 +179,10 @@ def duration(span: timedelta) -> str:
 def grouped(number: int) -> str:
     """Digits in groups of three with a thin space, the same in every language: 18 204."""
     return f"{number:,}".replace(",", "\u202f")
+
+
+@register.filter
+def marked(pieces: Iterable[Piece]) -> SafeString:
+    """The pieces of a text that a search found, one after the other."""
+    texts = [format_html("<mark>{}</mark>", it.text) if it.is_marked else it.text for it in pieces]
+    return format_html_join("", "{}", ((text,) for text in texts))
