@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 MOST_CHARACTERS = 200
 PATIENCE_MS = 2_000
+# Each with a passage, which is most of the work.
+PAGE_SIZE = 20
 
 
 @dataclass(frozen=True)

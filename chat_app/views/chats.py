@@ -70,7 +70,8 @@ def _found_page(request: HttpRequest, form: FindForm) -> HttpResponse:
     error, page, shown = None, reading.Page([], None), {}
     try:
         with looked_for.patience():
-            page = reading.page(found, asked.get("before"))
+            size = search.PAGE_SIZE if asked.get("q") else reading.CHATS_A_PAGE
+            page = reading.page(found, asked.get("before"), size=size)
             shown = looked_for.shown(page.chats)
     except SearchTooSlow as slow:
         error, page = slow, reading.Page([], None)

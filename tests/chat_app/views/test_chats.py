@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from chat_app import conversations, reading
+from chat_app import conversations, reading, search
 from chat_app.enums import MessageState
 from chat_app.models import Chat, ChatMessage
 from oasst.accounts.models import User
@@ -311,14 +311,14 @@ def test_archived_chats_stand_in_the_archive_only(web: Client, alice: User) -> N
 
 
 def test_long_list_goes_on_on_the_next_page(web: Client, alice: User) -> None:
-    for number in range(reading.CHATS_A_PAGE + 2):
+    for number in range(search.PAGE_SIZE + 2):
         given.thread(alice, f"tide {number}", now=NOW + timedelta(minutes=number))
 
     first, older = titles(web, "/chat/?q=tide"), web.get("/chat/?q=tide").context["next_url"]
     given.thread(alice, "tide of now", now=NOW + timedelta(days=1))
 
     assert (len(first), titles(web, f"/chat/{older}")) == (
-        reading.CHATS_A_PAGE,
+        search.PAGE_SIZE,
         ["Tide 1", "Tide 0"],
     )
     assert web.get(f"/chat/{older}").context["newest_url"] == "?q=tide"
