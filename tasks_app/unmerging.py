@@ -127,11 +127,17 @@ def _going_back(
 ) -> Iterator[tuple[QuerySet[Any], str, User]]:
     """Rows that are still where the merge put them, the column, and whose they were. What one
     account may not have besides its own rows stays."""
+    taken: dict[tuple[str, str, bool], set[Any]] = {}
     for part in merge.rows.order_by("pk").iterator(chunk_size=20):
         model = apps.get_model(part.model)
         owner, holder = (source, into) if part.was_source else (into, source)
-        rows = columns.movable(model, part.column, holder, owner)
-        yield rows.filter(pk__in=part.ids), part.column, owner
+        # Asked once a table: to ask it of every thousand rows would read all of them each time.
+        key = (part.model, part.column, part.was_source)
+        if key not in taken:
+            taken[key] = columns.taken(model, part.column, holder, owner)
+        ids = {model._meta.pk.to_python(each) for each in part.ids} - taken[key]
+        rows = model._base_manager.filter(pk__in=ids, **{part.column: holder})
+        yield rows, part.column, owner
 
 
 def _restore_accounts(merge: Merge, source: User, into: User, now: datetime) -> User:

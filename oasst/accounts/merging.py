@@ -34,6 +34,8 @@ class Moved:
         keys = list(rows.exclude(**{field: to}).values_list("pk", flat=True))
         for chunk in _chunks(keys):
             model._base_manager.filter(pk__in=chunk).update(**{field: to})
+        if keys and model._meta.get_field(field).primary_key:
+            keys = [to.pk]  # a row that has its person's key has got another one
         self.keys[model, field, to] += keys
 
     def chunks(self) -> Iterator[tuple[type[Model], str, User, list[Any]]]:
@@ -73,14 +75,25 @@ def move(source: User, into: User, moved: Moved, *, skipping: Collection[str] = 
 def movable(model: type[Model], field: str, source: User, into: User) -> QuerySet[Any]:
     """The rows of `source` that `into` may have besides its own."""
     rows = model._base_manager.filter(**{field: source})
+    for same in _doubled(model, field, source, into):
+        rows = rows.exclude(pk__in=same.values("pk"))
+    return rows
+
+
+def taken(model: type[Model], field: str, source: User, into: User) -> set[Any]:
+    """The keys of the others: rows of `source` that `into` has already."""
+    doubled = _doubled(model, field, source, into)
+    return {key for rows in doubled for key in rows.values_list("pk", flat=True)}
+
+
+def _doubled(model: type[Model], field: str, source: User, into: User) -> Iterator[QuerySet[Any]]:
+    """Rows of `source` that `into` has already, by each rule of uniqueness."""
     for names, condition, nulls_distinct in _unique(model, field):
         theirs = model._base_manager.filter(condition, **{field: into})
         for name in names:
             if name != field:
                 theirs = theirs.filter(_same(name, nulls_distinct))
-        taken = Exists(theirs)
-        rows = rows.exclude(pk__in=rows.filter(condition & Q(taken)).values("pk"))
-    return rows
+        yield model._base_manager.filter(condition & Q(Exists(theirs)), **{field: source})
 
 
 def _same(name: str, nulls_distinct: bool) -> Q:

@@ -31,6 +31,7 @@ from tasks_app import (
     unmerging,
 )
 from tasks_app import privacy as tasks
+from tasks_app.first_steps_records import FirstSteps
 from tasks_app.merge_records import Merge, MergedRows
 from tasks_app.models import Draft, Message, ModerationAction, Task
 from tasks_app.notice_records import Notification, NotificationSettings
@@ -102,6 +103,7 @@ def rich(alice: User, twin: User, bob: User, root: User) -> Message:
     ranked = grow("P(A A)", state="ranking", author=bob)
     given.rank(twin, ranked.root, [ranked[1], ranked[2]])
     following.follow(ranked.root.tree_id, twin, now=NOW)
+    FirstSteps.objects.create(user=twin)  # its key is the account's
     task = hand_out(twin, "initial_prompt")
     interactions.save_draft(task.pk, twin, {"text": "half a prompt"}, now=NOW)
     hand_out(twin, "assistant_reply", grow("P").root)
@@ -161,7 +163,7 @@ def test_undone_everything_is_as_it_was(
         "tasks_app.Message", "tasks_app.TextLabels", "tasks_app.Ranking", "tasks_app.Reaction",
         "tasks_app.Task", "tasks_app.Contribution", "tasks_app.TreeFollow", "chat_app.Chat",
         "tasks_app.Notification", "accounts.ApiToken", "socialaccount.SocialAccount",
-        "leaderboard_app.PrizeWinner", "chat_app.Preset",
+        "leaderboard_app.PrizeWinner", "chat_app.Preset", "tasks_app.FirstSteps",
     }  # fmt: skip
 
     unmerging.undo(entry.pk, actor=root, **BACK)
