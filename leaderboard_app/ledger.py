@@ -145,7 +145,9 @@ def _read_on(now: datetime) -> tuple[int, bool]:
         trees |= set(theirs.exclude(message=None).values_list("message__tree", flat=True))
         loose += theirs.filter(message=None).values_list("pk", flat=True)
     count, touched = _settle(trees, loose, now)
-    touched |= followed
+    # Entries that changed hands are judged by another record, though they did not change.
+    held = _hold(dict.fromkeys(followed, _LONG_AGO), now)
+    touched |= followed | {entry.user_id for entry in held}
     stats.refresh_people(touched, now=now)
     for reader in (journal, actions, moves):
         reader.save()

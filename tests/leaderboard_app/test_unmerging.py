@@ -37,7 +37,7 @@ from tasks_app.models import Draft, Message, ModerationAction, Task
 from tasks_app.notice_records import Notification, NotificationSettings
 from tests.chat_app import given as chats
 from tests.elsewhere import connected
-from tests.factories import GOOD, NOW, crowd, grow, hand_out, person
+from tests.factories import GOOD, NOW, SPAM, crowd, grow, hand_out, person
 from tests.leaderboard_app import given
 from tests.sessions import signed_in
 from tests.tasks_app import oracle
@@ -255,6 +255,33 @@ def test_merged_again_it_can_be_undone_again(
         ledger.catch_up(now=NOW)
 
     assert everything() == before
+    assert list(ledger.disagreements()) == []
+
+
+@pytest.mark.full
+def test_points_are_held_back_by_the_record_of_whose_they_are(
+    alice: User, twin: User, bob: User, root: User
+) -> None:
+    for judge, says, times in ((alice, GOOD, 14), (twin, SPAM, 5)):
+        for _ in range(times):
+            theirs = given.reply(bob, grow("P").root)
+            for other in crowd(2, prefix="Judge"):
+                given.review(other, theirs, GOOD)
+            given.review(judge, theirs, says)
+    ledger.catch_up(now=NOW)
+    held = PointEntry.objects.filter(held=True)
+    assert set(held.values_list("user", flat=True)) == {twin.pk}
+    before = points()
+
+    merging.merge(twin.pk, alice.pk, actor=root, **WHY)
+    ledger.catch_up(now=NOW)
+    assert not held.exists()
+    assert list(ledger.disagreements()) == []
+
+    entry = ModerationAction.objects.get(action="merge_people")
+    unmerging.undo(entry.pk, actor=root, **BACK)
+    ledger.catch_up(now=NOW)
+    assert points() == before
     assert list(ledger.disagreements()) == []
 
 
