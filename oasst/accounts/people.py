@@ -168,13 +168,16 @@ def anonymise(user: User, *, now: datetime) -> None:
     magic_link.void([user.email], now=now)
     EmailCode.objects.filter(email=user.email).delete()
     EmailCode.objects.filter(user=user).delete()
-    EmailAddress.objects.filter(user=user).delete()
+    addresses = EmailAddress.objects.filter(user=user)
+    known = {user.email, *addresses.values_list("email", flat=True)}
+    addresses.delete()
     SocialAccount.objects.filter(user=user).delete()
     Authenticator.objects.filter(user=user).delete()
     ApiToken.objects.filter(user=user).delete()
     SavedView.objects.filter(user=user).delete()
-    # What an admin keeps searching for may be this very address.
-    SavedView.objects.filter(query__icontains=quote_plus(user.email)).delete()
+    # What an admin keeps searching for may be one of these very addresses.
+    for email in known:
+        SavedView.objects.filter(query__icontains=quote_plus(email)).delete()
     user.groups.clear()
     user.user_permissions.clear()
     blank(user, now=now)

@@ -1,6 +1,7 @@
 """Saved views: of one person and list, replaced by name, at most so many, gone with the account."""
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.db import IntegrityError, transaction
 
 from oasst.accounts import people, saved_views
@@ -74,6 +75,8 @@ def test_deleted_account_keeps_no_views_and_is_in_nobody_elses(
 ) -> None:
     save(mona, "Mine")
     save(root, "Her address", "q=Alice%40example.org")
+    save(root, "Her other one", "q=twin%40example.org")
+    EmailAddress.objects.create(user=alice, email="twin@example.org", verified=True)
     save(root, "Others", "q=bob%40example.org")
     people.close(mona, now=NOW)
     with pytest.raises(people.AccountGone):
