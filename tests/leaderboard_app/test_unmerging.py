@@ -13,6 +13,7 @@ from django.apps import apps
 from django.db import connection
 from django.utils import timezone
 
+from chat_app import jobs
 from chat_app.models import CustomInstructions, Preset
 from leaderboard_app import ledger
 from leaderboard_app.models import PointEntry, Prize, PrizeWinner
@@ -65,6 +66,7 @@ COLUMNS = {"session_epoch", "shuffle"}
 
 def everything() -> dict[str, list[dict[str, Any]]]:
     """All rows of all tables by name, without what is excused."""
+    jobs.fill_search_words()  # chats that changed hands wait to be looked at again
     models = [each for each in apps.get_models(include_auto_created=True) if each._meta.managed]
     return {
         model._meta.label: [
