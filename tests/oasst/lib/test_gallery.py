@@ -8,7 +8,7 @@ from pytest_django.fixtures import Settings
 from oasst.accounts.models import User
 
 # Of the landing page, and of pages that hold nothing else.
-OF_OTHER_PAGES = {"error.html", "landing_counts.html", "ways_out.html"}
+OF_OTHER_PAGES = {"_search_words.html", "error.html", "landing_counts.html", "ways_out.html"}
 
 
 @pytest.mark.django_db
