@@ -10,6 +10,8 @@ import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.db.models import F
+
 from oasst.lib import database, detection
 from tasks_app import screening, texts, trees, turns
 from tasks_app.config import TreeConfig
@@ -69,7 +71,7 @@ def reword(message_id: uuid.UUID, user: "User", text: str, *, base: str, now: da
         raise TextChanged
     texts.check(text, config)
     texts.check_not_said(user, text, config=config, now=now, but=message.pk)
-    _end_lapsed_reviews(message, now)
+    _end_lapsed_reviews(message)
     rewrite(message, text, actor=user, reason=REASON, now=now)
     _describe(message, config)
     trees.advance(tree, config=config, now=now)
@@ -102,7 +104,10 @@ def _require_untouched(message: Message, user: "User", now: datetime) -> None:
         raise TextStays
 
 
-def _end_lapsed_reviews(message: Message, now: datetime) -> None:
-    """A late review would be of the text before: it is refused, and can be taken up again."""
+def _end_lapsed_reviews(message: Message) -> None:
+    """A late review would be of the text before: it is refused, and can be taken up again.
+
+    Also one that was sent a moment earlier and waits for the tree: a task ends with its beginning.
+    """
     lapsed = Task.objects.filter(message=message, done_at=None, skipped_at=None)
-    lapsed.update(expires_at=now, holds_slot=False)
+    lapsed.update(expires_at=F("created_at"), holds_slot=False)

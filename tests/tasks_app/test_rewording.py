@@ -158,6 +158,17 @@ def test_review_whose_place_has_lapsed_does_not_count_for_the_new_text(
     assert oracle.problems() == []
 
 
+def test_review_sent_before_the_change_but_read_after_it_is_refused(
+    prompt: Message, bob: User
+) -> None:
+    review = hand_out(bob, REVIEW, prompt, now=NOW)
+    sent = review.reserved_until + timedelta(seconds=1)
+    reword(prompt, now=sent + timedelta(milliseconds=1))
+
+    with pytest.raises(TaskExpired):
+        interactions.submit_labels(review.pk, bob, GOOD, now=sent)
+
+
 def test_nobody_else_changes_a_message(prompt: Message, bob: User, mona: User) -> None:
     for user in (bob, mona):
         with pytest.raises(MessageNotFound):
