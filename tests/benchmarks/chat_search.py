@@ -5,6 +5,7 @@ chats of everybody else: as the person waits, and as the processor works for it.
 import random
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,11 +18,10 @@ from chat_app.enums import MessageState, Role
 from chat_app.models import Chat, ChatMessage
 from oasst.accounts.models import User
 from oasst.lib import database
-from tests.benchmarks import search_texts, sql
-from tests.benchmarks.search_texts import word
-from tests.benchmarks.timing import percentile_ms, worked_s
+from tests.benchmarks import search_texts, searching, sql
+from tests.benchmarks.searching import LANGS, Times, Words, every, figures
+from tests.benchmarks.timing import worked_s
 
-LANGS = ("en", "de", "zh")
 MESSAGES_A_CHAT = 10
 # Everybody else has so many chats each.
 CHATS_OF_OTHERS = 50
@@ -114,61 +114,28 @@ def _size() -> float:
 
 def _look(sentences: dict[str, list[str]], requests: int, *, say: Callable) -> dict[str, Any]:
     """The figures of each sort of search, and of all."""
-    web, rng = _owner(), random.Random(11)
-    found: dict[str, Any] = {}
-    times: list[tuple[float, float]] = []
-    for name, queries in _sorts(sentences, rng).items():
-        some = [_answer(web, next(queries)) for _ in range(requests)]
-        times += some
-        found[name] = _figures(some)
-        say(name, found[name])
-    return found | {"all": _figures(times)}
+    web = _owner()
+    sorts = _sorts(Words(sentences, random.Random(11)))
+    found, times = searching.look(sorts, partial(_answer, web), requests, say=say)
+    return found | {"all": figures(times)}
 
 
-def _sorts(sentences: dict[str, list[str]], rng: random.Random) -> dict[str, Iterator[str]]:
+def _sorts(words: Words) -> dict[str, Iterator[str]]:
     """Searches without end, by sort."""
-
-    def made_up(low: int, high: int) -> str:
-        return word(rng.randint(low, high), rng.choice(LANGS))
-
-    def said() -> list[str]:
-        words = rng.choice(sentences[rng.choice(("en", "de"))]).split()
-        place = rng.randrange(max(1, len(words) - 3))
-        return words[place : place + 3]
-
-    def every(make: Callable[[], str]) -> Iterator[str]:
-        while True:
-            yield make()
-
+    made_up = words.made_up
     return {
         "rare_words": every(lambda: made_up(10_000, 1_000_000)),
         "words_in_one_of_a_hundred": every(lambda: made_up(30, 300)),
         "common_words": every(lambda: made_up(1, 10)),
-        "words_of_sentences": every(lambda: " ".join(said())),
-        "phrases": every(lambda: f'"{" ".join(said())}"'),
-        "or_and_minus": every(lambda: f"{made_up(5, 50)} OR {made_up(5, 500)} -{made_up(1, 9)}"),
-        "chinese_character": every(lambda: word(rng.randint(500, 5_000), "zh")[0]),
+        "words_of_sentences": every(words.said),
+        "phrases": every(lambda: f'"{words.said()}"'),
+        "or_and_minus": every(words.either_without),
+        "chinese_character": every(words.character),
     }
 
 
-def _answer(web: Client, words: str) -> tuple[float, float]:
-    """Seconds that the person waits, and that processors work."""
-    started, worked = time.perf_counter(), worked_s()
-    response = web.get(f"/chat/?{urlencode({'q': words})}")
-    waited, worked = time.perf_counter() - started, worked_s() - worked
-    assert response.status_code == 200, (words, response.status_code)
-    return waited, worked
-
-
-def _figures(times: list[tuple[float, float]]) -> dict[str, float]:
-    waited = [wait for wait, _work in times]
-    worked = [work for _wait, work in times]
-    return {
-        "p50_ms": percentile_ms(waited, 0.5),
-        "p95_ms": percentile_ms(waited, 0.95),
-        "work_p50_ms": percentile_ms(worked, 0.5),
-        "work_p95_ms": percentile_ms(worked, 0.95),
-    }
+def _answer(web: Client, words: str) -> Times:
+    return searching.answer(web, f"/chat/?{urlencode({'q': words})}")
 
 
 def _owner() -> Client:
