@@ -7,14 +7,13 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Field, Schema
-from pydantic import BeforeValidator
 
 from chat_app.enums import ReportKind, VoteReason
 from chat_app.inference.sampling import LIMITS, MAX_STOP_CHARS, MAX_STOP_STRINGS
 from chat_app.models import TITLE_LENGTH, Chat, ChatMessage
 from chat_app.replies import MOST_DRAFTS
 from chat_app.transcripts import shown_text
-from oasst.lib.api import Strict, Text
+from oasst.lib.api import Strict, Text, read_by
 from oasst.lib.keyset import Cursor
 
 
@@ -48,12 +47,6 @@ class Parameters(Strict):
     seed: int | None = Field(None, ge=0, le=int(LIMITS["seed"][1]))
 
 
-def _cursor(text: str) -> str:
-    if text:
-        Cursor.parse(text)  # raises ValueError
-    return text
-
-
 class Find(Schema):
     """Which chats to list; `next` of one page is `before` of the other."""
 
@@ -64,7 +57,7 @@ class Find(Schema):
     )
     archived: bool = False
     limit: int = Field(20, ge=1, le=100)
-    before: Annotated[Text, BeforeValidator(_cursor)] = Field("", max_length=120)
+    before: Annotated[Text, read_by(Cursor.parse)] = Field("", max_length=120)
 
 
 class ChatIn(Strict):

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import BooleanField, F, Func, Q, Value
+from django.db.models import F, Func, Q, Value
 
 from oasst.lib.search import marks, sql
 
@@ -92,15 +92,7 @@ def says(text: str, *, owner: UUID) -> Q:
 def title_says(text: str) -> Q:
     """Whether a chat's title has the words of a `tsquery`, as they are written."""
     vector = Func(Value(sql.OTHER), F("title"), function="tasks_app_search_vector")
-    return Q(
-        Func(
-            vector,
-            sql.tsquery(text),
-            arg_joiner=" @@ ",
-            template="%(expressions)s",
-            output_field=BooleanField(),
-        )
-    )
+    return Q(sql.finds(text, vector))
 
 
 # Control characters around each word that was asked for: nobody types them.

@@ -1,11 +1,12 @@
 """What the routers of the REST API share: how bodies are read, and what every operation answers."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from django.forms import Form
 from ninja import Schema
 from ninja.errors import ValidationError
-from pydantic import AfterValidator, ConfigDict
+from pydantic import AfterValidator, BeforeValidator, ConfigDict
 
 from oasst.lib.characters import UNSTORABLE
 
@@ -19,6 +20,17 @@ def _storable(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_storable)]
+
+
+def read_by(parse: Callable[[str], object]) -> BeforeValidator:
+    """Refuse texts that `parse` cannot read, for which it raises ValueError; none is fine."""
+
+    def readable(text: str) -> str:
+        if text:
+            parse(text)
+        return text
+
+    return BeforeValidator(readable)
 
 
 class Strict(Schema):

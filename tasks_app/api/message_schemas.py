@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from ninja import Field, Schema
-from pydantic import BeforeValidator
 
-from oasst.lib.api import Strict, Text
+from oasst.lib.api import Strict, Text, read_by
 from tasks_app.api.task_schemas import MOST_CHARACTERS, Values
 from tasks_app.enums import ContributionKind, Role, Topic, TreeState
 from tasks_app.search import place
@@ -19,12 +18,6 @@ Category = Literal[
 ]  # fmt: skip
 
 
-def _cursor(text: str) -> str:
-    if text:
-        place(text)  # raises ValueError
-    return text
-
-
 class FindMessages(Schema):
     """Which messages to list. A page has twenty at most; `next` of one is `before` of the other."""
 
@@ -34,7 +27,7 @@ class FindMessages(Schema):
     state: Literal["accepted", "review"] | None = None
     mine: bool = Field(False, description="only what you wrote, whatever became of it")
     sort: Literal["new", "best"] = "new"
-    before: Annotated[Text, BeforeValidator(_cursor)] = Field("", max_length=120)
+    before: Annotated[Text, read_by(place)] = Field("", max_length=120)
 
 
 class FindOwn(Schema):

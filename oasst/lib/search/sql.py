@@ -13,7 +13,7 @@ from typing import Any
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.search import SearchQueryField
 from django.db import connection
-from django.db.models import BooleanField, Expression, F, Func, TextField, Value
+from django.db.models import BooleanField, Expression, Func, TextField, Value
 
 from oasst.lib.characters import JOINED
 from oasst.lib.search.syntax import Groups, Term
@@ -209,10 +209,10 @@ def tsquery(text: str) -> Expression:
     return Func(Value(text), template="%(expressions)s::tsquery", output_field=SearchQueryField())
 
 
-def finds(text: str) -> Expression:
-    """Whether a row has the words of a `tsquery`."""
+def finds(text: str, vector: Expression | str = "search_vector") -> Expression:
+    """Whether a row, or another vector, has the words of a `tsquery`."""
     return Func(
-        F("search_vector"),
+        vector,
         tsquery(text),
         arg_joiner=" @@ ",
         template="%(expressions)s",
