@@ -9,13 +9,13 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from ipaddress import ip_address
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import django_rq
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
-from django.db.models import Count, Min, Sum
+from django.db.models import Count, Min, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -32,7 +32,7 @@ from chat_app.models import ChatMessage
 from oasst.accounts import magic_link
 from oasst.lib.queue import redis_client
 from tasks_app import queue_health
-from tasks_app.enums import BulkState, ReportState
+from tasks_app.enums import UNFINISHED, ReportState
 from tasks_app.models import BulkAction, Message, Report
 from training.enums import RequestState, RunState
 from training.models import SnapshotRequest, TrainingRun
@@ -72,53 +72,38 @@ def _tasks(now: datetime) -> Iterator[Waiting]:
         yield Waiting("tasks", kind, slots, since)
 
 
-def _replies(now: datetime) -> Iterator[Waiting]:
-    rows = ChatMessage.objects.waiting().order_by().values_list("model__name")
-    for model, count, since in rows.annotate(n=Count("pk"), since=Min("queued_at")):
-        yield Waiting("replies", model or "", count, since)
-
-
-def _runs(now: datetime) -> Iterator[Waiting]:
-    rows = TrainingRun.objects.filter(state=RunState.QUEUED).order_by().values_list("stage")
-    for stage, count, since in rows.annotate(n=Count("pk"), since=Min("queued_at")):
-        yield Waiting("training runs", stage, count, since)
-
-
-def _reports(now: datetime) -> Iterator[Waiting]:
-    rows = Report.objects.filter(state=ReportState.OPEN).order_by().values_list("category")
-    for category, count, since in rows.annotate(n=Count("pk"), since=Min("created_at")):
-        yield Waiting("reports", category, count, since)
-
-
-def _held(now: datetime) -> Iterator[Waiting]:
+def _rows(now: datetime) -> Iterator[Waiting]:
+    runs = TrainingRun.objects.filter(state=RunState.QUEUED)
+    snapshots = SnapshotRequest.objects.filter(state=RequestState.QUEUED)
+    reports = Report.objects.filter(state=ReportState.OPEN)
     held = Message.objects.held().filter(deleted=False)
-    found = held.aggregate(n=Count("pk"), since=Min("created_at"))
-    yield Waiting("held messages", "", found["n"], found["since"])
+    bulk_actions = BulkAction.objects.filter(state__in=UNFINISHED)
+    mails = magic_link.waiting_to_be_sent(now=now)
+    yield from _by_kind("replies", ChatMessage.objects.waiting(), "model__name", "queued_at")
+    yield from _by_kind("training runs", runs, "stage", "queued_at")
+    yield _in_all("snapshots", "", snapshots, "asked_at")
+    yield from _by_kind("reports", reports, "category", "created_at")
+    yield _in_all("held messages", "", held, "created_at")
+    yield from _by_kind("bulk actions", bulk_actions, "kind", "created_at")
+    yield _in_all("mails", "sign-in", mails, "created_at")
 
 
-def _bulk_actions(now: datetime) -> Iterator[Waiting]:
-    under_way = BulkAction.objects.filter(state__in=[BulkState.WAITING, BulkState.UNDOING])
-    rows = under_way.order_by().values_list("kind")
-    for kind, count, since in rows.annotate(n=Count("pk"), since=Min("created_at")):
-        yield Waiting("bulk actions", kind, count, since)
+def _by_kind(queue: str, rows: QuerySet[Any], kind: str, since: str) -> Iterator[Waiting]:
+    """What waits of each kind that there is; `kind` and `since` name columns."""
+    counted = rows.order_by().values_list(kind).annotate(n=Count("pk"), since=Min(since))
+    for name, count, oldest in counted:
+        yield Waiting(queue, name or "", count, oldest)
 
 
-def _snapshots(now: datetime) -> Iterator[Waiting]:
-    asked = SnapshotRequest.objects.filter(state=RequestState.QUEUED)
-    found = asked.aggregate(n=Count("pk"), since=Min("asked_at"))
-    yield Waiting("snapshots", "", found["n"], found["since"])
-
-
-def _mails(now: datetime) -> Iterator[Waiting]:
-    due = magic_link.waiting_to_be_sent(now=now).aggregate(n=Count("pk"), since=Min("created_at"))
-    yield Waiting("mails", "sign-in", due["n"], due["since"])
+def _in_all(queue: str, kind: str, rows: QuerySet[Any], since: str) -> Waiting:
+    """What waits in a queue that has one kind, though it be nothing."""
+    found = rows.aggregate(n=Count("pk"), since=Min(since))
+    return Waiting(queue, kind, found["n"], found["since"])
 
 
 Source = Callable[[datetime], Iterable[Waiting]]
 IN_REDIS: tuple[Source, ...] = (_jobs, _failed_jobs)
-IN_DATABASE: tuple[Source, ...] = (
-    _tasks, _replies, _runs, _snapshots, _reports, _held, _bulk_actions, _mails,
-)  # fmt: skip
+IN_DATABASE: tuple[Source, ...] = (_tasks, _rows)
 
 
 class Site(Collector):

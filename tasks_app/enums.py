@@ -215,6 +215,9 @@ class BulkState(TextChoices):
     UNDONE = "undone", _("Undone")
 
 
+UNFINISHED = (BulkState.WAITING, BulkState.UNDOING)
+
+
 class ContributionKind(TextChoices):
     """What the journal records."""
 

@@ -18,7 +18,7 @@ from oasst.lib.desk.admin import DeskAdmin
 from oasst.lib.desk.display import NONE, Fact, list_url, row_link, when
 from tasks_app.admin import log
 from tasks_app.bulk import actions
-from tasks_app.enums import BulkState
+from tasks_app.enums import UNFINISHED, BulkState
 from tasks_app.models import BulkAction, ModerationAction
 
 STATE_COLOURS = {"waiting": "info", "undoing": "info", "done": "success", "undone": "warning"}
@@ -73,7 +73,7 @@ class BulkActionAdmin(DeskAdmin):
             "facts": facts(obj),
             "done": done,
             "total": total,
-            "is_running": obj.state in {BulkState.WAITING, BulkState.UNDOING},
+            "is_running": obj.state in UNFINISHED,
             "counts": counts(obj),
             "until": obj.created_at + actions.UNDONE_WITHIN,
             "may_undo": actions.may_be_undone(obj, timezone.now()),

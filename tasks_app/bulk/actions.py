@@ -13,7 +13,7 @@ from oasst.lib import queue
 from oasst.lib.errors import DomainError
 from tasks_app.bulk import reverting, steps
 from tasks_app.bulk.plans import Plan
-from tasks_app.enums import BulkKind, BulkState
+from tasks_app.enums import UNFINISHED, BulkKind, BulkState
 from tasks_app.enums import ModerationKind as Kind
 from tasks_app.models import BulkAction, BulkStep
 from tasks_app.moderation import lock_person
@@ -212,8 +212,7 @@ def progress(bulk: BulkAction) -> tuple[int, int]:
 
 def unfinished() -> list[uuid.UUID]:
     """Bulk actions that a lost job has left lying, oldest first."""
-    states = [BulkState.WAITING, BulkState.UNDOING]
-    rows = BulkAction.objects.filter(state__in=states).order_by("created_at")
+    rows = BulkAction.objects.filter(state__in=UNFINISHED).order_by("created_at")
     return list(rows.values_list("pk", flat=True)[:20])
 
 
