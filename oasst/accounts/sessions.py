@@ -40,7 +40,7 @@ class SessionStore(DatabaseStore):
             self._session_key = None
         elif row.user is not None:
             row.user.know_groups(row.groups_of_owner)  # type: ignore[attr-defined]
-            per_request.once(_owner_key(row.user.pk), lambda: row.user)
+            per_request.keep(_owner_key(row.user.pk), row.user)
         return row
 
     async def acreate_model_instance(self, data: dict[str, Any]) -> OpenSession:

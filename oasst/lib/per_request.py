@@ -32,6 +32,13 @@ def once(key: str, read: Callable[[], T]) -> T:
     return found
 
 
+def keep(key: str, value: Any) -> None:
+    """Remember what was read along with something else."""
+    known = _known.get()
+    if known is not None:
+        known[key] = value
+
+
 def forget(key: str) -> None:
     """Have it read again, because it has changed."""
     known = _known.get()
