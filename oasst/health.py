@@ -58,7 +58,7 @@ def _is_migrated(recorded: tuple[int, int] | None) -> bool:
 def _disk() -> str:
     """How the fullest disk is that we write to; a folder that is not there yet is its parent's."""
     folders = (settings.BASE_DIR, settings.VAR_DIR, settings.RUNS_DIR, settings.MODELS_DIR)
-    free = min(shutil.disk_usage(_there(Path(folder))).free for folder in folders)
+    free = min(shutil.disk_usage(_there(folder)).free for folder in folders)
     return "ok" if free >= MINIMUM_FREE_BYTES else "almost full"
 
 

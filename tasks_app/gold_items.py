@@ -154,8 +154,9 @@ def promote_unanimous(lang: str, *, config: TreeConfig, now: datetime) -> int:
 
 
 def _fewest(config: TreeConfig) -> int:
-    asked = config.adaptive_least_reviews if config.adaptive_overlap else UNANIMOUS_OF
-    return min(UNANIMOUS_OF, max(asked, 2))
+    if not config.adaptive_overlap:
+        return UNANIMOUS_OF
+    return min(UNANIMOUS_OF, max(2, config.adaptive_least_reviews))
 
 
 @transaction.atomic

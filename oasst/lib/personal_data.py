@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 SCRUB_HELP = "replace e-mail addresses, numbers of phones, cards and accounts, and IP addresses"
 
@@ -205,18 +205,16 @@ def _is_iban(found: re.Match[str]) -> bool:
     return is_iban(found.group().replace(" ", ""))
 
 
-def _is_address(text: str) -> bool:
+def _address(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        ip_address(text)
+        return ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _is_public_address(found: re.Match[str]) -> bool:
-    try:
-        address = ip_address(found.group())
-    except ValueError:
+    address = _address(found.group())
+    if address is None:
         return False
     return address.is_global or (address.version == 6 and not address.is_private)
 
@@ -227,7 +225,7 @@ def _is_phone(found: re.Match[str]) -> bool:
     if found["said"]:
         return _SAID.search(before) is not None
     digits = sum(char.isdigit() for char in number.partition("x")[0])
-    if not 8 <= digits <= 15 or _DATE.match(number) or _is_address(number):
+    if not 8 <= digits <= 15 or _DATE.match(number) or _address(number) is not None:
         return False
     if number.startswith("00") and digits < 11:
         return False
