@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from django.test import Client
 
 from oasst.accounts.models import User
@@ -31,3 +32,11 @@ def test_answers_that_are_none_add_nothing_and_sign_nobody_in(alice: User) -> No
     assert {each["Location"] for each in entered} == {"/accounts/login/"}
     assert not alice.authenticator_set.exists()
     assert visitor.get("/account/").status_code == 302
+
+
+@pytest.mark.parametrize("answer", ["[]", "{", '{"id": ' * 10_000])
+def test_more_answers_that_are_none_add_nothing(alice: User, answer: str) -> None:
+    added = signed_in(alice).post(f"{KEYS}add/", {"name": "x", "credential": answer})
+
+    assert added.status_code == 200
+    assert not alice.authenticator_set.exists()

@@ -5,7 +5,9 @@ import json
 import re
 import time
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,14 +118,13 @@ def test_other_numbers_are_left_alone(text: str) -> None:
     assert personal_data.count(text) == {}
 
 
-@pytest.mark.parametrize(
-    "number",
-    [
-        pytest.param(number, id=f"{country} {number}")
-        for country, numbers in PHONES.items()
-        for number in numbers
-    ],
-)
+def cases(by_sort: Mapping[str, Iterable[str]]) -> list[Any]:
+    return [
+        pytest.param(text, id=f"{sort} {text}") for sort, texts in by_sort.items() for text in texts
+    ]
+
+
+@pytest.mark.parametrize("number", cases(PHONES))
 def test_a_phone_number_is_found_whole(number: str) -> None:
     for text in (number, f"Call {number}, please.", f"请打{number}。", f"({number})"):
         start = text.index(number)
@@ -131,14 +132,7 @@ def test_a_phone_number_is_found_whole(number: str) -> None:
         assert Span(start, start + len(number), "phone") in personal_data.find(text), text
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param(text, id=f"{what} {text}")
-        for what, texts in LOOK_ALIKES.items()
-        for text in texts
-    ],
-)
+@pytest.mark.parametrize("text", cases(LOOK_ALIKES))
 def test_a_look_alike_is_no_phone_number(text: str) -> None:
     assert personal_data.count(text) == {}
     assert personal_data.count(f"It says {text}, see there.") == {}
